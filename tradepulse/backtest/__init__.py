@@ -1,0 +1,1 @@
+"""The same orders against history: engine, frictions, stress, statistics, research and promotion."""

@@ -1,0 +1,329 @@
+"""The event engine: one bar after another, nothing traded before it could be.
+
+On each bar the order decided on the bar before fills at the open; then the account is marked at the close; then the
+strategy decides. A decision can therefore never trade at a price that it has seen. Filling at the close that the
+decision was made on exists only as ``fill="same_close"``, and marks the result as look-ahead.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.statistics import drawdown, max_drawdown, sharpe
+from tradepulse.core.market import Bar
+from tradepulse.core.orders import Side, client_order_id
+from tradepulse.core.strategies.base import Strategy
+from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
+
+FillRule = Literal["next_open", "same_close"]
+FILL_RULES: tuple[FillRule, ...] = ("next_open", "same_close")
+
+_FILL_COLUMNS = {
+    "ts": "datetime64[ns, UTC]", "session": "datetime64[ns]", "symbol": "str", "side": "str", "quantity": "int64",
+    "price": "float64", "commission": "float64", "slippage": "float64", "order_id": "str", "reason": "str",
+    "evidence": "str", "decided_ts": "datetime64[ns, UTC]", "quoted_price": "float64",
+}  # fmt: skip
+_TRADE_COLUMNS = {
+    "symbol": "str", "side": "str", "quantity": "int64", "entry_ts": "datetime64[ns, UTC]", "entry_price": "float64",
+    "exit_ts": "datetime64[ns, UTC]", "exit_price": "float64", "commission": "float64", "profit": "float64",
+    "entry_order_id": "str", "exit_order_id": "str",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did.
+
+    Parameters
+    ----------
+    fills : one row per fill, in time order
+    trades : one row per round trip, first in first out; an open position has none
+    equity : one row per bar time with cash, position value, equity and drawdown
+    summary : final_equity, n_fills and so on
+    """
+
+    fills: pd.DataFrame
+    trades: pd.DataFrame
+    equity: pd.DataFrame
+    summary: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Account:
+    cash: float
+    costs: Costs
+    positions: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, float] = field(default_factory=dict)
+    fills: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def trade(self, bar: Bar, change: int, quoted: float, order_id: str, decided: Any, evidence: str, reason: str) -> None:
+        side = Side.BUY if change > 0 else Side.SELL
+        price = self.costs.price(quoted, side.sign)
+        notional = abs(change) * price
+        commission = self.costs.commission(notional)
+        self.cash -= side.sign * notional + commission
+        self.positions[bar.symbol] = self.positions.get(bar.symbol, 0) + change
+        self.fills.append(
+            (bar.ts, pd.Timestamp(bar.session), bar.symbol, side.value, abs(change), price, commission,
+             abs(change) * abs(price - quoted), order_id, reason, evidence, decided, quoted)
+        )  # fmt: skip
+
+    @property
+    def value(self) -> float:
+        return sum(quantity * self.marks[symbol] for symbol, quantity in self.positions.items())
+
+
+class _Desk:
+    """Takes a strategy's targets; they become orders when its bar has been handled."""
+
+    def __init__(self, positions: Mapping[str, int]) -> None:
+        self._positions = positions
+        self.targets: dict[str, int] = {}
+
+    def position(self, symbol: str) -> int:
+        return self._positions.get(symbol, 0)
+
+    def target(self, symbol: str, quantity: int) -> None:
+        if quantity != int(quantity):
+            raise ConfigError(f"{symbol}: target must be a whole number of units, not {quantity}")
+        self.targets[symbol] = int(quantity)
+
+
+def backtest(
+    bars: pd.DataFrame,
+    strategy: Callable[[], Strategy],
+    *,
+    cash: float,
+    costs: Costs | None = None,
+    fill: FillRule = "next_open",
+    book: str = "backtest",
+) -> Result:
+    """Run a strategy over bars, one instance per symbol on one account.
+
+    Parameters
+    ----------
+    bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols
+    strategy : makes a fresh strategy; called once per symbol
+    cash : cash at the start, in quote currency
+    costs : commission and slippage
+    fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
+    book : name that order ids are made from
+
+    Returns
+    -------
+    Result. An order decided on the last bar does not fill; an open position is marked at its last close, not closed.
+
+    Raises
+    ------
+    InvalidTable
+        If there are no bars, or they are unsorted, repeated or not finite.
+    UnusableOpens
+        If ``fill`` is next_open and some opens repeat the previous close too often to be trades.
+    ConfigError
+        If cash is not a positive number or the fill rule is unknown.
+    """
+    if fill not in FILL_RULES:
+        raise ConfigError(f"fill must be one of {', '.join(FILL_RULES)}, not {fill!r}")
+    if not np.isfinite(cash) or cash <= 0:
+        raise ConfigError(f"cash must be a positive amount, not {cash}")
+    _check_bars(bars, fill)
+    costs = costs or Costs()
+    account = _Account(float(cash), costs)
+    strategies = {symbol: strategy() for symbol in bars["symbol"].unique()}
+    desks = {symbol: _Desk(account.positions) for symbol in strategies}
+    pending: dict[str, tuple[int, str, Any]] = {}
+    curve: list[tuple[Any, ...]] = []
+    lowest_cash = account.cash
+    started: list[Strategy] = []
+    try:
+        for member in strategies.values():
+            started.append(member)
+            member.initialize()
+        for number, group in enumerate(_by_time(bars)):
+            for bar in group:
+                if order := pending.pop(bar.symbol, None):
+                    change, order_id, decided = order
+                    evidence = f"open {bar.open!r} of {bar.session}"
+                    account.trade(bar, change, bar.open, order_id, decided, evidence, "target")
+            for bar in group:
+                account.marks[bar.symbol] = bar.close
+            for bar in group:
+                desk, member = desks[bar.symbol], strategies[bar.symbol]
+                member.handle_tick(bar, desk)
+                for symbol, target in desk.targets.items():
+                    if symbol != bar.symbol:
+                        raise ConfigError(f"{member.id}: trades {symbol} on a bar of {bar.symbol}")
+                    change = target - account.positions.get(symbol, 0)
+                    order_id = client_order_id(book, member.id, f"{symbol}|{number}")
+                    if change and fill == "same_close":
+                        evidence = f"close {bar.close!r} of {bar.session}, the bar it was decided on"
+                        account.trade(bar, change, bar.close, order_id, bar.ts, evidence, "target (looks ahead)")
+                    elif change:
+                        pending[symbol] = (change, order_id, bar.ts)
+                desk.targets.clear()
+            lowest_cash = min(lowest_cash, account.cash)
+            value = account.value
+            curve.append((group[0].ts, pd.Timestamp(group[0].session), account.cash, value, account.cash + value))
+    finally:
+        for member in started:
+            member.finalize()
+    return _result(bars, account, curve, float(cash), fill, lowest_cash)
+
+
+def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
+    if bars.empty:
+        raise InvalidTable("there are no bars to run on")
+    values = bars[["open", "high", "low", "close"]].to_numpy(dtype=float)
+    bad = ~(np.isfinite(values) & (values > 0)).all(axis=1)
+    if bad.any():
+        row = bars.iloc[int(np.argmax(bad))]
+        raise InvalidTable(f"{row['symbol']} {row['ts']}: a price is missing, infinite or not above zero")
+    for symbol, rows in bars.groupby("symbol", sort=False):
+        late = ~(rows["ts"].diff().dropna() > pd.Timedelta(0))
+        if late.any():
+            at = rows["ts"].iloc[int(np.argmax(late.to_numpy())) + 1]
+            raise InvalidTable(f"{symbol}: the bar at {at} is not later than the one before; sort the bars, drop repeats")
+    if fill == "next_open" and "open_is_stale" in bars.columns:
+        for symbol, rows in bars.groupby("symbol", sort=False):
+            stale = rows.loc[rows["open_is_stale"], "session"]
+            if len(stale):
+                raise UnusableOpens(
+                    f"{symbol}: {len(stale):,} of {len(rows):,} opens from {stale.min():%Y-%m-%d} to "
+                    f"{stale.max():%Y-%m-%d} repeat the previous close, so no fill at the next open can be believed; "
+                    "take other dates, another symbol or another vendor"
+                )
+
+
+def _by_time(bars: pd.DataFrame) -> Iterator[list[Bar]]:
+    ordered = bars.sort_values("ts", kind="stable")
+    group: list[Bar] = []
+    columns = ("symbol", "open", "high", "low", "close", "volume")
+    values = [ordered[column].tolist() for column in columns]
+    stamps, sessions = list(ordered["ts"]), ordered["session"].dt.date.tolist()
+    for ts, session, symbol, *prices in zip(stamps, sessions, *values, strict=True):
+        if group and group[0].ts != ts:
+            yield group
+            group = []
+        group.append(Bar(ts, session, symbol, *prices))
+    yield group
+
+
+def _result(
+    bars: pd.DataFrame, account: _Account, curve: list[tuple[Any, ...]], cash: float, fill: FillRule, lowest: float
+) -> Result:
+    equity = pd.DataFrame(curve, columns=["ts", "session", "cash", "position_value", "equity"])
+    equity["ts"] = equity["ts"].dt.as_unit("ns")
+    equity["session"] = equity["session"].dt.as_unit("ns")
+    marked = equity["equity"].to_numpy()
+    equity["drawdown"] = drawdown(marked)
+    fills = pd.DataFrame(account.fills, columns=list(_FILL_COLUMNS)).astype(_FILL_COLUMNS)
+    trades = round_trips(fills)
+    per_year = bars_per_year(equity["ts"], equity["session"])
+    ratio = sharpe(np.diff(marked) / marked[:-1], per_year)
+    summary = {
+        "initial_cash": cash,
+        "final_equity": float(marked[-1]),
+        "total_return": float(marked[-1] / cash - 1),
+        "n_bars": len(equity),
+        "n_fills": len(fills),
+        "n_round_trips": len(trades),
+        "total_commission": float(fills["commission"].sum()),
+        "total_slippage": float(fills["slippage"].sum()),
+        "max_drawdown": max_drawdown(marked),
+        "sharpe": None if np.isnan(ratio) else ratio,
+        "bars_per_year": per_year,
+        "first_session": f"{bars['session'].min():%Y-%m-%d}",
+        "last_session": f"{bars['session'].max():%Y-%m-%d}",
+        "open_position": {symbol: quantity for symbol, quantity in account.positions.items() if quantity},
+        "lowest_cash": lowest,
+        "fill": fill,
+        "looks_ahead": fill == "same_close",
+    }
+    return Result(fills, trades, equity, summary)
+
+
+def round_trips(fills: pd.DataFrame) -> pd.DataFrame:
+    """Return fills matched first in, first out into round trips.
+
+    Parameters
+    ----------
+    fills : as in :class:`Result`, in time order
+
+    Returns
+    -------
+    DataFrame with entry, exit, commission of both (in proportion to quantity) and profit after commission
+    """
+    rows: list[tuple[Any, ...]] = []
+    open_lots: dict[str, list[list[Any]]] = {}
+    for record in fills.to_dict("records"):
+        lots = open_lots.setdefault(record["symbol"], [])
+        left = record["quantity"]
+        while left and lots and lots[0][0] != record["side"]:
+            side, quantity, entry = lots[0]
+            matched = min(left, quantity)
+            fees = entry["commission"] * matched / entry["quantity"] + record["commission"] * matched / record["quantity"]
+            move = (record["price"] - entry["price"]) * (1 if side == Side.BUY else -1)
+            rows.append(
+                (record["symbol"], side, matched, entry["ts"], entry["price"], record["ts"], record["price"], fees,
+                 matched * move - fees, entry["order_id"], record["order_id"])
+            )  # fmt: skip
+            left -= matched
+            lots[0][1] -= matched
+            if not lots[0][1]:
+                lots.pop(0)
+        if left:
+            lots.append([record["side"], left, record])
+    return pd.DataFrame(rows, columns=list(_TRADE_COLUMNS)).astype(_TRADE_COLUMNS)
+
+
+def bars_per_year(ts: "pd.Series[pd.Timestamp]", session: "pd.Series[pd.Timestamp]") -> float:
+    """Return how many bars a year has, from the bars themselves.
+
+    Parameters
+    ----------
+    ts, session : of the bars of an equity curve, in time order, shape (n,)
+
+    Returns
+    -------
+    float : 252 for sessions of an exchange, 365 where weekends trade, times the median bars per session; 52 and 12 for
+        weekly and monthly bars
+    """
+    days = pd.DatetimeIndex(session.unique())
+    gap = float(np.median(np.diff(days.to_numpy()).astype("timedelta64[D]").astype(int))) if len(days) > 1 else 1.0
+    if gap > 20:
+        return 12.0
+    if gap > 4:
+        return 52.0
+    year = 365.0 if (days.dayofweek >= 5).any() else 252.0
+    return year * float(np.median(session.groupby(session).size()))
+
+
+def target_path(bars: pd.DataFrame, strategy: Strategy) -> "pd.Series[float]":
+    """Return what a strategy wants to hold after each bar of one symbol, taking it that each target is reached.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, in time order, shape (n,)
+    strategy : fresh instance
+
+    Returns
+    -------
+    Series of float64, shape (n,), indexed as ``bars``; 0 before the first decision
+    """
+    held: dict[str, int] = {}
+    desk = _Desk(held)
+    path = np.zeros(len(bars))
+    strategy.initialize()
+    try:
+        for row, (bar,) in enumerate(_by_time(bars)):
+            strategy.handle_tick(bar, desk)
+            held.update(desk.targets)
+            desk.targets.clear()
+            path[row] = held.get(bar.symbol, 0)
+    finally:
+        strategy.finalize()
+    return pd.Series(path, index=bars.index)

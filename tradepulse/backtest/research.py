@@ -1,0 +1,229 @@
+"""Sweeps: many parameter sets at once with vectorbt, each one a trial that counts."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year, target_path
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.statistics import max_drawdown, sharpe
+from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.loader import strategy_class
+from tradepulse.core.tables.base import content_hash
+from tradepulse.errors import ConfigError, MissingData
+
+#: Grids of the shipped strategies: windows of one week to one year of sessions.
+GRIDS: Mapping[str, Mapping[str, Sequence[int]]] = {
+    "sma_cross": {"fast": (5, 10, 20, 30, 40, 50), "slow": (50, 75, 100, 150, 200, 250)},
+    "donchian": {"entry": (10, 20, 40, 60, 80, 100), "exit": (5, 10, 20, 40, 60)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one trial asks: this strategy, on these bars, at these costs. The same question has the same id for ever.
+
+    Parameters
+    ----------
+    strategy : name of a strategy
+    params : its parameters, all of them
+    symbol : ticker traded
+    data_version : content hash of the bars
+    quantity : units held when long
+    cash : cash at the start
+    costs : commission and slippage
+    fill : fill rule
+    """
+
+    strategy: str
+    params: Mapping[str, int]
+    symbol: str
+    data_version: str
+    quantity: int
+    cash: float
+    costs: Costs
+    fill: FillRule = "next_open"
+
+    @property
+    def strategy_id(self) -> str:
+        """``name@version``."""
+        return f"{self.strategy}@{strategy_class(self.strategy).version}"
+
+    @property
+    def params_json(self) -> str:
+        """Parameters as JSON with sorted keys."""
+        return json.dumps(dict(self.params), sort_keys=True)
+
+    @property
+    def trial_id(self) -> str:
+        """Hash of everything that decides the answer."""
+        parts = (
+            self.strategy_id, self.params_json, self.symbol, self.data_version, self.quantity, self.cash,
+            self.costs.commission_bp, self.costs.slippage_bp, self.fill,
+        )  # fmt: skip
+        return sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @property
+    def make(self) -> Callable[[], Strategy]:
+        """Maker of a fresh strategy."""
+        return partial(strategy_class(self.strategy), quantity=self.quantity, **self.params)
+
+
+def questions(
+    bars: pd.DataFrame,
+    grids: Mapping[str, Mapping[str, Sequence[int]]],
+    *,
+    quantity: int,
+    cash: float,
+    costs: Costs,
+) -> list[Question]:
+    """Return one question per parameter set that the strategy itself accepts.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol
+    grids : values of each parameter, by strategy
+    quantity, cash, costs : the same for every trial
+    """
+    symbols = bars["symbol"].unique()
+    if len(symbols) != 1:
+        raise ConfigError(f"a sweep takes bars of one symbol, not of {len(symbols)}")
+    version = content_hash(bars)
+    asked = []
+    for name, grid in grids.items():
+        for params in _combinations(grid):
+            question = Question(name, params, str(symbols[0]), version, quantity, cash, costs)
+            try:
+                question.make()
+            except ConfigError:
+                continue  # a combination that makes no sense, such as a fast window longer than the slow one
+            asked.append(question)
+    if not asked:
+        raise ConfigError("no combination of the grids makes a valid strategy; widen them")
+    return asked
+
+
+def _combinations(grid: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]:
+    for values in product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
+    """Return how each question ends, by vectorbt in one pass over all of them.
+
+    The targets come from the strategies themselves, bar by bar, and are shifted so that what is decided on one bar
+    trades at the open of the next; vectorbt does the accounting.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, shape (n,)
+    asked : questions that share quantity, cash and costs
+
+    Returns
+    -------
+    DataFrame in the order of ``asked`` with sharpe, total_return, max_drawdown, n_orders and final_equity
+    """
+    import vectorbt as vbt
+
+    if bars.loc[:, "open_is_stale"].any():
+        backtest(bars, asked[0].make, cash=asked[0].cash)  # refuses with the engine's own words
+    targets = np.column_stack([target_path(bars, question.make()).to_numpy() for question in asked])
+    wanted = np.vstack([np.zeros((1, len(asked))), targets[:-1]])
+    changed = np.vstack([np.zeros((1, len(asked)), dtype=bool), wanted[1:] != wanted[:-1]])
+    costs = asked[0].costs
+    index = pd.DatetimeIndex(bars["session"])
+    portfolio = vbt.Portfolio.from_orders(
+        pd.Series(bars["close"].to_numpy(), index=index),
+        size=np.where(changed, wanted, np.nan),
+        size_type="targetamount",
+        price=bars["open"].to_numpy()[:, None],
+        fees=costs.commission_bp / 10_000,
+        slippage=costs.slippage_bp / 10_000,
+        init_cash=asked[0].cash,
+        freq="1D",
+    )
+    equity = portfolio.value().to_numpy().reshape(len(bars), len(asked))
+    orders = portfolio.orders.count()
+    per_year = bars_per_year(bars["ts"], bars["session"])
+    return pd.DataFrame(
+        {
+            "trial_id": [question.trial_id for question in asked],
+            "sharpe": [sharpe(np.diff(curve) / curve[:-1], per_year) for curve in equity.T],
+            "total_return": equity[-1] / asked[0].cash - 1,
+            "max_drawdown": [max_drawdown(curve) for curve in equity.T],
+            "n_orders": np.atleast_1d(np.asarray(orders)).astype("int64"),
+            "final_equity": equity[-1],
+        }
+    )
+
+
+def trial_rows(
+    asked: Sequence[Question], outcome: pd.DataFrame, bars: pd.DataFrame, run_id: str, mlflow_runs: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return the ledger's rows for a sweep.
+
+    Parameters
+    ----------
+    asked : the questions
+    outcome : their :func:`sweep`
+    bars : the bars they were asked on
+    run_id : run that asked
+    mlflow_runs : MLflow run of each trial
+    """
+    first, last = bars["session"].min(), bars["session"].max()
+    by_id = outcome.set_index("trial_id")
+    return pd.DataFrame(
+        [
+            {
+                "trial_id": question.trial_id,
+                "run_id": run_id,
+                "strategy": question.strategy_id,
+                "params": question.params_json,
+                "symbol": question.symbol,
+                "data_version": question.data_version,
+                "first_session": first,
+                "last_session": last,
+                "status": "done",
+                "sharpe": by_id.at[question.trial_id, "sharpe"],
+                "total_return": by_id.at[question.trial_id, "total_return"],
+                "max_drawdown": by_id.at[question.trial_id, "max_drawdown"],
+                "n_orders": by_id.at[question.trial_id, "n_orders"],
+                "mlflow_run_id": mlflow_runs[question.trial_id],
+            }
+            for question in asked
+        ]
+    )
+
+
+def winner(asked: Sequence[Question], ledger: pd.DataFrame) -> Question:
+    """Return the question with the highest Sharpe ratio in the ledger.
+
+    Raises
+    ------
+    MissingData
+        If none of them has a Sharpe ratio.
+    """
+    scores = ledger.drop_duplicates("trial_id").set_index("trial_id")["sharpe"].dropna()
+    scored = [question for question in asked if question.trial_id in scores.index]
+    if not scored:
+        raise MissingData("no trial has a Sharpe ratio: none of the parameter sets ever traded")
+    return max(scored, key=lambda question: float(scores[question.trial_id]))
+
+
+def rerun(question: Question, bars: pd.DataFrame, costs: Costs | None = None) -> Result:
+    """Return a trial's run through the event engine, at its own costs or at others.
+
+    Parameters
+    ----------
+    question : the trial
+    bars : the bars that it was asked on, or a slice of them
+    """
+    return backtest(
+        bars, question.make, cash=question.cash, costs=costs or question.costs, fill=question.fill, book=question.trial_id
+    )

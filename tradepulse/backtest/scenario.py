@@ -1,0 +1,92 @@
+"""Scenarios: slices of history and costs, one YAML file each in ``configs/``."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tradepulse.backtest.frictions import Costs
+from tradepulse.errors import ConfigError, UnknownName
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A slice of history, or other costs, or both, and what must hold in it.
+
+    Parameters
+    ----------
+    name : file name without ending
+    description : what happened, for the reader
+    expected : what a strategy fit to trade does in it, for the reader
+    start, end : first and last session of the slice; the whole history where absent
+    commission_bp, slippage_bp : costs in the slice; those of the run where absent
+    drawdown_of_holding : largest drawdown that passes, as a fraction of that of holding the same quantity throughout
+    """
+
+    name: str
+    description: str
+    expected: str = ""
+    start: date | None = None
+    end: date | None = None
+    commission_bp: float | None = None
+    slippage_bp: float | None = None
+    drawdown_of_holding: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.start and self.end and self.start >= self.end:
+            raise ConfigError(f"scenario {self.name}: start {self.start} is not before end {self.end}")
+        share = self.drawdown_of_holding
+        if share is not None and not 0 < share <= 1:
+            raise ConfigError(f"scenario {self.name}: drawdown_of_holding must lie above 0 and up to 1, not {share}")
+        self.costs(Costs())
+
+    def costs(self, base: Costs) -> Costs:
+        """Return ``base`` with what the scenario says otherwise."""
+        return Costs(
+            base.commission_bp if self.commission_bp is None else self.commission_bp,
+            base.slippage_bp if self.slippage_bp is None else self.slippage_bp,
+        )
+
+
+def scenarios() -> list[str]:
+    """Return the names of the shipped scenarios."""
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def load_scenario(name: str) -> Scenario:
+    """Return a shipped scenario by name, or one from a YAML file by path.
+
+    Raises
+    ------
+    UnknownName
+        If it is neither.
+    ConfigError
+        If the file has an unknown key or a value out of range.
+    """
+    path = CONFIGS / f"{name}.yaml"
+    if not path.exists():
+        path = Path(name)
+        if not path.is_file():
+            raise UnknownName("scenario", name, scenarios())
+    try:
+        content: Any = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ConfigError(f"{path.name}: not readable as YAML ({str(exc).splitlines()[0]})") from exc
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path.name}: a scenario is a mapping of keys to values")
+    known = {field.name for field in fields(Scenario)} - {"name"}
+    if unknown := sorted(set(content) - known):
+        raise ConfigError(f"{path.name}: unknown keys {unknown}; a scenario takes {', '.join(sorted(known))}")
+    if "description" not in content:
+        raise ConfigError(f"{path.name}: lacks the key 'description'")
+    for key in ("start", "end"):
+        if key in content and not isinstance(content[key], date):
+            raise ConfigError(f"{path.name}: {key} must be a date like 2008-09-02, not {content[key]!r}")
+    for key in ("commission_bp", "slippage_bp", "drawdown_of_holding"):
+        if key in content and (isinstance(content[key], bool) or not isinstance(content[key], int | float)):
+            raise ConfigError(f"{path.name}: {key} must be a number, not {content[key]!r}")
+    return Scenario(path.stem, **content)

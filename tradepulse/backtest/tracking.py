@@ -1,0 +1,141 @@
+"""MLflow as the place where a person looks for trials: an SQLite store, no server."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tradepulse.backtest.research import Question
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "research"
+#: Registered model whose ``champion`` alias is the trial that trades.
+MODEL = "tradepulse-strategy"
+CHAMPION = "champion"
+
+
+class Tracking:
+    """The MLflow store of one instance.
+
+    Parameters
+    ----------
+    root : folder of ``mlflow.db`` and the artifacts; made on first use
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def uri(self) -> str:
+        """What ``mlflow ui --backend-store-uri`` takes."""
+        return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
+
+    def client(self) -> "MlflowClient":
+        """Return a client of the store, made by one process at a time.
+
+        Several first users at once leave MLflow's SQLite file broken for good, so the first use holds a lock.
+        """
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient
+
+        with self._alone():
+            client = MlflowClient(self.uri, self.uri)
+            if client.get_experiment_by_name(EXPERIMENT) is None:
+                client.create_experiment(EXPERIMENT, artifact_location=(self.root / "artifacts").resolve().as_uri())
+        return client
+
+    def log_sweep(self, asked: Sequence[Question], outcome: pd.DataFrame, run_id: str) -> dict[str, str]:
+        """Log a sweep as one parent run per strategy with a nested run per trial.
+
+        Parameters
+        ----------
+        asked : the questions
+        outcome : their results, one row each
+        run_id : run that asked them
+
+        Returns
+        -------
+        dict of trial id to MLflow run id
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        client = self.client()
+        experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+        rows = outcome.set_index("trial_id")
+        parents: dict[str, str] = {}
+        logged: dict[str, str] = {}
+        for question in asked:
+            if question.strategy_id not in parents:
+                tags = {"dagster_run_id": run_id, "data_version": question.data_version, "symbol": question.symbol}
+                name = f"sweep {question.strategy_id} {question.symbol}"
+                parents[question.strategy_id] = client.create_run(experiment, tags=tags, run_name=name).info.run_id
+            name = f"{question.strategy} " + " ".join(f"{key}={value}" for key, value in question.params.items())
+            run = client.create_run(experiment, run_name=name).info.run_id
+            row = rows.loc[question.trial_id]
+            client.log_batch(
+                run,
+                metrics=[
+                    Metric(key, float(row[key]), 0, 0)
+                    for key in ("sharpe", "total_return", "max_drawdown", "n_orders", "final_equity")
+                    if row[key] == row[key]
+                ],
+                params=[Param(key, str(value)) for key, value in question.params.items()],
+                tags=[
+                    RunTag("mlflow.parentRunId", parents[question.strategy_id]),
+                    RunTag("trial_id", question.trial_id),
+                    RunTag("strategy", question.strategy_id),
+                    RunTag("symbol", question.symbol),
+                    RunTag("data_version", question.data_version),
+                    RunTag("dagster_run_id", run_id),
+                ],
+            )
+            client.set_terminated(run)
+            logged[question.trial_id] = run
+        for parent in parents.values():
+            client.set_terminated(parent)
+        return logged
+
+    def record_decision(self, decision: dict[str, Any], report: Path | None) -> str | None:
+        """Attach a promotion's record to its trial, and point ``@champion`` at it when it was promoted.
+
+        Parameters
+        ----------
+        decision : a row of ``promotions``
+        report : its HTML report
+
+        Returns
+        -------
+        Version of the registered model, or None when it was not promoted
+        """
+        client = self.client()
+        run = decision["mlflow_run_id"]
+        client.log_dict(run, {key: str(value) for key, value in decision.items()}, "promotion.json")
+        client.set_tag(run, "promotion_id", decision["promotion_id"])
+        if report is not None:
+            client.log_artifact(run, str(report))
+        if not decision["promoted"]:
+            return None
+        if not client.search_registered_models(f"name = '{MODEL}'"):
+            client.create_registered_model(MODEL, description="Strategies that passed every gate of promotion.")
+        known = [v for v in client.search_model_versions(f"name = '{MODEL}'") if v.run_id == run]
+        if known:
+            version = str(known[0].version)
+        else:
+            source = client.get_run(run).info.artifact_uri
+            tags = {key: str(decision[key]) for key in ("promotion_id", "trial_id", "strategy", "params", "symbol")}
+            version = str(client.create_model_version(MODEL, source, run, tags=tags).version)
+        client.set_registered_model_alias(MODEL, CHAMPION, version)
+        return version
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,1 @@
+"""True on paper: no files, no clock, no network, no environment."""

@@ -1,0 +1,1 @@
+"""Trading days of exchanges as plain data, one module per exchange."""

@@ -1,0 +1,32 @@
+"""Indicators: one file each, holding the formula and its :class:`Indicator` declaration.
+
+A new file here is found by its name; nothing else needs to be edited.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from tradepulse.errors import UnknownName
+
+if TYPE_CHECKING:
+    from tradepulse.core.indicators.base import Indicator
+
+
+def names() -> list[str]:
+    """Return the names of the indicators there are, in alphabetical order."""
+    return sorted(module.name for module in iter_modules(__path__) if module.name != "base")
+
+
+def indicator(name: str) -> "Indicator":
+    """Return an indicator's declaration.
+
+    Raises
+    ------
+    UnknownName
+        If no indicator has that name.
+    """
+    if name not in names():
+        raise UnknownName("indicator", name, names())
+    declared: Indicator = import_module(f"tradepulse.core.indicators.{name}").INDICATOR
+    return declared

@@ -1,0 +1,30 @@
+"""Average true range."""
+
+import numpy as np
+
+from tradepulse.core.indicators.base import Indicator, Values, smoothed
+
+
+def atr(high: Values, low: Values, close: Values, *, window: int = 14) -> Values:
+    """Return Wilder's mean of the true range.
+
+    Parameters
+    ----------
+    high, low, close : shape (n,) each, in time order
+    window : true ranges averaged
+
+    Returns
+    -------
+    float64 array of shape (n,), in the unit of the prices. True range needs a previous close, so it starts at the
+        second bar; the first ``window`` values are NaN and the seed is the mean of true ranges 1 to ``window``.
+
+    References
+    ----------
+    Wilder, J. W. (1978). New Concepts in Technical Trading Systems. Trend Research, 21-26.
+    """
+    previous = np.concatenate([[np.nan], close[:-1]])[: len(close)]
+    true_range = np.maximum(high, previous) - np.minimum(low, previous)
+    return smoothed(true_range, window, 1 / window)
+
+
+INDICATOR = Indicator("atr", atr, inputs=("high", "low", "close"), outputs=("atr",), params={"window": 14})

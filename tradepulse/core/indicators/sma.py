@@ -1,0 +1,23 @@
+"""Simple moving average."""
+
+from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+
+
+def sma(close: Values, *, window: int = 20) -> Values:
+    """Return the arithmetic mean of the last ``window`` closes.
+
+    Parameters
+    ----------
+    close : shape (n,), in time order
+    window : closes averaged
+
+    Returns
+    -------
+    float64 array of shape (n,), in the unit of ``close``. The first ``window - 1`` values are NaN; a NaN close makes
+        the windows that hold it NaN. Each window is summed by itself, so equal windows have equal means: a running sum
+        would carry rounding from bar to bar and can flip a tie of two means by a day.
+    """
+    return warmed(windows(close, window).mean(axis=1), len(close))
+
+
+INDICATOR = Indicator("sma", sma, inputs=("close",), outputs=("sma",), params={"window": 20})

@@ -1,0 +1,1 @@
+"""Strategies: the protocol, the loader, and those we ship, one file each."""

@@ -1,0 +1,41 @@
+"""Breakout of a price channel."""
+
+from collections import deque
+
+from tradepulse.core.market import Bar
+from tradepulse.core.strategies.base import Desk, Strategy
+
+
+class Donchian(Strategy):
+    """Long while the close has broken out above a channel and not yet below a shorter one.
+
+    Enters when the close exceeds the highest high of the ``entry`` bars before it; leaves when the close falls below
+    the lowest low of the ``exit`` bars before it. Long only, with a fixed quantity, decided at the close.
+    """
+
+    name = "donchian"
+    version = "1"
+    params = {"entry": 20, "exit": 10}
+
+    @property
+    def warmup(self) -> int:
+        """The longer channel and the bar that breaks it."""
+        return max(self.settings["entry"], self.settings["exit"]) + 1
+
+    def initialize(self) -> None:
+        """Start with empty channels."""
+        self._highs: deque[float] = deque(maxlen=self.settings["entry"])
+        self._lows: deque[float] = deque(maxlen=self.settings["exit"])
+
+    def handle_tick(self, bar: Bar, desk: Desk) -> None:
+        """Compare the close with the channels of the bars before it."""
+        highs, lows = self._highs, self._lows
+        if len(highs) == highs.maxlen and bar.close > max(highs):
+            desk.target(bar.symbol, self.quantity)
+        elif len(lows) == lows.maxlen and bar.close < min(lows):
+            desk.target(bar.symbol, 0)
+        highs.append(bar.high)
+        lows.append(bar.low)
+
+
+STRATEGY = Donchian

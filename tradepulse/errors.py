@@ -1,0 +1,98 @@
+"""Every error TradePulse raises on purpose.
+
+::
+
+    TradePulseError                 we could not do what was asked
+    ├── DataError (ValueError)      the data are not what they claim to be
+    │   ├── UnreadableFile          a file cannot be read as the table it should hold
+    │   ├── InvalidTable            rows break the rules of their table
+    │   ├── MissingData (LookupError)   what was asked for is not in the lake or the source
+    │   ├── ChecksumMismatch        a vendor file is not the one we know
+    │   └── UnusableOpens           next-open fills were asked for on opens that are not opens
+    ├── ConfigError (ValueError)    a setting is unknown or out of range
+    │   └── UnknownName (KeyError)  a name that no registry holds
+    ├── ExecutionError (RuntimeError)
+    │   ├── JournalCorrupt          the journal does not prove its own history
+    │   ├── BookLocked              another process trades this book
+    │   └── SessionOutOfOrder       a session older than the journal's last one
+    └── ToolMissing (RuntimeError)  an optional tool is not installed
+
+An outcome that a healthy system produces every day (a refused order, a failed check) is a value, not an error.
+Messages are one line: what, where, and what to try.
+"""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+
+class TradePulseError(Exception):
+    """We could not do what was asked."""
+
+
+class DataError(TradePulseError, ValueError):
+    """The data are not what they claim to be."""
+
+
+class UnreadableFile(DataError):
+    """A file cannot be read as the table it should hold."""
+
+
+class InvalidTable(DataError):
+    """Rows break the rules of their table."""
+
+
+class MissingData(DataError, LookupError):
+    """What was asked for is neither in the lake nor in the source."""
+
+
+class ChecksumMismatch(DataError):
+    """A vendor file is not the one we know."""
+
+
+class UnusableOpens(DataError):
+    """Next-open fills were asked for on rows whose open is not a price that traded."""
+
+
+class ConfigError(TradePulseError, ValueError):
+    """A setting is unknown or out of range."""
+
+
+class UnknownName(ConfigError, KeyError):
+    """A name was asked for that its registry does not hold.
+
+    Parameters
+    ----------
+    kind : what the registry holds, in the singular ("strategy")
+    name : the name asked for
+    known : the names there are
+    """
+
+    def __init__(self, kind: str, name: str, known: Collection[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        self.close_matches = get_close_matches(name, self.known, n=3)
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        names = self.close_matches or self.known
+        lead = "close matches" if self.close_matches else "known"
+        return f"No {self.kind} named {self.name!r}; {lead}: {', '.join(names) or 'none'}."
+
+
+class ExecutionError(TradePulseError, RuntimeError):
+    """The order path could not go on safely."""
+
+
+class JournalCorrupt(ExecutionError):
+    """The journal does not prove its own history."""
+
+
+class BookLocked(ExecutionError):
+    """Another process trades this book."""
+
+
+class SessionOutOfOrder(ExecutionError):
+    """A session was asked for that is older than the last one in the journal."""
+
+
+class ToolMissing(TradePulseError, RuntimeError):
+    """An optional tool is not installed."""

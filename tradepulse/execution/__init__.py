@@ -1,0 +1,1 @@
+"""Orders into fills: a process of its own, without dagster or pandas."""

@@ -1,0 +1,64 @@
+"""``python -m tradepulse.execution --folder DIR --request FILE``: one session of one book, in a process of its own.
+
+Started by Dagster it reports through Pipes; started by a person it prints the same lines. Exit codes: 0 done, 2 the
+request or the book was refused (one line on stderr says why).
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tradepulse.errors import ConfigError, TradePulseError
+from tradepulse.execution.session import Report, parse_request, run_session
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the session that the command line names and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tradepulse.execution", description=__doc__.split("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the book: journals and lock")
+    parser.add_argument("--request", required=True, help="JSON file, or - for standard input")
+    chosen = parser.parse_args(arguments)
+    try:
+        text = sys.stdin.read() if chosen.request == "-" else Path(chosen.request).read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        print(f"{chosen.request}: cannot be read ({exc}); name a request file", file=sys.stderr)
+        return 2
+    try:
+        request = parse_request(text)
+        if "DAGSTER_PIPES_CONTEXT" in os.environ:
+            _report_to_dagster(lambda progress: run_session(chosen.folder, request, progress))
+        else:
+            report = run_session(chosen.folder, request, lambda line: print(line, file=sys.stderr))
+            print(json.dumps(asdict(report)))
+    except (TradePulseError, OSError) as exc:
+        if isinstance(exc, ConfigError):
+            exc = ConfigError(f"{chosen.request}: {exc}")
+        print(str(exc), file=sys.stderr)
+        return 2
+    return 0
+
+
+def _report_to_dagster(run: Callable[[Callable[[str], None]], Report]) -> None:
+    from dagster_pipes import open_dagster_pipes
+
+    with open_dagster_pipes() as pipes:
+        report = run(pipes.log.info)
+        pipes.report_asset_materialization(
+            metadata={
+                "session": report.session,
+                "orders decided": report.decided,
+                "orders refused": report.refused,
+                "fills": report.filled,
+                "journal hash": report.journal_hash,
+                "run before": report.repeated,
+            },
+            data_version=report.journal_hash[:16],
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The book: orders, fills, positions and cash as the fold of a journal. There is no other state."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tradepulse.core.orders import Fill, Order, OrderStatus, Side
+from tradepulse.errors import JournalCorrupt
+from tradepulse.execution.journal import Record
+
+
+@dataclass(slots=True)
+class OrderState:
+    """An order and what has become of it."""
+
+    order: Order
+    status: OrderStatus
+    record: int
+    reason: str = ""
+    filled: int = 0
+
+    @property
+    def open_quantity(self) -> int:
+        """Units that can still fill, signed like the order."""
+        return self.order.side.sign * (self.order.quantity - self.filled) if self.status.is_open else 0
+
+
+@dataclass(slots=True)
+class Book:
+    """What a journal says, record after record.
+
+    Parameters
+    ----------
+    name : of the book, from its first record
+    cash_micros : cash, settled or not
+    """
+
+    name: str = ""
+    cash_micros: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, OrderState] = field(default_factory=dict)
+    fills: dict[str, tuple[Fill, int]] = field(default_factory=dict)
+    #: What the book held after each session that was completed.
+    closed: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "Book":
+        """Return the book that records add up to."""
+        book = cls()
+        for record in records:
+            book.apply(record)
+        return book
+
+    @property
+    def last_session(self) -> str:
+        """Newest completed session, ISO, or empty."""
+        return max(self.closed, default="")
+
+    def exposure(self, symbol: str) -> int:
+        """Return the position after everything open fills."""
+        waiting = sum(state.open_quantity for state in self.orders.values() if state.order.symbol == symbol)
+        return self.positions.get(symbol, 0) + waiting
+
+    def apply(self, record: Record) -> None:
+        """Fold one record into the book.
+
+        Raises
+        ------
+        JournalCorrupt
+            If the record's kind is unknown.
+        """
+        body = record.body
+        match record.kind:
+            case "book_opened":
+                self.name, self.cash_micros = body["book"], body["cash_micros"]
+            case "order_decided":
+                order = order_from(body)
+                self.orders[order.client_order_id] = OrderState(order, OrderStatus.UNKNOWN, record.number)
+            case "order_refused":
+                order = order_from(body["order"])
+                state = OrderState(order, OrderStatus.REFUSED, record.number, f"{body['rule']}: {body['reason']}")
+                self.orders[order.client_order_id] = state
+            case "order_acknowledged":
+                self.orders[body["client_order_id"]].status = OrderStatus.WORKING
+            case "order_filled":
+                self._fill(fill_from(body), record.number)
+            case "session_closed":
+                self.closed[body["session"]] = {**body, "record": record.number}
+            case "session_started" | "order_resent":
+                pass
+            case _:
+                raise JournalCorrupt(f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it")
+
+    def _fill(self, fill: Fill, number: int) -> None:
+        if fill.fill_id in self.fills:
+            return  # heard twice
+        self.fills[fill.fill_id] = (fill, number)
+        self.cash_micros += fill.cash_micros
+        self.positions[fill.symbol] = self.positions.get(fill.symbol, 0) + fill.side.sign * fill.quantity
+        # A fill of an order that we do not know still moved cash and position; it has no state to advance.
+        if state := self.orders.get(fill.client_order_id):
+            state.filled += fill.quantity
+            done = state.filled >= state.order.quantity
+            state.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+
+
+def order_from(body: dict[str, Any]) -> Order:
+    """Return an order from its journal form."""
+    return Order(**{**body, "side": Side(body["side"])})
+
+
+def fill_from(body: dict[str, Any]) -> Fill:
+    """Return a fill from its journal form."""
+    return Fill(**{**body, "side": Side(body["side"])})
+
+
+def order_rows(book: Book) -> list[dict[str, Any]]:
+    """Return the book's orders as rows of ``orders``, in the order of decision."""
+    return [
+        {
+            "client_order_id": state.order.client_order_id,
+            "session": state.order.decided_session,
+            "symbol": state.order.symbol,
+            "side": state.order.side.value,
+            "quantity": state.order.quantity,
+            "filled": state.filled,
+            "status": state.status.value,
+            "reason": state.reason,
+            "reference_micros": state.order.reference_micros,
+            "strategy": state.order.strategy,
+            "trial_id": state.order.trial_id,
+            "journal_record": state.record,
+        }
+        for state in book.orders.values()
+    ]
+
+
+def fill_rows(book: Book) -> list[dict[str, Any]]:
+    """Return the book's fills as rows of ``fills``, in the order of the journal."""
+    return [{**asdict(fill), "side": fill.side.value, "journal_record": record} for fill, record in book.fills.values()]

@@ -1,0 +1,22 @@
+"""What the order path asks of a broker or venue."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tradepulse.core.orders import Approved, Fill
+
+
+class Broker(Protocol):
+    """A counterparty that outlives us: it remembers our orders when we have died."""
+
+    def submit(self, approved: Approved) -> None:
+        """Send an order; the same client order id sent again is acknowledged again and not placed again."""
+        ...
+
+    def knows(self, client_order_id: str) -> bool:
+        """Whether an order has arrived there."""
+        ...
+
+    def fills(self) -> Sequence[Fill]:
+        """Return every fill of ours so far, oldest first."""
+        ...

@@ -1,0 +1,1 @@
+"""What every result cost: measured, priced, attributed."""

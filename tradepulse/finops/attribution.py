@@ -1,0 +1,96 @@
+"""From usage to cost: every line priced once, every total the sum of its lines."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from tradepulse.core.orders import share_of
+from tradepulse.core.tables import table
+from tradepulse.finops.prices import METERS, NANO, PriceBook
+
+if TYPE_CHECKING:
+    from tradepulse.warehouse.lake import Lake
+
+#: What daily costs are rolled up by.
+KEYS = ("date", "team", "strategy", "environment", "meter")
+_MIB = 1024 * 1024
+
+
+def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
+    """Return rows of ``costs``: one per step and meter.
+
+    Parameters
+    ----------
+    usage : rows of ``usage``
+    prices : prices of the days on which the steps began
+
+    Returns
+    -------
+    DataFrame. Memory is billed as the peak for the whole of the step's elapsed time.
+    """
+    rows = []
+    for use in usage.to_dict("records"):
+        day = use["started_at"].tz_convert("UTC").tz_localize(None).normalize()
+        amounts = {
+            "cpu": use["cpu_ms"],
+            "memory": use["peak_memory_bytes"] // _MIB * use["wall_ms"],
+            "written": use["written_bytes"],
+        }
+        for meter, amount in amounts.items():
+            price = prices.price_nano_usd(meter, day.date())
+            rows.append(
+                {
+                    "date": day,
+                    **{key: use[key] for key in ("started_at", "run_id", "step", "team", "strategy", "environment")},
+                    "meter": meter,
+                    "amount": int(amount),
+                    "price_nano_usd": price,
+                    "cost_nano_usd": share_of(int(amount), price, METERS[meter][1]),
+                    "price_book": prices.version,
+                }
+            )
+    if not rows:
+        return table("costs").empty()
+    lines = pd.DataFrame(rows)
+    lines["date"] = lines["date"].dt.as_unit("ns")
+    return lines
+
+
+def daily_costs(lake: "Lake") -> pd.DataFrame:
+    """Return rows of ``daily_costs``: the cost ledger in the lake, rolled up by DuckDB in exact integers."""
+    keys = ", ".join(KEYS)
+    frame = lake.query(
+        f"SELECT {keys}, count(DISTINCT run_id || step || started_at)::BIGINT AS steps, "
+        f"sum(cost_nano_usd)::BIGINT AS cost_nano_usd FROM costs GROUP BY {keys} ORDER BY {keys}"
+    )
+    frame["date"] = frame["date"].dt.as_unit("ns")
+    return frame.astype({key: "str" for key in KEYS[1:]})
+
+
+def spend(costs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return cost in nano-dollars by ``keys``, dearest first; the rows add up to the total of ``costs``."""
+    grouped = costs.groupby(list(keys), as_index=False)["cost_nano_usd"].sum()
+    return grouped.sort_values(["cost_nano_usd", *keys], ascending=[False, *(True for _ in keys)], ignore_index=True)
+
+
+def rounded(nano: Sequence[int], places: int = 2) -> list[Decimal]:
+    """Return amounts in dollars, rounded so that they still add up to the rounded total.
+
+    Each is cut to ``places`` decimals, and what is missing to the rounded total goes, one unit each, to those that lost
+    most by the cut (largest remainder; the earlier of equals).
+
+    Parameters
+    ----------
+    nano : amounts in nano-dollars, none below zero
+    places : decimals to round to
+    """
+    unit = NANO // 10**places
+    cut = [amount // unit for amount in nano]
+    missing = share_of(sum(nano), 1, unit) - sum(cut)
+    by_remainder = sorted(range(len(nano)), key=lambda i: (-(nano[i] % unit), i))
+    # A total rounded down can ask for fewer units than were cut, never for less than none.
+    for place in by_remainder[:missing]:
+        cut[place] += 1
+    return [Decimal(amount).scaleb(-places) for amount in cut]

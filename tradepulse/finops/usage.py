@@ -1,0 +1,137 @@
+"""Measures what a step consumes, and keeps the measurement in a log that a crash cannot tear."""
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+from tradepulse.core.tables import table
+from tradepulse.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Team of usage that nobody claimed: shown, never lost.
+UNTAGGED = "untagged"
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Who a step's usage is attributed to.
+
+    Parameters
+    ----------
+    run_id, step, partition : which step of which run
+    team, strategy, environment : the attribution keys
+    """
+
+    run_id: str
+    step: str
+    partition: str
+    team: str
+    strategy: str
+    environment: str
+
+
+class Writer(Protocol):
+    """Something that counts the bytes it writes: the lake."""
+
+    written_bytes: int
+
+
+class UsageLog:
+    """One file of JSON lines per run. Each line is one write, so lines of concurrent steps do not mix.
+
+    Parameters
+    ----------
+    folder : holds the files; made on first use
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def metered(self, tags: Tags, writer: Writer | None = None) -> Iterator[None]:
+        """Measure what happens inside and log it, also when it raises.
+
+        CPU time includes child processes that ended inside. Peak memory is the largest resident size of the process
+        so far: the operating system does not reset it, so steps that share a process share its peak.
+
+        Parameters
+        ----------
+        tags : who pays
+        writer : counts the bytes written
+        """
+        started_at = datetime.now(UTC)
+        wall, cpu = perf_counter(), _cpu_seconds()
+        written = writer.written_bytes if writer else 0
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        finally:
+            self._append(
+                tags,
+                started_at=started_at.isoformat(),
+                outcome=outcome,
+                cpu_ms=round(1000 * (_cpu_seconds() - cpu)),
+                wall_ms=round(1000 * (perf_counter() - wall)),
+                peak_memory_bytes=_peak_memory_bytes(),
+                written_bytes=(writer.written_bytes if writer else 0) - written,
+            )
+
+    def frame(self) -> "pd.DataFrame":
+        """Return everything logged as rows of ``usage``, oldest first.
+
+        Raises
+        ------
+        DataError
+            If a line other than a torn last one cannot be read.
+        """
+        import pandas as pd
+
+        lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
+        if not lines:
+            return table("usage").empty()
+        frame = pd.DataFrame(lines)
+        frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True, format="ISO8601").dt.as_unit("ns")
+        columns = list(table("usage").to_schema().columns)
+        return frame.sort_values(["started_at", "run_id", "step"], kind="stable").reset_index(drop=True)[columns]
+
+    def _append(self, tags: Tags, **measured: object) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({**asdict(tags), **measured}) + "\n"
+        file = os.open(self.folder / f"{tags.run_id}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+
+def _lines(path: Path) -> Iterator[dict[str, object]]:
+    lines = path.read_text().split("\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line:
+                yield json.loads(line)
+        except ValueError as exc:
+            if number == len(lines):
+                return  # the machine died while writing it
+            raise DataError(f"{path}: line {number} is not a usage record; move the file away") from exc
+
+
+def _cpu_seconds() -> float:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _peak_memory_bytes() -> int:
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Kilobytes on Linux, bytes on macOS.
+    return peak * 1024 if os.uname().sysname != "Darwin" else peak

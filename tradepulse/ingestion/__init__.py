@@ -1,0 +1,1 @@
+"""Vendor files and feeds into tables, one file per vendor."""

@@ -1,0 +1,130 @@
+"""Bars from a CSV or Parquet file that a person names on the command line."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.core.sessions import Calendar, calendar
+from tradepulse.core.tables import table
+from tradepulse.errors import DataError, UnreadableFile
+from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
+from tradepulse.ingestion.stale_opens import stale_opens
+
+_PRICES = ("open", "high", "low", "close")
+_NEEDED = (*_PRICES, "volume")
+
+
+def load_file(path: Path) -> tuple[pd.DataFrame, str]:
+    """Return a table file's rows as they stand, and the first 16 digits of its SHA-256.
+
+    Parameters
+    ----------
+    path : a ``.csv``, ``.csv.gz`` or ``.parquet`` file
+
+    Raises
+    ------
+    UnreadableFile
+        If it is absent, a folder, empty, of another kind, or not whole.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise UnreadableFile(f"{path}: cannot be read ({exc.strerror}); name a CSV or Parquet file of bars") from exc
+    if not content:
+        raise UnreadableFile(f"{path}: the file is empty; name a CSV or Parquet file of bars")
+    kind = "".join(path.suffixes[-2:]).lower()
+    try:
+        if kind.endswith(".parquet"):
+            frame = pd.read_parquet(path)
+        elif kind.endswith((".csv", ".csv.gz")):
+            frame = pd.read_csv(path)
+        else:
+            raise UnreadableFile(f"{path}: neither .csv, .csv.gz nor .parquet; convert it, or rename it if it is one")
+    except UnreadableFile:
+        raise
+    except Exception as exc:  # pandas and pyarrow raise a dozen unrelated types for a damaged file
+        raise UnreadableFile(f"{path}: not a readable {path.suffix} file ({str(exc).splitlines()[0][:120]})") from exc
+    return frame, sha256(content).hexdigest()[:16]
+
+
+def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | None = None) -> Delivery:
+    """Return the bars of a file.
+
+    Parameters
+    ----------
+    path : CSV or Parquet with ``open high low close volume``, ``ts`` (timezone-aware) or ``session`` (date), and
+        optionally ``symbol``
+    exchange : calendar that turns a session into its open; XNYS by default
+    symbol : ticker of the rows, where the file has none; by default the file's name
+
+    Returns
+    -------
+    Delivery of ``bars``, in the file's own order; rows that break a rule are quarantined
+
+    Raises
+    ------
+    UnreadableFile
+        If the file or a needed column cannot be read.
+    DataError
+        If a time has no zone.
+    """
+    raw, digest = load_file(path)
+    exchange = exchange or calendar()
+    lacking = [column for column in _NEEDED if column not in raw.columns]
+    if lacking:
+        raise UnreadableFile(f"{path}: lacks the column {lacking[0]!r}; bars have ts or session, {' '.join(_NEEDED)}")
+    if raw.empty:
+        raise UnreadableFile(f"{path}: has columns but no rows; there is nothing to use")
+    frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
+    frame["ts"], frame["session"] = _times(raw, path, exchange)
+    frame["symbol"] = (
+        raw["symbol"].astype("str").to_numpy() if "symbol" in raw.columns else symbol or path.name.split(".")[0]
+    )
+    for column in _NEEDED:
+        frame[column] = pd.to_numeric(raw[column], errors="coerce").to_numpy(dtype=float)
+    frame["open_is_stale"] = False
+    for _, rows in frame.groupby("symbol", sort=False):
+        frame.loc[rows.index, "open_is_stale"] = stale_opens(rows["open"].to_numpy(), rows["close"].to_numpy())
+    frame["source"], frame["source_hash"] = path.name, digest
+    # Two bars of one session are only a duplicate when they begin together: intraday bars share their session.
+    rules = [rule for rule in BAR_RULES if not rule[0].startswith("symbol and session")]
+    rules.append(("symbol and time are unique", lambda rows: ~rows.duplicated(["symbol", "ts"], keep="first")))
+    kept, quarantined = sift(frame, rules, table_name="bars", source=path.name, source_hash=digest)
+    return Delivery("bars", len(frame), frame[kept].reset_index(drop=True), quarantined, digest)
+
+
+def _times(raw: pd.DataFrame, path: Path, exchange: Calendar) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
+    if "ts" in raw.columns:
+        return _instants(raw["ts"], path, exchange)
+    if "session" not in raw.columns:
+        raise UnreadableFile(f"{path}: lacks both 'ts' and 'session'; bars need one of them")
+    try:
+        days = pd.to_datetime(raw["session"].astype("str"), format="ISO8601").dt.as_unit("ns").reset_index(drop=True)
+    except (ValueError, TypeError) as exc:
+        raise DataError(f"{path}: a session is not a date like 2018-12-31 ({str(exc).splitlines()[0][:100]})") from exc
+    if days.isna().any():
+        raise DataError(f"{path}: row {int(np.argmax(days.isna()))} has no session")
+    # A date that the exchange does not know gets noon UTC: whether it should be there is for the quality checks to say.
+    opens = [
+        exchange.open_at(day.date())
+        if exchange.first <= day.date() <= exchange.last and exchange.is_session(day.date())
+        else day.tz_localize("UTC") + pd.Timedelta(hours=12)
+        for day in days
+    ]
+    return pd.Series(pd.DatetimeIndex(opens, tz="UTC").as_unit("ns")), days
+
+
+def _instants(column: "pd.Series[str]", path: Path, exchange: Calendar) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
+    try:
+        times = column if pd.api.types.is_datetime64_any_dtype(column) else pd.to_datetime(column, format="ISO8601")
+    except (ValueError, TypeError) as exc:
+        raise DataError(f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})") from exc
+    if not pd.api.types.is_datetime64_any_dtype(times) or times.dt.tz is None:
+        raise DataError(f"{path}: ts has no time zone; write it as 2018-12-31T14:30:00Z, or give session (a date)")
+    if times.isna().any():
+        raise DataError(f"{path}: row {int(np.argmax(times.isna()))} has no ts")
+    times = times.dt.tz_convert("UTC").dt.as_unit("ns").reset_index(drop=True)
+    local = times.dt.tz_convert(str(exchange.zone))
+    return times, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")

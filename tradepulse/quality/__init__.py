@@ -1,0 +1,1 @@
+"""Whether the data and the numbers computed from them can be believed."""

@@ -1,0 +1,30 @@
+"""The look of every page TradePulse writes: one file, no script, no request to anywhere."""
+
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #123; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin-top: 2rem; border-bottom: 1px solid #dde }
+table { border-collapse: collapse; margin: .8rem 0; font-size: 14px }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e6e9ee; vertical-align: top }
+th { color: #567; font-weight: 600 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+code { font-size: 13px; background: #f3f5f8; padding: 0 .25rem; border-radius: 3px }
+.good { color: #17693b } .bad, .bad td { color: #b3261e } .quiet { color: #678 } svg { max-width: 100%; height: auto }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1rem 0 }
+.card { border: 1px solid #dde3ea; border-radius: 8px; padding: .6rem .9rem } .card b { display: block; font-size: 1.35rem }
+"""
+
+
+def document(title: str, body: str) -> str:
+    """Return a whole HTML page.
+
+    Parameters
+    ----------
+    title : plain text
+    body : HTML
+    """
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>"
+        f"<style>{_STYLE}</style><h1>{escape(title)}</h1>{body}</html>\n"
+    )

@@ -1,0 +1,1 @@
+"""The Parquet lake and the only code that speaks SQL."""

@@ -1,0 +1,52 @@
+"""Bars as of a session: the bulk history with the sessions ingested since laid over it."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from tradepulse.core.tables import table
+from tradepulse.errors import MissingData
+from tradepulse.warehouse.lake import Lake
+
+#: Table of the bulk history, one partition per year.
+HISTORY = "bars_history"
+#: Table of the sessions ingested one by one, one partition per session.
+SESSIONS = "bars"
+
+
+def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return every bar up to a session; where both hold a session, the one ingested by itself counts.
+
+    Parameters
+    ----------
+    lake : lake that holds ``bars_history``, ``bars`` or both
+    until : last session returned; all of them by default
+    symbols : tickers returned; all of them by default
+
+    Returns
+    -------
+    DataFrame of ``bars``, sorted by session and symbol
+
+    Raises
+    ------
+    MissingData
+        If there is no such bar.
+    """
+    limit = until.isoformat() if until else "9999"
+    history = [year for year in lake.partitions(HISTORY) if year <= limit[:4]]
+    recent = [session for session in lake.partitions(SESSIONS) if session <= limit]
+    parts = []
+    if history:
+        base = lake.read(HISTORY, history, model="bars")
+        parts.append(base[~base["session"].isin(pd.to_datetime(recent))])
+    if recent:
+        parts.append(lake.read(SESSIONS, recent))
+    frame = pd.concat(parts, ignore_index=True) if parts else table("bars").empty()
+    if until:
+        frame = frame[frame["session"] <= pd.Timestamp(until)]
+    if symbols is not None:
+        frame = frame[frame["symbol"].isin(list(symbols))]
+    if frame.empty:
+        raise MissingData(f"the lake {lake.root} has no bars{f' up to {until}' if until else ''}; run the ingest job")
+    return frame.sort_values(["session", "symbol"], kind="stable").reset_index(drop=True)

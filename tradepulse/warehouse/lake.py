@@ -1,0 +1,144 @@
+"""The lake: one Parquet file per table and partition, replaced whole or not at all."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradepulse.core.tables import table
+from tradepulse.errors import ConfigError, MissingData
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+#: Partition of a table that has only one.
+WHOLE = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write left behind.
+
+    Parameters
+    ----------
+    path : the file
+    rows : rows in it
+    size_bytes : its size
+    data_version : hash of its content
+    """
+
+    path: Path
+    rows: int
+    size_bytes: int
+    data_version: str
+
+
+class Lake:
+    """Tables as folders of Parquet files.
+
+    A file is written beside its place and renamed into it, so a reader sees the old rows or the new ones, never half of
+    either, and any number of processes can read and write at once without a lock.
+
+    Parameters
+    ----------
+    root : folder of the lake; made when first written to
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        #: Bytes this object has written: what the meter reads.
+        self.written_bytes = 0
+
+    def write(self, name: str, frame: "pd.DataFrame", partition: str = WHOLE, *, model: str | None = None) -> Written:
+        """Replace one partition of a table.
+
+        Parameters
+        ----------
+        name : table
+        frame : its rows, which must keep the table's rules
+        partition : session, year or run; any file name without a dot or slash
+        model : declared table that the rows follow, where it is not ``name``
+
+        Raises
+        ------
+        InvalidTable
+            If a row breaks a rule; nothing is written.
+        """
+        from tradepulse.core.tables.base import content_hash
+
+        frame = frame.reset_index(drop=True)
+        table(model or name).accept(frame, f"{name} {partition}")
+        target = self.path(name, partition)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            frame.to_parquet(fresh, index=False, compression="zstd")
+            os.replace(fresh, target)
+        finally:
+            fresh.unlink(missing_ok=True)
+        size = target.stat().st_size
+        self.written_bytes += size
+        return Written(target, len(frame), size, content_hash(frame))
+
+    def read(self, name: str, partitions: Sequence[str] | None = None, *, model: str | None = None) -> "pd.DataFrame":
+        """Return partitions of a table, in the order named, or all of them in the order of their names.
+
+        Raises
+        ------
+        MissingData
+            If a named partition, or the whole table, is not there.
+        """
+        import pandas as pd
+
+        chosen = self.partitions(name) if partitions is None else list(partitions)
+        if not chosen:
+            raise MissingData(f"the lake {self.root} has no {name} yet; run the job that makes it, or make run")
+        frames = []
+        for partition in chosen:
+            path = self.path(name, partition)
+            if not path.exists():
+                raise MissingData(f"the lake {self.root} has no {name} for {partition}; run the job that makes it")
+            frames.append(pd.read_parquet(path))
+        # Empty parts carry no rows but can carry other column types; keep one when there is nothing else.
+        full = [frame for frame in frames if len(frame)] or [table(model or name).empty()]
+        return pd.concat(full, ignore_index=True)
+
+    def partitions(self, name: str) -> list[str]:
+        """Return the partitions of a table, sorted; none when the table is not there."""
+        return sorted(path.stem for path in (self.root / name).glob("[!.]*.parquet"))
+
+    def has(self, name: str, partition: str = WHOLE) -> bool:
+        """Whether a partition of a table has been written."""
+        return self.path(name, partition).exists()
+
+    def path(self, name: str, partition: str = WHOLE) -> Path:
+        """Return the file of a partition, whether it exists or not."""
+        if not partition or set(partition) & set("/\\.") or "/" in name or name.startswith("."):
+            raise ConfigError(f"{name}/{partition}: not the name of a table and a partition")
+        return self.root / name / f"{partition}.parquet"
+
+    def query(self, sql: str, **parameters: object) -> "pd.DataFrame":
+        """Return the rows of a query; each table of the lake is a view of its own name.
+
+        Parameters
+        ----------
+        sql : DuckDB SQL
+        **parameters : values of its ``$name`` placeholders
+        """
+        with self.connect() as connection:
+            return connection.execute(sql, parameters).df() if parameters else connection.execute(sql).df()
+
+    def connect(self) -> "duckdb.DuckDBPyConnection":
+        """Return an in-memory DuckDB connection with a view for each table of the lake."""
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        for folder in sorted(self.root.glob("[!.]*")) if self.root.is_dir() else []:
+            files = sorted(str(path) for path in folder.glob("[!.]*.parquet"))
+            if files:
+                quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+                connection.execute(f'CREATE VIEW "{folder.name}" AS SELECT * FROM read_parquet([{quoted}])')
+        return connection
