@@ -17,6 +17,7 @@ import pandas as pd
 from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import ChecksumMismatch, MissingData
+from tradepulse.ingestion.coverage import COVERAGE
 from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
 from tradepulse.ingestion.stale_opens import stale_opens
 
@@ -31,7 +32,7 @@ CHECKSUMS = {
 BAR_FILES = {"NASDAQ": "nasdaq", "SP500": "sp500"}
 #: Our symbol, vendor's file, vendor's column.
 CLOSE_FILES = {"VIX": ("vix", "vix"), "WTI": ("wti", "DCOILWTICO")}
-FIRST_SESSION, LAST_SESSION = date(1999, 1, 4), date(2018, 12, 31)
+FIRST_SESSION, LAST_SESSION = COVERAGE["arch"]
 
 
 class ArchSource:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """Return the names of the indicators there are, in alphabetical order."""
-    return sorted(module.name for module in iter_modules(__path__) if module.name != "base")
+    return sorted(module.name for module in iter_modules(__path__) if module.name not in {"base", "table"})
 
 
 def indicator(name: str) -> "Indicator":

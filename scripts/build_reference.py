@@ -1,0 +1,53 @@
+"""Write what is derived from the tables' declarations: Dagster's column schemas and docs/reference/tables.md.
+
+``python -m scripts.build_reference`` rewrites both (``make docs-reference``); a test fails when they are stale.
+"""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def column_schemas() -> str:
+    """Return the column schemas of every table as JSON."""
+    from tradepulse.core.tables import TABLES, table
+
+    return json.dumps({name: table(name).column_schema() for name in TABLES}, indent=1) + "\n"
+
+
+def tables_page() -> str:
+    """Return the reference page of the tables as Markdown."""
+    from tradepulse.core.tables import TABLES, table
+
+    lines = ["# Tables", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
+    lines += ["Each table of the lake, in the order of the chain of evidence. One pandera model declares each", "(`tradepulse/core/tables/`).", ""]
+    for name in TABLES:
+        model = table(name)
+        about = (model.__doc__ or "").strip().split("\n")[0]
+        key = model.to_schema().unique or []
+        lines += [f"## {name}", "", about, "", f"Key: {', '.join(key) or 'none'}.", ""]
+        lines += ["| column | type | unit | description |", "|---|---|---|---|"]
+        lines += [
+            f"| {c['name']} | {c['type']} | {c['unit']} | {c['description']} |" for c in model.column_schema()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+#: Each derived file and what writes it.
+DERIVED = {
+    ROOT / "tradepulse_assets" / "column_schemas.json": column_schemas,
+    ROOT / "docs" / "reference" / "tables.md": tables_page,
+}
+
+
+def main() -> None:
+    """Write the derived files."""
+    for path, text in DERIVED.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""One page per backtest: what it made, what it cost, and the ids that lead back to the data."""
+
+import os
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from tradepulse.backtest.engine import Result
+from tradepulse.reporting.charts import svg
+from tradepulse.reporting.market import equity_picture, trades_picture
+from tradepulse.reporting.page import document
+
+
+def write_report(result: Result, bars: pd.DataFrame, path: Path, *, title: str, identity: Mapping[str, str]) -> Path:
+    """Write a run's page and return its path.
+
+    Parameters
+    ----------
+    result : the run
+    bars : the bars it ran on
+    path : HTML file; its folder is made
+    title : heading
+    identity : names and values of the ids that lead back to data and code
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(document(title, _body(result, bars, identity)))
+    os.replace(fresh, path)
+    return path
+
+
+def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> str:
+    summary = result.summary
+    warning = ""
+    if summary["looks_ahead"]:
+        warning += "<p class='bad'>Fills at the close that the decision was made on: this result looks ahead.</p>"
+    if summary["lowest_cash"] < 0:
+        warning += f"<p class='bad'>Cash fell to {summary['lowest_cash']:,.2f}: the account borrowed, at no interest.</p>"
+    ratio = "none" if summary["sharpe"] is None else f"{summary['sharpe']:.2f}"
+    cards = {
+        "final equity": f"{summary['final_equity']:,.2f}",
+        "return": f"{summary['total_return']:.2%}",
+        "Sharpe ratio": ratio,
+        "largest drawdown": f"{summary['max_drawdown']:.2%}",
+        "fills": f"{summary['n_fills']:,}",
+        "commission": f"{summary['total_commission']:,.2f}",
+        "slippage": f"{summary['total_slippage']:,.2f}",
+    }
+    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
+    chain = "".join(f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items())
+    traded = bars[bars["symbol"] == bars["symbol"].iloc[0]]
+    fills = result.fills[result.fills["symbol"] == bars["symbol"].iloc[0]]
+    return (
+        f"{warning}<p class='quiet'>{summary['first_session']} to {summary['last_session']}, {summary['n_bars']:,} bars, fills at "
+        f"{summary['fill'].replace('_', ' ')}</p><div class='cards'>{tiles}</div>"
+        f"<h2>Equity</h2>{svg(equity_picture(result.equity))}"
+        f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
+        f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
+        f"<h2>Where it comes from</h2><table>{chain}</table>"
+    )
+
+
+def monthly_table(equity: pd.DataFrame) -> str:
+    """Return an HTML table of returns in percent, a row per year and a column per month, from an equity curve."""
+    month_end = equity.set_index("session")["equity"].groupby(lambda day: (day.year, day.month)).last()
+    before = month_end.shift(1).fillna(equity["equity"].iloc[0])
+    change = (month_end / before - 1) * 100
+    years = sorted({year for year, _ in change.index})
+    head = "".join(f"<th class='n'>{month}</th>" for month in range(1, 13))
+    rows = []
+    for year in years:
+        cells = "".join(
+            f"<td class='n'>{change[(year, month)]:.1f}</td>" if (year, month) in change.index else "<td></td>"
+            for month in range(1, 13)
+        )
+        inside = [value for (when, _), value in change.items() if when == year]
+        whole = 1.0
+        for value in inside:
+            whole *= 1 + value / 100
+        rows.append(f"<tr><th>{year}</th>{cells}<td class='n'><b>{100 * (whole - 1):.1f}</b></td></tr>")
+    return f"<table><tr><th></th>{head}<th class='n'>year</th></tr>{''.join(rows)}</table>"

@@ -1,0 +1,69 @@
+"""Signals: what the promoted strategy wants to hold after a session, from the bars up to it."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from tradepulse.backtest.engine import target_path
+from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.loader import strategy_at
+from tradepulse.core.tables.base import content_hash
+from tradepulse.errors import MissingData
+
+
+def champion(promotions: pd.DataFrame) -> dict[str, Any]:
+    """Return the newest promotion that was granted.
+
+    Parameters
+    ----------
+    promotions : rows of ``promotions``, oldest first
+
+    Raises
+    ------
+    MissingData
+        If none was granted.
+    """
+    granted = promotions[promotions["promoted"]]
+    if granted.empty:
+        raise MissingData("no strategy has been promoted; run the research job and read why in the promotions table")
+    row: dict[str, Any] = granted.iloc[-1].to_dict()
+    return row
+
+
+def promoted_strategy(promotion: dict[str, Any]) -> Strategy:
+    """Return a fresh instance of the promoted strategy, of the version that was promoted."""
+    return strategy_at(promotion["strategy"])(quantity=promotion["quantity"], **json.loads(promotion["params"]))
+
+
+def signal_rows(bars: pd.DataFrame, promotion: dict[str, Any], session: date) -> pd.DataFrame:
+    """Return rows of ``signals`` for one session.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of the promoted symbol; later ones than ``session`` are not looked at
+    promotion : a row of ``promotions``
+    session : at whose close it is decided
+
+    Raises
+    ------
+    MissingData
+        If there is no bar of that session.
+    """
+    seen = bars[bars["session"] <= pd.Timestamp(session)].reset_index(drop=True)
+    if seen.empty or seen["session"].iloc[-1] != pd.Timestamp(session):
+        raise MissingData(f"{promotion['symbol']} has no bar of {session}; run the ingest job for it")
+    target = target_path(seen, promoted_strategy(promotion)).iloc[-1]
+    return pd.DataFrame(
+        {
+            "session": pd.DatetimeIndex([pd.Timestamp(session)]).as_unit("ns"),
+            "symbol": [promotion["symbol"]],
+            "strategy": [promotion["strategy"]],
+            "trial_id": [promotion["trial_id"]],
+            "promotion_id": [promotion["promotion_id"]],
+            "data_version": [content_hash(seen)],
+            "target_quantity": [int(target)],
+            "reference_close": [float(seen["close"].iloc[-1])],
+        }
+    )

@@ -1,0 +1,113 @@
+"""Pictures of prices, equity and trials."""
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.reporting.charts import ACCENT, INK, QUIET, WARNING, bare, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def indicators_picture(bars: pd.DataFrame, table: pd.DataFrame, symbol: str = "NASDAQ", sessions: int = 252) -> "Figure":
+    """Return closes with Bollinger bands above RSI, the last year.
+
+    Parameters
+    ----------
+    bars : rows of ``bars``
+    table : rows of ``indicators``
+    symbol : ticker drawn
+    sessions : how many of the last ones
+    """
+    rows = bars[bars["symbol"] == symbol].tail(sessions)
+    wide = table[(table["symbol"] == symbol) & table["indicator"].isin(["bollinger", "rsi"])]
+    wide = wide.pivot(index="session", columns="output", values="value").reindex(rows["session"])
+    drawn = figure()
+    above, below = drawn.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    above.fill_between(rows["session"], wide["lower"], wide["upper"], color="#e4edf5", label="Bollinger bands")
+    above.plot(rows["session"], rows["close"], color=INK, lw=1, label=f"{symbol} close")
+    above.legend(loc="lower left", frameon=False, ncols=2)
+    below.plot(rows["session"], wide["rsi"], color=ACCENT, lw=1)
+    for level in (30, 70):
+        below.axhline(level, color=QUIET, lw=0.6)
+    below.set_ylabel("RSI")
+    below.set_ylim(0, 100)
+    bare(above, below)
+    return drawn
+
+
+def equity_picture(equity: pd.DataFrame, split: pd.Timestamp | None = None) -> "Figure":
+    """Return the equity curve above its drawdown.
+
+    Parameters
+    ----------
+    equity : equity curve of a run, with ts, equity and drawdown
+    split : where the sample that was researched ends; what follows is drawn in another colour
+    """
+    drawn = figure()
+    above, below = drawn.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    above.plot(equity["ts"], equity["equity"], color=INK, lw=1)
+    above.set_ylabel("equity")
+    below.fill_between(equity["ts"], -100 * equity["drawdown"], 0, color="#e8b4b0")
+    below.set_ylabel("drawdown, %")
+    if split is not None:
+        after = equity[equity["session"] > split]
+        above.plot(after["ts"], after["equity"], color=ACCENT, lw=1.4, label="not seen by research")
+        above.legend(loc="upper left", frameon=False)
+    above.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    bare(above, below)
+    return drawn
+
+
+def trades_picture(bars: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
+    """Return closes with each fill marked.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol
+    fills : with session, side and price in quote currency
+    """
+    drawn = figure()
+    axes = drawn.subplots()
+    axes.plot(bars["session"], bars["close"], color=QUIET, lw=1)
+    for side, marker, colour in (("buy", "^", "#17693b"), ("sell", "v", WARNING)):
+        some = fills[fills["side"] == side]
+        axes.scatter(some["session"], some["price"], marker=marker, color=colour, s=36, zorder=3, label=f"{side}, {len(some)}")
+    axes.legend(loc="upper left", frameon=False, ncols=2)
+    bare(axes)
+    return drawn
+
+
+def trials_picture(ledger: pd.DataFrame) -> "Figure":
+    """Return a map of the Sharpe ratio over two parameters, one panel per strategy.
+
+    Parameters
+    ----------
+    ledger : rows of ``trials``; of strategies with other than two parameters nothing is drawn
+    """
+    distinct = ledger.drop_duplicates("trial_id")
+    panels = {
+        strategy: rows.assign(**pd.DataFrame([json.loads(text) for text in rows["params"]], index=rows.index))
+        for strategy, rows in distinct.groupby("strategy", sort=True)
+        if len(json.loads(rows["params"].iloc[0])) == 2
+    }
+    drawn = figure(height=3.8)
+    grid = drawn.subplots(1, max(1, len(panels)), squeeze=False)[0]
+    low, high = distinct["sharpe"].min(), distinct["sharpe"].max()
+    for axes, (strategy, rows) in zip(grid, panels.items(), strict=False):
+        across, down = list(json.loads(rows["params"].iloc[0]))[::-1]
+        table = rows.pivot_table(index=down, columns=across, values="sharpe")
+        image = axes.imshow(table.to_numpy(), cmap="viridis", vmin=low, vmax=high, aspect="auto")
+        axes.set_xticks(range(len(table.columns)), [str(value) for value in table.columns])
+        axes.set_yticks(range(len(table.index)), [str(value) for value in table.index])
+        axes.set(xlabel=across, ylabel=down, title=strategy)
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            if not np.isnan(value):
+                shade = "white" if value < (low + high) / 2 else "black"
+                axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=8)
+    if panels:
+        drawn.colorbar(image, ax=list(grid), label="Sharpe ratio after costs")
+    return drawn

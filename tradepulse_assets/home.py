@@ -1,0 +1,70 @@
+"""The folder that holds all state of one instance, as a Dagster resource."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from tradepulse.finops.usage import UNTAGGED, Tags, UsageLog
+from tradepulse.warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from tradepulse.backtest.tracking import Tracking
+    from tradepulse.ingestion.arch import ArchSource
+
+#: The book that paper trading runs on.
+BOOK = "paper"
+
+
+class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own examples leave the parameter out
+    """Where an instance keeps its state, and what it is called when its cost is attributed."""
+
+    folder: str
+    reports_folder: str
+    environment: str = "local"
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The Parquet lake."""
+        return Lake(Path(self.folder) / "lake")
+
+    @cached_property
+    def usage(self) -> UsageLog:
+        """What every step consumed."""
+        return UsageLog(Path(self.folder) / "usage")
+
+    @property
+    def tracking(self) -> "Tracking":
+        """The MLflow store."""
+        from tradepulse.backtest.tracking import Tracking
+
+        return Tracking(Path(self.folder) / "mlflow")
+
+    @property
+    def source(self) -> "ArchSource":
+        """The vendor that sessions are ingested from."""
+        from tradepulse.ingestion.arch import ArchSource
+
+        return ArchSource()
+
+    @property
+    def reports(self) -> Path:
+        """Where pages for people are written."""
+        return Path(self.reports_folder)
+
+    @property
+    def book(self) -> Path:
+        """Folder of the paper-trading book."""
+        return Path(self.folder) / "execution" / BOOK
+
+    @contextmanager
+    def metered(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, step: str, tags: dict[str, str]) -> Iterator[None]:
+        """Measure a step and attribute it; a run's own tags come before those of the asset."""
+        run = context.run
+        who = {key: run.tags.get(key) or tags.get(key, default) for key, default in (("team", UNTAGGED), ("strategy", "shared"))}
+        partition = run.tags.get("dagster/partition", "")
+        with self.usage.metered(Tags(run.run_id, step, partition, environment=self.environment, **who), self.lake):
+            yield

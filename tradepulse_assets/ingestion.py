@@ -1,0 +1,197 @@
+"""Ingestion: vendor files into bars and closes."""
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from tradepulse.core.sessions import calendar
+from tradepulse_assets.home import Home
+from tradepulse_assets.partitions import FIRST_SESSION, SESSIONS
+from tradepulse_assets.table_asset import Rows, column_schema, preview, table_asset, table_check
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.ingestion.source import Delivery
+    from tradepulse.quality.check import Check
+
+_TAGS = {"team": "data", "strategy": "shared"}
+
+
+def _counts(delivery: "Delivery") -> dict[str, object]:
+    return {
+        "received": delivery.received,
+        "accepted": len(delivery.accepted),
+        "quarantined": len(delivery.quarantined),
+        "source hash": delivery.source_hash,
+    }
+
+
+@dg.asset(
+    group_name="ingestion",
+    owners=["team:data"],
+    tags=_TAGS,
+    kinds={"pandas", "parquet"},
+    metadata={"dagster/column_schema": column_schema("bars")},
+    code_version="1",
+)
+def bars_history(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Daily bars of the closed years before the first session partition, one file per year.
+
+    Nasdaq Composite and S&P 500 from the files that the `arch` package ships, checked against their SHA-256. Rows that
+    break a rule go to `quarantine`. Rows whose open only repeats the previous close, as 40 % of the S&P file do, are
+    flagged `open_is_stale`; a backtest that would fill on one is refused.
+    """
+    from tradepulse.core.tables.base import content_hash
+    from tradepulse.ingestion.coverage import COVERAGE
+
+    with home.metered(context, "bars_history", _TAGS):
+        delivery = home.source.bars(COVERAGE[home.source.name][0], FIRST_SESSION - timedelta(days=1))
+        frame = delivery.accepted
+        for year, rows in frame.groupby(frame["session"].dt.year):
+            home.lake.write("bars_history", rows, str(year), model="bars")
+        home.lake.write("quarantine", delivery.quarantined, "bars_history")
+        version = content_hash(frame)
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(version),
+            metadata={
+                "dagster/row_count": len(frame),
+                "data version": version,
+                "preview": dg.MetadataValue.md(preview(frame)),
+                "flagged opens": int(frame["open_is_stale"].sum()),
+                **_counts(delivery),
+            },
+        )
+
+
+@dg.asset(
+    group_name="ingestion",
+    deps=["bars_history"],
+    owners=["team:data"],
+    tags=_TAGS,
+    kinds={"pandas", "parquet"},
+    partitions_def=SESSIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    metadata={"dagster/column_schema": column_schema("bars")},
+    code_version="1",
+)
+def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Daily bars, one partition per session, all symbols in it.
+
+    A run writes the sessions asked for and catches up any earlier one that is missing, so a night that was missed leaves
+    no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a hash of the content.
+    """
+    from tradepulse.core.tables.base import content_hash
+
+    with home.metered(context, "bars", _TAGS):
+        asked = context.partition_keys
+        present = set(home.lake.partitions("bars"))
+        until = date.fromisoformat(max(asked))
+        missed = {day.isoformat() for day in calendar().sessions(FIRST_SESSION, until)} - present - set(asked)
+        wanted = sorted({*asked, *missed})
+        delivery = home.source.bars(date.fromisoformat(wanted[0]), until)
+        frame = delivery.accepted
+        by_session = {f"{day:%Y-%m-%d}": rows for day, rows in frame.groupby("session")}
+        empty = [session for session in asked if session not in by_session]
+        if empty:
+            raise dg.Failure(f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?")
+        for session in wanted:
+            if session not in by_session:
+                continue  # the source has a hole there: bars_are_complete says so
+            written = home.lake.write("bars", by_session[session], session)
+            shown = {"dagster/row_count": written.rows, "data version": written.data_version, "file": str(written.path)}
+            if session in missed:
+                tags = {"dagster/data_version": written.data_version, "dagster/data_version_is_user_provided": "true"}
+                context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=tags))
+            else:
+                context.add_asset_metadata(shown, partition_key=session)
+        home.lake.write("quarantine", delivery.quarantined, f"bars_{max(asked)}")
+        fresh = frame[frame["session"].isin([str(session) for session in asked])]
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(content_hash(fresh.reset_index(drop=True))),
+            metadata={
+                "sessions caught up": len(missed),
+                "preview": dg.MetadataValue.md(preview(frame)),
+                **_counts(delivery),
+            },
+        )
+
+
+@table_asset(group="ingestion", team="data")
+def closes(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """VIX and WTI: one value a day and nothing else, so nothing can be filled on them.
+
+    The vendor writes a dot where it has no value; those rows go to `quarantine` and no value is made up for them.
+    """
+    delivery = home.source.closes()
+    home.lake.write("quarantine", delivery.quarantined, "closes")
+    return Rows(delivery.accepted, _counts(delivery))
+
+
+@table_check(asset="bars_history", team="data")
+def history_is_complete(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each symbol has every session of the exchange from its first on."""
+    from tradepulse.quality.bars import sessions_are_complete
+
+    last = calendar().previous(FIRST_SESSION)
+    return sessions_are_complete(home.lake.read("bars_history", model="bars"), calendar(), until=last)
+
+
+@table_check(asset="bars_history", team="data")
+def history_opens_are_flagged(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each open that only repeats the previous close is flagged."""
+    from tradepulse.quality.bars import stale_opens_are_flagged
+
+    return stale_opens_are_flagged(home.lake.read("bars_history", model="bars"))
+
+
+def _bars_so_far(context: dg.AssetCheckExecutionContext, home: Home) -> "tuple[pd.DataFrame, date]":
+    from tradepulse.warehouse.bars import read_bars
+
+    until = date.fromisoformat(max(context.op_execution_context.partition_keys))
+    return read_bars(home.lake, until=until), until
+
+
+@table_check(asset="bars", team="data")
+def bars_are_complete(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each symbol has every session from the beginning of its history up to this one."""
+    from tradepulse.quality.bars import sessions_are_complete
+
+    frame, until = _bars_so_far(context, home)
+    return sessions_are_complete(frame, calendar(), until=until)
+
+
+@table_check(asset="bars", team="data")
+def opens_are_flagged(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each open that only repeats the previous close is flagged."""
+    from tradepulse.quality.bars import stale_opens_are_flagged
+
+    frame, _ = _bars_so_far(context, home)
+    return stale_opens_are_flagged(frame)
+
+
+@table_check(asset="bars", team="data")
+def bars_meet_expectations(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """The last year of bars looks as the Great Expectations suite `expectations/bars.json` says it should."""
+    from tradepulse.quality.bars import with_plausibility
+    from tradepulse.quality.expectations import validate
+
+    frame, until = _bars_so_far(context, home)
+    year = frame[frame["session"] > str(until - timedelta(days=365))]
+    return validate("bars", with_plausibility(year)).checks
+
+
+@table_check(asset="closes", team="data")
+def closes_are_accounted_for(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """Every value received is either a close or in quarantine, and no series is empty or constant."""
+    from tradepulse.quality.check import Check
+
+    received = home.source.closes().received
+    frame, refused = home.lake.read("closes"), home.lake.read("quarantine", ["closes"])
+    lost = abs(received - len(frame) - len(refused))
+    series = frame.groupby("symbol")["close"].nunique()
+    return [
+        Check("accepted and quarantined are what was received", received, lost, f"{len(frame):,} + {len(refused):,} of {received:,}"),
+        Check("each series varies", len(frame), int((series < 2).sum()), ", ".join(f"{s}: {n} values" for s, n in series.items())),
+    ]

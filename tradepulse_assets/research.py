@@ -1,0 +1,232 @@
+"""Research: trials, stress, promotion, and the signals of what was promoted."""
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from tradepulse_assets.home import Home
+from tradepulse_assets.partitions import SESSIONS
+from tradepulse_assets.table_asset import Rows, plot, table_asset, table_check
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.backtest.research import Question
+    from tradepulse.quality.check import Check
+
+#: What research trades: the index whose opens are opens.
+SYMBOL = "NASDAQ"
+#: Units held when long, and the cash they are traded on.
+QUANTITY, CASH = 100, 1_000_000.0
+
+
+def _sample(home: Home) -> "pd.DataFrame":
+    frame = home.lake.read("bars_history", model="bars")
+    return frame[frame["symbol"] == SYMBOL].reset_index(drop=True)
+
+
+def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
+    from tradepulse.backtest.frictions import Costs
+    from tradepulse.backtest.research import GRIDS, questions
+
+    sample = _sample(home)
+    return sample, questions(sample, GRIDS, quantity=QUANTITY, cash=CASH, costs=Costs())
+
+
+@table_asset(group="research", team="research", deps=["bars_history", "indicators"], kinds=("vectorbt", "mlflow", "parquet"))
+def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
+
+    Sweeps `sma_cross` and `donchian` over their grids with vectorbt on the closed years of Nasdaq bars, and logs each
+    trial to MLflow. A question that the ledger has answered (same strategy, parameters, data and costs) is not run
+    again.
+    """
+    import pandas as pd
+
+    from tradepulse.backtest.research import sweep, trial_rows
+    from tradepulse.core.tables import table
+    from tradepulse.reporting.market import trials_picture
+
+    sample, asked = _asked(home)
+    ledger = home.lake.read("trials") if home.lake.has("trials") else table("trials").empty()
+    answered = set(ledger["trial_id"])
+    fresh = [question for question in asked if question.trial_id not in answered]
+    if fresh:
+        outcome = sweep(sample, fresh)
+        logged = home.tracking.log_sweep(fresh, outcome, context.run_id)
+        rows = trial_rows(fresh, outcome, sample, context.run_id, logged)
+        ledger = pd.concat([part for part in (ledger, rows) if len(part)], ignore_index=True)
+    best = ledger.sort_values("sharpe", ascending=False).head(8)
+    shown = best[["trial_id", "strategy", "params", "sharpe", "total_return", "max_drawdown", "n_orders"]]
+    return Rows(
+        ledger,
+        {
+            "new trials": len(fresh),
+            "distinct trials": int(ledger["trial_id"].nunique()),
+            "best": dg.MetadataValue.md(str(shown.to_markdown(index=False))),
+            "Sharpe ratio by parameters": plot(trials_picture(ledger)),
+            "MLflow store": home.tracking.uri,
+        },
+    )
+
+
+@table_check(asset="trials", team="research")
+def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """The ledger holds each parameter set of the grids, and each of its rows has an MLflow run."""
+    from tradepulse.quality.check import Check
+
+    _, asked = _asked(home)
+    ledger = home.lake.read("trials")
+    missing = {question.trial_id for question in asked} - set(ledger["trial_id"])
+    nameless = int((ledger["mlflow_run_id"].str.len() == 0).sum())
+    return Check("every_question_was_answered", len(asked), len(missing) + nameless, f"{len(ledger)} rows in the ledger")
+
+
+@table_asset(group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"))
+def stress(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """The best trial in slices of real history that hurt, through the event engine."""
+    import pandas as pd
+
+    from tradepulse.backtest.promotion import STRESS, stressed
+    from tradepulse.backtest.research import winner
+    from tradepulse.backtest.scenario import load_scenario
+
+    sample, asked = _asked(home)
+    best = winner(asked, home.lake.read("trials"))
+    rows = pd.DataFrame([stressed(best, sample, load_scenario(name)) for name in STRESS])
+    return Rows(rows, {"trial": best.trial_id, "verdict": "passed" if rows["passed"].all() else "failed"})
+
+
+@table_check(asset="stress", team="research")
+def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each required scenario has a verdict on the best trial. Whether it passed is for the promotion to weigh."""
+    from tradepulse.backtest.promotion import STRESS
+    from tradepulse.quality.check import Check
+
+    absent = set(STRESS) - set(home.lake.read("stress")["scenario"])
+    return Check("every_scenario_ran", len(STRESS), len(absent), ", ".join(sorted(absent)))
+
+
+@table_asset(group="research", team="research", deps=["trials", "stress", "bars_history"], kinds=("python", "mlflow", "parquet"))
+def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """Decisions to let a trial trade on paper, or not to, each gate with its figures.
+
+    The best trial goes through the event engine (next-open fills, commission and slippage in bp), must agree with
+    vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted, MLflow's `@champion` alias
+    of `tradepulse-strategy` points at it. The same evidence makes the same decision, once.
+    """
+    import pandas as pd
+
+    from tradepulse.backtest.promotion import decide
+    from tradepulse.backtest.report import write_report
+    from tradepulse.backtest.research import winner
+    from tradepulse.core.tables import table
+    from tradepulse.reporting.market import equity_picture
+
+    sample, asked = _asked(home)
+    ledger = home.lake.read("trials")
+    best = winner(asked, ledger)
+    decision, result = decide(best, sample, ledger, home.lake.read("stress"), run_id=context.run_id)
+    row = decision.iloc[0].to_dict()
+    made = home.lake.read("promotions") if home.lake.has("promotions") else table("promotions").empty()
+    page = home.reports / "research" / f"{best.trial_id}.html"
+    version = None
+    if row["promotion_id"] not in set(made["promotion_id"]):
+        identity = {"strategy": best.strategy_id, "params": best.params_json, "trial": best.trial_id, "data version": best.data_version}
+        write_report(result, sample, page, title=f"{best.strategy_id} on {best.symbol}", identity=identity)
+        version = home.tracking.record_decision(row, page)
+        made = pd.concat([part for part in (made, decision) if len(part)], ignore_index=True)
+    gates = pd.DataFrame(json.loads(row["reasons"]))
+    return Rows(
+        made,
+        {
+            "promoted": bool(row["promoted"]),
+            "trial": best.trial_id,
+            "gates": dg.MetadataValue.md(str(gates.to_markdown(index=False))),
+            "model version": version or "unchanged",
+            "report": dg.MetadataValue.path(str(page)),
+            "equity": plot(equity_picture(result.equity)),
+        },
+    )
+
+
+@table_check(asset="promotions", team="research")
+def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """A promotion is granted exactly when every gate passed, and its trial stands in the ledger."""
+    from tradepulse.quality.check import Check
+
+    made = home.lake.read("promotions")
+    verdicts = [[gate["passed"] for gate in json.loads(text)] for text in made["reasons"]]
+    wrong = sum(bool(granted) != (bool(gates) and all(gates)) for granted, gates in zip(made["promoted"], verdicts, strict=True))
+    unknown = int((~made["trial_id"].isin(home.lake.read("trials")["trial_id"])).sum())
+    return [Check("granted when every gate passed", len(made), wrong), Check("the trial is in the ledger", len(made), unknown)]
+
+
+@table_asset(
+    group="research",
+    team="research",
+    strategy="champion",
+    deps=["bars", "bars_history", "indicators", "promotions"],
+    partitioned=SESSIONS,
+    kinds=("python", "parquet"),
+)
+def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """What the promoted strategy wants to hold after a session, from the bars up to it and nothing later."""
+    from tradepulse.backtest.signals import champion, signal_rows
+    from tradepulse.warehouse.bars import read_bars
+
+    session = date.fromisoformat(context.partition_key)
+    promotion = champion(home.lake.read("promotions"))
+    bars = read_bars(home.lake, until=session, symbols=[promotion["symbol"]])
+    return Rows(signal_rows(bars, promotion, session), {"promotion": promotion["promotion_id"]})
+
+
+@table_check(asset="signals", team="research")
+def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """The signal is the same when later bars are there and when they are absurd, and its bars have this hash."""
+    from tradepulse.backtest.causality import targets_under
+    from tradepulse.backtest.signals import champion, promoted_strategy
+    from tradepulse.core.tables.base import content_hash
+    from tradepulse.quality.check import Check
+    from tradepulse.warehouse.bars import read_bars
+
+    session = context.op_execution_context.partition_key
+    promotion = champion(home.lake.read("promotions"))
+    bars = read_bars(home.lake, symbols=[promotion["symbol"]])
+    known = int((bars["session"] <= session).sum())
+    row = home.lake.read("signals", [session]).iloc[0]
+    targets = targets_under(lambda: promoted_strategy(promotion), bars, known)
+    wrong = {name: target for name, target in targets.items() if target != row["target_quantity"]}
+    same_bars = content_hash(bars.iloc[:known].reset_index(drop=True)) == row["data_version"]
+    detail = ", ".join(f"{name}: {target}" for name, target in wrong.items())
+    return [
+        Check("the target is the same under every future", len(targets), len(wrong), detail),
+        Check("the bars have the hash that the signal names", known, 0 if same_bars else 1, str(row["data_version"])),
+    ]
+
+
+@table_asset(
+    group="release",
+    team="trading",
+    strategy="champion",
+    deps=["signals"],
+    model="signals",
+    partitioned=SESSIONS,
+    kinds=("parquet",),
+)
+def released_signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """The gate: signals that every check let through. The execution sensor listens to this asset and to no other."""
+    return Rows(home.lake.read("signals", [context.partition_key]))
+
+
+@table_check(asset="released_signals", team="trading")
+def released_is_what_was_checked(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """The released rows are the checked ones, cell by cell."""
+    from tradepulse.quality.check import Check
+
+    key = [context.op_execution_context.partition_key]
+    checked, released = home.lake.read("signals", key), home.lake.read("released_signals", key, model="signals")
+    differing = 0 if released.equals(checked) else max(1, int((released.to_numpy() != checked.to_numpy()).any(axis=1).sum()))
+    return Check("released_is_what_was_checked", len(released), differing)

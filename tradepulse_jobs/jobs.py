@@ -1,0 +1,71 @@
+"""Jobs: the occasions on which assets are made.
+
+A job that runs one session takes it as its partition. Started without one (``dagster job execute``, which has no
+option for it), it runs for the newest session of the embedded source.
+"""
+
+import dagster as dg
+
+from tradepulse_assets.partitions import SESSIONS
+from tradepulse_jobs.resources import NEWEST_SESSION
+
+_NEWEST = {"dagster/partition": NEWEST_SESSION.isoformat()}
+#: Runs that trade wait for one another: see tag_concurrency_limits in deploy/dagster.yaml.
+EXECUTION_LANE = {"tradepulse/lane": "execution"}
+
+
+def _assets(*names: str) -> dg.AssetSelection:
+    """Return assets with all their checks: a job that leaves the checks out also leaves out the gate."""
+    return dg.AssetSelection.assets(*names)
+
+
+_INGESTION = ("bars_history", "bars", "closes")
+_RESEARCH = ("golden_values", "indicators", "trials", "stress", "promotions")
+
+ingest = dg.define_asset_job(
+    "ingest",
+    _assets(*_INGESTION),
+    partitions_def=SESSIONS,
+    description="Vendor files into bars and closes: one session, and any earlier one that is missing.",
+    tags={"team": "data", **_NEWEST},
+)
+research = dg.define_asset_job(
+    "research",
+    _assets("bars_history", *_RESEARCH),
+    description="Sweep, stress and promotion on the closed years, behind the golden regression.",
+    tags={"team": "research"},
+)
+golden_regression = dg.define_asset_job(
+    "golden_regression",
+    _assets("golden_values"),
+    description="Each indicator against its golden values. What CI runs.",
+    tags={"team": "quality"},
+)
+nightly = dg.define_asset_job(
+    "nightly",
+    _assets(*_INGESTION, *_RESEARCH, "signals", "released_signals"),
+    partitions_def=SESSIONS,
+    description="The whole chain for one session, from the vendor's file to released signals.",
+    tags=_NEWEST,
+)
+execute_signals = dg.define_asset_job(
+    "execute_signals",
+    _assets("order_journal", "orders", "fills", "positions", "settlement"),
+    partitions_def=SESSIONS,
+    description="Released signals of one session into orders, fills, positions and settlement.",
+    tags={"team": "trading", "strategy": "champion", **EXECUTION_LANE, **_NEWEST},
+)
+finops_rollup = dg.define_asset_job(
+    "finops_rollup",
+    _assets("usage", "costs", "daily_costs"),
+    description="What every step so far has cost, by day, team, strategy and environment.",
+    tags={"team": "finops"},
+)
+release = dg.define_asset_job(
+    "release",
+    _assets("sbom"),
+    description="What ships with a version: the software bill of materials.",
+    tags={"team": "platform"},
+)
+
+JOBS = (nightly, ingest, research, golden_regression, execute_signals, finops_rollup, release)

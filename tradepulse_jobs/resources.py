@@ -1,0 +1,28 @@
+"""What jobs run with. The only file that reads the environment."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from tradepulse.ingestion.coverage import COVERAGE
+from tradepulse_assets.home import Home
+
+#: Folder of all state; ``var`` in the current folder by default.
+HOME = Path(os.environ.get("TRADEPULSE_HOME") or "var").resolve()
+#: Folder of the pages written for people; ``reports`` in the current folder by default.
+REPORTS = Path(os.environ.get("TRADEPULSE_REPORTS") or "reports").resolve()
+#: What runs here are attributed to, beside team and strategy.
+ENVIRONMENT = os.environ.get("TRADEPULSE_ENVIRONMENT") or "local"
+
+#: Newest session that the embedded source has: what a job started without a partition runs for.
+NEWEST_SESSION: date = COVERAGE["arch"][1]
+
+
+def resources() -> dict[str, object]:
+    """Return the resources of every job."""
+    return {
+        "home": Home(folder=str(HOME), reports_folder=str(REPORTS), environment=ENVIRONMENT),
+        "pipes_subprocess": dg.PipesSubprocessClient(),
+    }
