@@ -4,13 +4,15 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
 BIN := .venv/bin
+PORT ?= 3000
+MLFLOW_PORT ?= 5000
 export TRADEPULSE_HOME ?= $(CURDIR)/var
 # Third parties that would otherwise phone home or chat on stderr.
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui test lint lint-fix typecheck coverage data-quality lock sbom docs-reference clean
+.PHONY: help setup run ui mlflow test test-all lint lint-fix data-quality lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -33,3 +35,46 @@ setup: .venv/.ready  ## build the environment in .venv from the lock
 lock: .venv/.ready  ## resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra release --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
+
+run: setup  ## the whole chain on the embedded real data; ends with a summary and a report
+	@$(BIN)/python -m tradepulse_jobs.line
+
+ui: setup  ## the Dagster UI on what make run did, on loopback (PORT=3000)
+	@$(BIN)/python -m tradepulse_jobs.line --prepare
+	@echo "Dagster on http://127.0.0.1:$(PORT), in about 15 s. Stop it with Ctrl-C."
+	@DAGSTER_HOME="$$TRADEPULSE_HOME/dagster" exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+mlflow: setup  ## the MLflow UI on the same instance, on loopback (MLFLOW_PORT=5000)
+	@exec $(BIN)/mlflow server --backend-store-uri "sqlite:///$$TRADEPULSE_HOME/mlflow/mlflow.db" --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1
+
+test: setup lint  ## lint, types, architecture and the whole suite with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=
+	@$(BIN)/coverage report --include='tradepulse/core/*,tradepulse/execution/*' --fail-under=90 --precision=1
+	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | tail -1
+
+test-all: setup  ## the suite with the long proofs too
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "long or not long" --run-long
+
+lint: setup  ## format, lint, types, import directions
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+
+lint-fix: setup  ## format, and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix .
+
+data-quality: setup  ## the golden regression, locally
+	@$(BIN)/tradepulse_cli golden compare
+
+docs-reference: setup  ## rewrite what is derived from the tables' declarations and the lock
+	@$(BIN)/python -m scripts.build_reference
+
+sbom: setup  ## the software bill of materials of the environment (syft), in reports/release
+	@$(BIN)/dagster job execute -m tradepulse_jobs.definitions -j release >/dev/null 2>&1 && ls -1 reports/release/sbom.cdx.json
+
+clean:  ## remove the environment and everything that was made; asks first
+	@read -r -p "Remove .venv, $$TRADEPULSE_HOME and reports? [y/N] " yes && [ "$$yes" = y ]
+	@rm -rf .venv reports "$$TRADEPULSE_HOME"

@@ -42,7 +42,7 @@ def main() -> None:
     lines += [f'    {year}: "{" ".join(days)}",' for year, days in sorted(by_year.items())]
     lines += ["}", "", "# Sessions that open or close at another time than usual, New York time."]
     for name, odd in (("ODD_OPENS", odd_opens), ("ODD_CLOSES", odd_closes)):
-        lines.append(f"{name} = {{")
+        lines.append(f"{name}: dict[str, str] = {{")
         lines += [f'    "{day:%Y-%m-%d}": "{at:%H:%M}",' for day, at in odd.items()]
         lines.append("}")
     TARGET.write_text("\n".join(lines) + "\n")

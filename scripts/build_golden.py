@@ -25,11 +25,13 @@ def main() -> None:
         declared = indicator(name)
         about = {
             "params": dict(declared.params),
-            "source": "Nasdaq Composite, daily, 2015-01-02 to 2016-12-30, from the data files of the arch package 8.0.0",
+            "source": "Nasdaq Composite, daily, 2015-01-02 to 2016-12-30, from the data of the arch package 8.0.0",
             "licence": "NCSA (arch)",
         }
         reason = "first version of the set"
-        write_golden(ROOT / name / "v1", name, bars[list(declared.inputs)], about, reason, sys.argv[1], datetime.now(UTC).date())
+        write_golden(
+            ROOT / name / "v1", name, bars[list(declared.inputs)], about, reason, sys.argv[1], datetime.now(UTC).date()
+        )
         print(f"wrote {ROOT / name / 'v1'}")
 
 

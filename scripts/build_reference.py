@@ -21,16 +21,18 @@ def tables_page() -> str:
     from tradepulse.core.tables import TABLES, table
 
     lines = ["# Tables", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
-    lines += ["Each table of the lake, in the order of the chain of evidence. One pandera model declares each", "(`tradepulse/core/tables/`).", ""]
+    lines += [
+        "Each table of the lake, in the order of the chain of evidence. One pandera model declares each",
+        "(`tradepulse/core/tables/`).",
+        "",
+    ]
     for name in TABLES:
         model = table(name)
         about = (model.__doc__ or "").strip().split("\n")[0]
         key = model.to_schema().unique or []
         lines += [f"## {name}", "", about, "", f"Key: {', '.join(key) or 'none'}.", ""]
         lines += ["| column | type | unit | description |", "|---|---|---|---|"]
-        lines += [
-            f"| {c['name']} | {c['type']} | {c['unit']} | {c['description']} |" for c in model.column_schema()
-        ]
+        lines += [f"| {c['name']} | {c['type']} | {c['unit']} | {c['description']} |" for c in model.column_schema()]
         lines.append("")
     return "\n".join(lines)
 

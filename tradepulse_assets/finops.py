@@ -58,7 +58,10 @@ def daily_costs(context: dg.AssetExecutionContext, home: Home) -> Rows:
     rows = rolled_up(home.lake)
     by_team = spend(rows, ["team", "strategy", "environment"])
     by_team["cost_usd"] = by_team.pop("cost_nano_usd") / 1e9
-    return Rows(rows, {"by team": dg.MetadataValue.md(str(by_team.to_markdown(index=False))), "spend": plot(costs_picture(rows))})
+    return Rows(
+        rows,
+        {"by team": dg.MetadataValue.md(str(by_team.to_markdown(index=False))), "spend": plot(costs_picture(rows))},
+    )
 
 
 @table_check(asset="daily_costs", team="finops")

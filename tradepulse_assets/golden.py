@@ -46,7 +46,12 @@ def golden_values_match(context: dg.AssetCheckExecutionContext, home: Home) -> "
     return [
         Check("every golden set was compared", len(golden_names()), len(absent), ", ".join(absent)),
         *(
-            Check(f"{row['name']}.{row['output']}", row["values"], row["differing"], f"largest relative difference {row['largest_difference']:.1e}")
+            Check(
+                f"{row['name']}.{row['output']}",
+                row["values"],
+                row["differing"],
+                f"largest relative difference {row['largest_difference']:.1e}",
+            )
             for row in rows
         ),
     ]

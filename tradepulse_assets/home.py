@@ -61,10 +61,15 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         return Path(self.folder) / "execution" / BOOK
 
     @contextmanager
-    def metered(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, step: str, tags: dict[str, str]) -> Iterator[None]:
+    def metered(
+        self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, step: str, tags: dict[str, str]
+    ) -> Iterator[None]:
         """Measure a step and attribute it; a run's own tags come before those of the asset."""
         run = context.run
-        who = {key: run.tags.get(key) or tags.get(key, default) for key, default in (("team", UNTAGGED), ("strategy", "shared"))}
+        who = {
+            key: run.tags.get(key) or tags.get(key, default)
+            for key, default in (("team", UNTAGGED), ("strategy", "shared"))
+        }
         partition = run.tags.get("dagster/partition", "")
         with self.usage.metered(Tags(run.run_id, step, partition, environment=self.environment, **who), self.lake):
             yield

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 
-@table_asset(group="indicators", team="research", deps=["bars_history", "bars", "golden_values"], kinds=("numpy", "parquet"))
+@table_asset(
+    group="indicators", team="research", deps=["bars_history", "bars", "golden_values"], kinds=("numpy", "parquet")
+)
 def indicators(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Every indicator with its default parameters over every bar.
 

@@ -1,7 +1,7 @@
 """Ingestion: vendor files into bars and closes."""
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TAGS = {"team": "data", "strategy": "shared"}
 
 
-def _counts(delivery: "Delivery") -> dict[str, object]:
+def _counts(delivery: "Delivery") -> dict[str, Any]:
     return {
         "received": delivery.received,
         "accepted": len(delivery.accepted),
@@ -79,8 +79,8 @@ def bars_history(context: dg.AssetExecutionContext, home: Home) -> dg.Materializ
 def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Daily bars, one partition per session, all symbols in it.
 
-    A run writes the sessions asked for and catches up any earlier one that is missing, so a night that was missed leaves
-    no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a hash of the content.
+    A run writes the sessions asked for and catches up any earlier one that is missing, so a night that was missed
+    leaves no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a hash of the content.
     """
     from tradepulse.core.tables.base import content_hash
 
@@ -95,12 +95,18 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
         by_session = {f"{day:%Y-%m-%d}": rows for day, rows in frame.groupby("session")}
         empty = [session for session in asked if session not in by_session]
         if empty:
-            raise dg.Failure(f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?")
+            raise dg.Failure(
+                f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?"
+            )
         for session in wanted:
             if session not in by_session:
                 continue  # the source has a hole there: bars_are_complete says so
             written = home.lake.write("bars", by_session[session], session)
-            shown = {"dagster/row_count": written.rows, "data version": written.data_version, "file": str(written.path)}
+            shown: dict[str, Any] = {
+                "dagster/row_count": written.rows,
+                "data version": written.data_version,
+                "file": str(written.path),
+            }
             if session in missed:
                 tags = {"dagster/data_version": written.data_version, "dagster/data_version_is_user_provided": "true"}
                 context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=tags))
@@ -192,6 +198,16 @@ def closes_are_accounted_for(context: dg.AssetCheckExecutionContext, home: Home)
     lost = abs(received - len(frame) - len(refused))
     series = frame.groupby("symbol")["close"].nunique()
     return [
-        Check("accepted and quarantined are what was received", received, lost, f"{len(frame):,} + {len(refused):,} of {received:,}"),
-        Check("each series varies", len(frame), int((series < 2).sum()), ", ".join(f"{s}: {n} values" for s, n in series.items())),
+        Check(
+            "accepted and quarantined are what was received",
+            received,
+            lost,
+            f"{len(frame):,} + {len(refused):,} of {received:,}",
+        ),
+        Check(
+            "each series varies",
+            len(frame),
+            int((series < 2).sum()),
+            ", ".join(f"{s}: {n} values" for s, n in series.items()),
+        ),
     ]

@@ -1,6 +1,6 @@
 """Partitions: one per session of the exchange."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 import dagster as dg
 
@@ -15,5 +15,5 @@ SESSIONS = dg.TimeWindowPartitionsDefinition(
     fmt="%Y-%m-%d",
     cron_schedule="0 0 * * 1-5",
     timezone="UTC",
-    exclusions=[datetime(day.year, day.month, day.day) for day in calendar().holidays if day >= FIRST_SESSION],
+    exclusions=[datetime.combine(day, time(), UTC) for day in calendar().holidays if day >= FIRST_SESSION],
 )

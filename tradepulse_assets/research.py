@@ -35,7 +35,9 @@ def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
     return sample, questions(sample, GRIDS, quantity=QUANTITY, cash=CASH, costs=Costs())
 
 
-@table_asset(group="research", team="research", deps=["bars_history", "indicators"], kinds=("vectorbt", "mlflow", "parquet"))
+@table_asset(
+    group="research", team="research", deps=["bars_history", "indicators"], kinds=("vectorbt", "mlflow", "parquet")
+)
 def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
 
@@ -43,32 +45,29 @@ def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     trial to MLflow. A question that the ledger has answered (same strategy, parameters, data and costs) is not run
     again.
     """
-    import pandas as pd
-
-    from tradepulse.backtest.research import sweep, trial_rows
+    from tradepulse.backtest.ledger import answered, distinct, record
     from tradepulse.core.tables import table
     from tradepulse.reporting.market import trials_picture
 
     sample, asked = _asked(home)
-    ledger = home.lake.read("trials") if home.lake.has("trials") else table("trials").empty()
-    answered = set(ledger["trial_id"])
-    fresh = [question for question in asked if question.trial_id not in answered]
+    known = answered(home.lake)
+    fresh = [question for question in asked if question.trial_id not in known]
+    rows = table("trials").no_rows()
     if fresh:
-        outcome = sweep(sample, fresh)
-        logged = home.tracking.log_sweep(fresh, outcome, context.run_id)
-        rows = trial_rows(fresh, outcome, sample, context.run_id, logged)
-        ledger = pd.concat([part for part in (ledger, rows) if len(part)], ignore_index=True)
+        rows = record(home.lake, home.tracking, sample, fresh, context.run_id)
+    ledger = distinct(home.lake)
     best = ledger.sort_values("sharpe", ascending=False).head(8)
     shown = best[["trial_id", "strategy", "params", "sharpe", "total_return", "max_drawdown", "n_orders"]]
     return Rows(
-        ledger,
+        rows,
         {
             "new trials": len(fresh),
-            "distinct trials": int(ledger["trial_id"].nunique()),
+            "distinct trials": len(ledger),
             "best": dg.MetadataValue.md(str(shown.to_markdown(index=False))),
-            "Sharpe ratio by parameters": plot(trials_picture(ledger)),
+            "Sharpe ratio by parameters": plot(trials_picture(ledger[ledger["data_version"] == asked[0].data_version])),
             "MLflow store": home.tracking.uri,
         },
+        appended_as=context.run_id,
     )
 
 
@@ -81,7 +80,9 @@ def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Ho
     ledger = home.lake.read("trials")
     missing = {question.trial_id for question in asked} - set(ledger["trial_id"])
     nameless = int((ledger["mlflow_run_id"].str.len() == 0).sum())
-    return Check("every_question_was_answered", len(asked), len(missing) + nameless, f"{len(ledger)} rows in the ledger")
+    return Check(
+        "every_question_was_answered", len(asked), len(missing) + nameless, f"{len(ledger)} rows in the ledger"
+    )
 
 
 @table_asset(group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"))
@@ -109,13 +110,15 @@ def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "C
     return Check("every_scenario_ran", len(STRESS), len(absent), ", ".join(sorted(absent)))
 
 
-@table_asset(group="research", team="research", deps=["trials", "stress", "bars_history"], kinds=("python", "mlflow", "parquet"))
+@table_asset(
+    group="research", team="research", deps=["trials", "stress", "bars_history"], kinds=("python", "mlflow", "parquet")
+)
 def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Decisions to let a trial trade on paper, or not to, each gate with its figures.
 
     The best trial goes through the event engine (next-open fills, commission and slippage in bp), must agree with
-    vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted, MLflow's `@champion` alias
-    of `tradepulse-strategy` points at it. The same evidence makes the same decision, once.
+    vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted, MLflow's `@champion`
+    alias of `tradepulse-strategy` points at it. The same evidence makes the same decision, once.
     """
     import pandas as pd
 
@@ -123,24 +126,31 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import winner
     from tradepulse.core.tables import table
+    from tradepulse.core.tables.base import records
     from tradepulse.reporting.market import equity_picture
 
     sample, asked = _asked(home)
     ledger = home.lake.read("trials")
     best = winner(asked, ledger)
     decision, result = decide(best, sample, ledger, home.lake.read("stress"), run_id=context.run_id)
-    row = decision.iloc[0].to_dict()
-    made = home.lake.read("promotions") if home.lake.has("promotions") else table("promotions").empty()
+    row = records(decision)[0]
+    made = home.lake.read("promotions") if home.lake.partitions("promotions") else table("promotions").no_rows()
     page = home.reports / "research" / f"{best.trial_id}.html"
     version = None
     if row["promotion_id"] not in set(made["promotion_id"]):
-        identity = {"strategy": best.strategy_id, "params": best.params_json, "trial": best.trial_id, "data version": best.data_version}
+        identity = {
+            "strategy": best.strategy_id,
+            "params": best.params_json,
+            "trial": best.trial_id,
+            "data version": best.data_version,
+        }
         write_report(result, sample, page, title=f"{best.strategy_id} on {best.symbol}", identity=identity)
         version = home.tracking.record_decision(row, page)
-        made = pd.concat([part for part in (made, decision) if len(part)], ignore_index=True)
+    else:
+        decision = made.head(0)
     gates = pd.DataFrame(json.loads(row["reasons"]))
     return Rows(
-        made,
+        decision,
         {
             "promoted": bool(row["promoted"]),
             "trial": best.trial_id,
@@ -149,6 +159,7 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
             "report": dg.MetadataValue.path(str(page)),
             "equity": plot(equity_picture(result.equity)),
         },
+        appended_as=context.run_id,
     )
 
 
@@ -159,9 +170,14 @@ def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: 
 
     made = home.lake.read("promotions")
     verdicts = [[gate["passed"] for gate in json.loads(text)] for text in made["reasons"]]
-    wrong = sum(bool(granted) != (bool(gates) and all(gates)) for granted, gates in zip(made["promoted"], verdicts, strict=True))
+    wrong = sum(
+        bool(granted) != (bool(gates) and all(gates)) for granted, gates in zip(made["promoted"], verdicts, strict=True)
+    )
     unknown = int((~made["trial_id"].isin(home.lake.read("trials")["trial_id"])).sum())
-    return [Check("granted when every gate passed", len(made), wrong), Check("the trial is in the ledger", len(made), unknown)]
+    return [
+        Check("granted when every gate passed", len(made), wrong),
+        Check("the trial is in the ledger", len(made), unknown),
+    ]
 
 
 @table_asset(
@@ -228,5 +244,7 @@ def released_is_what_was_checked(context: dg.AssetCheckExecutionContext, home: H
 
     key = [context.op_execution_context.partition_key]
     checked, released = home.lake.read("signals", key), home.lake.read("released_signals", key, model="signals")
-    differing = 0 if released.equals(checked) else max(1, int((released.to_numpy() != checked.to_numpy()).any(axis=1).sum()))
+    differing = (
+        0 if released.equals(checked) else max(1, int((released.to_numpy() != checked.to_numpy()).any(axis=1).sum()))
+    )
     return Check("released_is_what_was_checked", len(released), differing)

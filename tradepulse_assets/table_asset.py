@@ -36,10 +36,13 @@ class Rows:
     ----------
     frame : rows of the table
     metadata : what the UI shows beside rows and preview
+    appended_as : partition of the lake that the rows are added as, in a table that only grows; without rows nothing is
+        written
     """
 
     frame: "pd.DataFrame"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    appended_as: str | None = None
 
 
 def table_asset(
@@ -70,17 +73,24 @@ def table_asset(
         tags = {"team": team, "strategy": strategy}
 
         def body(context: dg.AssetExecutionContext, home: Home, **others: Any) -> dg.MaterializeResult[Any]:
+            from tradepulse.core.tables.base import content_hash
+
             with home.metered(context, name, tags):
                 rows = compute(context, home, **others)
-                partition = context.partition_key if partitioned else "all"
-                written = home.lake.write(name, rows.frame, partition, model=model)
+                frame = rows.frame
+                partition = rows.appended_as or (context.partition_key if partitioned else "all")
+                if not rows.appended_as or len(frame):
+                    home.lake.write(name, frame, partition, model=model)
+                if rows.appended_as:
+                    frame = home.lake.read(name, model=model)
+                version = content_hash(frame)
                 return dg.MaterializeResult(
-                    data_version=dg.DataVersion(written.data_version),
+                    data_version=dg.DataVersion(version),
                     metadata={
-                        "dagster/row_count": written.rows,
-                        "data version": written.data_version,
-                        "file": dg.MetadataValue.path(str(written.path)),
-                        "preview": dg.MetadataValue.md(preview(rows.frame)),
+                        "dagster/row_count": len(frame),
+                        "data version": version,
+                        "file": dg.MetadataValue.path(str(home.lake.path(name, partition))),
+                        "preview": dg.MetadataValue.md(preview(frame)),
                         **rows.metadata,
                     },
                 )
@@ -101,7 +111,9 @@ def table_asset(
     return decorate
 
 
-def table_check(*, asset: str, team: str, **options: Any) -> Callable[[Callable[..., "Iterable[Check] | Check"]], dg.AssetChecksDefinition]:
+def table_check(
+    *, asset: str, team: str, **options: Any
+) -> Callable[[Callable[..., "Iterable[Check] | Check"]], dg.AssetChecksDefinition]:
     """Return a decorator that makes ``examine(context, home) -> Check`` a blocking check of an asset.
 
     Parameters
@@ -129,9 +141,9 @@ def table_check(*, asset: str, team: str, **options: Any) -> Callable[[Callable[
                     metadata={"seen": seen, "failing": failing, "result": dg.MetadataValue.md(markdown(checks))},
                 )
 
-        return dg.asset_check(
-            asset=asset, name=name, blocking=True, description=inspect.getdoc(examine), **options
-        )(_like(examine, body, dg.AssetCheckResult))
+        return dg.asset_check(asset=asset, name=name, blocking=True, description=inspect.getdoc(examine), **options)(
+            _like(examine, body, dg.AssetCheckResult)
+        )
 
     return decorate
 
@@ -139,7 +151,7 @@ def table_check(*, asset: str, team: str, **options: Any) -> Callable[[Callable[
 def _like(original: Callable[..., Any], body: Callable[..., Any], returns: type) -> Callable[..., Any]:
     """Return ``body`` with the parameters of ``original``, which is where Dagster reads resources and config from."""
     wrapped = wraps(original)(body)
-    del wrapped.__wrapped__  # type: ignore[attr-defined]  # set by wraps; would hide the signature below
+    del wrapped.__wrapped__  # set by wraps; it would hide the signature below
     signature = inspect.signature(original)
     wrapped.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {**original.__annotations__, "return": returns}

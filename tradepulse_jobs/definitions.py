@@ -11,6 +11,7 @@ warnings.filterwarnings("ignore", message="Asset job nightly materializes assets
 
 from tradepulse_assets import execution, finops, golden, indicators, ingestion, release, research  # noqa: E402  after the filter
 from tradepulse_jobs.jobs import JOBS  # noqa: E402
+from tradepulse_jobs.progress import quiet_logger  # noqa: E402
 from tradepulse_jobs.resources import ENVIRONMENT, resources  # noqa: E402
 from tradepulse_jobs.schedules import finops_schedule, nightly_schedule  # noqa: E402
 from tradepulse_jobs.sensors import released_signals_sensor  # noqa: E402
@@ -18,14 +19,17 @@ from tradepulse_jobs.sensors import released_signals_sensor  # noqa: E402
 MODULES = [ingestion, golden, indicators, research, execution, finops, release]
 
 defs = dg.Definitions(
-    assets=dg.map_asset_specs(
-        lambda spec: spec.merge_attributes(tags={"environment": ENVIRONMENT}), dg.load_assets_from_modules(MODULES)
-    ),
+    assets=[
+        asset.map_asset_specs(lambda spec: spec.merge_attributes(tags={"environment": ENVIRONMENT}))
+        for asset in dg.load_assets_from_modules(MODULES)
+        if isinstance(asset, dg.AssetsDefinition)
+    ],
     asset_checks=dg.load_asset_checks_from_modules(MODULES),
     jobs=JOBS,
     schedules=[nightly_schedule, finops_schedule],
     sensors=[released_signals_sensor],
     resources=resources(),
+    loggers={"console": dg.colored_console_logger, "quiet": quiet_logger},
     # In one process: fifteen small assets take a second, where a process per step takes half a minute.
     executor=dg.in_process_executor,
 )

@@ -45,4 +45,6 @@ def targets_under(make: Callable[[], Strategy], bars: pd.DataFrame, known: int) 
     bars : rows of ``bars`` of one symbol, in time order
     known : rows that the target may depend on
     """
-    return {name: int(np.asarray(target_path(frame, make()))[known - 1]) for name, frame in futures(bars, known).items()}
+    return {
+        name: int(np.asarray(target_path(frame, make()))[known - 1]) for name, frame in futures(bars, known).items()
+    }

@@ -60,7 +60,9 @@ class _Account:
     marks: dict[str, float] = field(default_factory=dict)
     fills: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def trade(self, bar: Bar, change: int, quoted: float, order_id: str, decided: Any, evidence: str, reason: str) -> None:
+    def trade(
+        self, bar: Bar, change: int, quoted: float, order_id: str, decided: Any, evidence: str, reason: str
+    ) -> None:
         side = Side.BUY if change > 0 else Side.SELL
         price = self.costs.price(quoted, side.sign)
         notional = abs(change) * price
@@ -186,7 +188,9 @@ def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
         late = ~(rows["ts"].diff().dropna() > pd.Timedelta(0))
         if late.any():
             at = rows["ts"].iloc[int(np.argmax(late.to_numpy())) + 1]
-            raise InvalidTable(f"{symbol}: the bar at {at} is not later than the one before; sort the bars, drop repeats")
+            raise InvalidTable(
+                f"{symbol}: the bar at {at} is not later than the one before; sort the bars, drop repeats"
+            )
     if fill == "next_open" and "open_is_stale" in bars.columns:
         for symbol, rows in bars.groupby("symbol", sort=False):
             stale = rows.loc[rows["open_is_stale"], "session"]
@@ -265,7 +269,9 @@ def round_trips(fills: pd.DataFrame) -> pd.DataFrame:
         while left and lots and lots[0][0] != record["side"]:
             side, quantity, entry = lots[0]
             matched = min(left, quantity)
-            fees = entry["commission"] * matched / entry["quantity"] + record["commission"] * matched / record["quantity"]
+            fees = (
+                entry["commission"] * matched / entry["quantity"] + record["commission"] * matched / record["quantity"]
+            )
             move = (record["price"] - entry["price"]) * (1 if side == Side.BUY else -1)
             rows.append(
                 (record["symbol"], side, matched, entry["ts"], entry["price"], record["ts"], record["price"], fees,

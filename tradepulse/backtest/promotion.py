@@ -119,8 +119,8 @@ def decide(
         Gate(
             "more than luck",
             confidence >= LEAST_DEFLATED_SHARPE,
-            f"deflated Sharpe ratio {confidence:.3f} after {len(same)} trials, at least {LEAST_DEFLATED_SHARPE:.2f} asked "
-            "for paper trading (0.95 is usual before real money)",
+            f"deflated Sharpe ratio {confidence:.3f} after {len(same)} trials, at least {LEAST_DEFLATED_SHARPE:.2f} "
+            "asked for paper trading (0.95 is usual before real money)",
         )
     )
     reasons = json.dumps([asdict(gate) for gate in gates])
@@ -155,14 +155,17 @@ def _engines_agree(question: Question, row: "pd.Series[Any]", result: Result) ->
     return Gate(
         "two engines agree",
         bool(same_orders and gap <= ENGINE_TOLERANCE),
-        f"event engine {result.summary['n_fills']} fills and return {ours:.6%}, vectorbt {int(row['n_orders'])} and {theirs:.6%}",
+        f"event engine {result.summary['n_fills']} fills and return {ours:.6%}, "
+        f"vectorbt {int(row['n_orders'])} and {theirs:.6%}",
     )
 
 
 def _pays_double_costs(question: Question, bars: pd.DataFrame) -> Gate:
     costs = Costs(2 * question.costs.commission_bp, 2 * question.costs.slippage_bp)
     ratio = rerun(question, bars, costs).summary["sharpe"]
-    return Gate("pays twice its costs", bool(ratio is not None and ratio > 0), f"Sharpe ratio {ratio or 0:.3f} at double costs")
+    return Gate(
+        "pays twice its costs", bool(ratio is not None and ratio > 0), f"Sharpe ratio {ratio or 0:.3f} at double costs"
+    )
 
 
 def _passes_stress(name: str, stress: pd.DataFrame) -> Gate:
@@ -170,7 +173,9 @@ def _passes_stress(name: str, stress: pd.DataFrame) -> Gate:
     if rows.empty:
         return Gate(f"stress: {name}", False, "the scenario did not run")
     row = rows.iloc[0]
-    detail = f"drawdown {row['max_drawdown']:.1%}, at most {row['limit']:.1%} asked, holding {row['holding_drawdown']:.1%}"
+    detail = (
+        f"drawdown {row['max_drawdown']:.1%}, at most {row['limit']:.1%} asked, holding {row['holding_drawdown']:.1%}"
+    )
     return Gate(f"stress: {name}", bool(row["passed"]), detail)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from html import escape
+from math import prod
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,9 @@ def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> st
     if summary["looks_ahead"]:
         warning += "<p class='bad'>Fills at the close that the decision was made on: this result looks ahead.</p>"
     if summary["lowest_cash"] < 0:
-        warning += f"<p class='bad'>Cash fell to {summary['lowest_cash']:,.2f}: the account borrowed, at no interest.</p>"
+        warning += (
+            f"<p class='bad'>Cash fell to {summary['lowest_cash']:,.2f}: the account borrowed, at no interest.</p>"
+        )
     ratio = "none" if summary["sharpe"] is None else f"{summary['sharpe']:.2f}"
     cards = {
         "final equity": f"{summary['final_equity']:,.2f}",
@@ -49,12 +52,14 @@ def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> st
         "slippage": f"{summary['total_slippage']:,.2f}",
     }
     tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
-    chain = "".join(f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items())
+    chain = "".join(
+        f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items()
+    )
     traded = bars[bars["symbol"] == bars["symbol"].iloc[0]]
     fills = result.fills[result.fills["symbol"] == bars["symbol"].iloc[0]]
     return (
-        f"{warning}<p class='quiet'>{summary['first_session']} to {summary['last_session']}, {summary['n_bars']:,} bars, fills at "
-        f"{summary['fill'].replace('_', ' ')}</p><div class='cards'>{tiles}</div>"
+        f"{warning}<p class='quiet'>{summary['first_session']} to {summary['last_session']}, "
+        f"{summary['n_bars']:,} bars, fills at {summary['fill'].replace('_', ' ')}</p><div class='cards'>{tiles}</div>"
         f"<h2>Equity</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
         f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
@@ -64,20 +69,14 @@ def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> st
 
 def monthly_table(equity: pd.DataFrame) -> str:
     """Return an HTML table of returns in percent, a row per year and a column per month, from an equity curve."""
-    month_end = equity.set_index("session")["equity"].groupby(lambda day: (day.year, day.month)).last()
-    before = month_end.shift(1).fillna(equity["equity"].iloc[0])
-    change = (month_end / before - 1) * 100
-    years = sorted({year for year, _ in change.index})
+    ends = equity.groupby(equity["session"].dt.strftime("%Y-%m"))["equity"].last()
+    change = 100 * (ends / ends.shift(1, fill_value=float(equity["equity"].iloc[0])) - 1)
+    by_month: dict[str, float] = {str(month): float(value) for month, value in change.items()}
     head = "".join(f"<th class='n'>{month}</th>" for month in range(1, 13))
     rows = []
-    for year in years:
-        cells = "".join(
-            f"<td class='n'>{change[(year, month)]:.1f}</td>" if (year, month) in change.index else "<td></td>"
-            for month in range(1, 13)
-        )
-        inside = [value for (when, _), value in change.items() if when == year]
-        whole = 1.0
-        for value in inside:
-            whole *= 1 + value / 100
-        rows.append(f"<tr><th>{year}</th>{cells}<td class='n'><b>{100 * (whole - 1):.1f}</b></td></tr>")
+    for year in sorted({month[:4] for month in by_month}):
+        months = [by_month.get(f"{year}-{month:02}") for month in range(1, 13)]
+        cells = "".join("<td></td>" if value is None else f"<td class='n'>{value:.1f}</td>" for value in months)
+        whole = 100 * (prod(1 + value / 100 for value in months if value is not None) - 1)
+        rows.append(f"<tr><th>{year}</th>{cells}<td class='n'><b>{whole:.1f}</b></td></tr>")
     return f"<table><tr><th></th>{head}<th class='n'>year</th></tr>{''.join(rows)}</table>"

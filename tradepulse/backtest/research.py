@@ -225,5 +225,10 @@ def rerun(question: Question, bars: pd.DataFrame, costs: Costs | None = None) ->
     bars : the bars that it was asked on, or a slice of them
     """
     return backtest(
-        bars, question.make, cash=question.cash, costs=costs or question.costs, fill=question.fill, book=question.trial_id
+        bars,
+        question.make,
+        cash=question.cash,
+        costs=costs or question.costs,
+        fill=question.fill,
+        book=question.trial_id,
     )

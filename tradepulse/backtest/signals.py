@@ -9,7 +9,7 @@ import pandas as pd
 from tradepulse.backtest.engine import target_path
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_at
-from tradepulse.core.tables.base import content_hash
+from tradepulse.core.tables.base import content_hash, records
 from tradepulse.errors import MissingData
 
 
@@ -28,8 +28,7 @@ def champion(promotions: pd.DataFrame) -> dict[str, Any]:
     granted = promotions[promotions["promoted"]]
     if granted.empty:
         raise MissingData("no strategy has been promoted; run the research job and read why in the promotions table")
-    row: dict[str, Any] = granted.iloc[-1].to_dict()
-    return row
+    return records(granted)[-1]
 
 
 def promoted_strategy(promotion: dict[str, Any]) -> Strategy:

@@ -68,7 +68,8 @@ def lucky_sharpe(variance: float, trials: int) -> float:
 
     References
     ----------
-    Bailey, D. H. and Lopez de Prado, M. (2014). The deflated Sharpe ratio. Journal of Portfolio Management 40(5), 94-107.
+    Bailey, D. H. and Lopez de Prado, M. (2014). The deflated Sharpe ratio. Journal of Portfolio Management 40(5),
+    94-107.
     """
     if trials < 2:
         return 0.0

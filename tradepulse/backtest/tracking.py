@@ -1,6 +1,7 @@
 """MLflow as the place where a person looks for trials: an SQLite store, no server."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tradepulse.backtest.research import Question
+from tradepulse.core.tables.base import records
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,11 +46,18 @@ class Tracking:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
 
+        # MLflow reports each of its migrations on stderr; what a person wants to know is that a warning came.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         with self._alone():
             client = MlflowClient(self.uri, self.uri)
-            if client.get_experiment_by_name(EXPERIMENT) is None:
-                client.create_experiment(EXPERIMENT, artifact_location=(self.root / "artifacts").resolve().as_uri())
+            self._experiment(client)
         return client
+
+    def _experiment(self, client: "MlflowClient") -> str:
+        if (found := client.get_experiment_by_name(EXPERIMENT)) is not None:
+            return str(found.experiment_id)
+        return str(client.create_experiment(EXPERIMENT, (self.root / "artifacts").resolve().as_uri()))
 
     def log_sweep(self, asked: Sequence[Question], outcome: pd.DataFrame, run_id: str) -> dict[str, str]:
         """Log a sweep as one parent run per strategy with a nested run per trial.
@@ -66,8 +75,8 @@ class Tracking:
         from mlflow.entities import Metric, Param, RunTag
 
         client = self.client()
-        experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-        rows = outcome.set_index("trial_id")
+        experiment = self._experiment(client)
+        figures = {row["trial_id"]: row for row in records(outcome)}
         parents: dict[str, str] = {}
         logged: dict[str, str] = {}
         for question in asked:
@@ -77,7 +86,7 @@ class Tracking:
                 parents[question.strategy_id] = client.create_run(experiment, tags=tags, run_name=name).info.run_id
             name = f"{question.strategy} " + " ".join(f"{key}={value}" for key, value in question.params.items())
             run = client.create_run(experiment, run_name=name).info.run_id
-            row = rows.loc[question.trial_id]
+            row = figures[question.trial_id]
             client.log_batch(
                 run,
                 metrics=[

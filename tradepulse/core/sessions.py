@@ -104,7 +104,8 @@ def settlement_date(trade_date: date, exchange: Calendar) -> date:
     """Return the date on which a US equity trade settles.
 
     The cycle is that of the trade date: five business days until 1995-06-06, T+3 until 2017-09-04, T+2 until
-    2024-05-27, T+1 since. The exchange trades on Columbus Day and Veterans Day, but banks are closed and nothing settles.
+    2024-05-27, T+1 since. The exchange trades on Columbus Day and Veterans Day, but banks are closed and nothing
+    settles.
 
     Parameters
     ----------

@@ -89,7 +89,9 @@ class Book:
             case "session_started" | "order_resent":
                 pass
             case _:
-                raise JournalCorrupt(f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it")
+                raise JournalCorrupt(
+                    f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it"
+                )
 
     def _fill(self, fill: Fill, number: int) -> None:
         if fill.fill_id in self.fills:

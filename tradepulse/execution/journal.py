@@ -161,7 +161,9 @@ def _scan(content: bytes, path: Path) -> Iterator[tuple[Record, bytes, int]]:
             entry = json.loads(payload)
             yield Record(number, entry["kind"], entry["body"]), chain, stop
         except (ValueError, KeyError, TypeError) as exc:
-            raise JournalCorrupt(f"{path}: record {number} is not a journal entry; restore the file from a copy") from exc
+            raise JournalCorrupt(
+                f"{path}: record {number} is not a journal entry; restore the file from a copy"
+            ) from exc
         at, number = stop, number + 1
 
 

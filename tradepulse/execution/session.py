@@ -132,7 +132,9 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise BookLocked(f"{folder}: another process trades this book; wait for it, or find what holds the lock") from exc
+            raise BookLocked(
+                f"{folder}: another process trades this book; wait for it, or find what holds the lock"
+            ) from exc
         venue = SimulatedVenue(folder / "venue.journal", request.fees)
         try:
             with Journal(folder / "orders.journal") as journal:
@@ -142,7 +144,9 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
 
 
 class _Session:
-    def __init__(self, journal: Journal, venue: SimulatedVenue, request: Request, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, journal: Journal, venue: SimulatedVenue, request: Request, progress: Callable[[str], None]
+    ) -> None:
         self.journal, self.venue, self.request, self.progress = journal, venue, request, progress
         self.book = Book.of(journal.records)
 
@@ -155,8 +159,8 @@ class _Session:
             return self._report(repeated=True)
         if request.session < book.last_session:
             raise SessionOutOfOrder(
-                f"session {request.session} is older than {book.last_session}, the last that book {book.name!r} completed; "
-                "sessions are executed in order"
+                f"session {request.session} is older than {book.last_session}, the last that book {book.name!r} "
+                "completed; sessions are executed in order"
             )
         if self.journal.torn_bytes:
             self.progress(f"cut {self.journal.torn_bytes} bytes of a record that was never completed")
@@ -249,7 +253,9 @@ class _Session:
 
 def _prices(raw: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, int]]:
     return {
-        date.fromisoformat(session).isoformat(): {symbol: _price(price, symbol, session) for symbol, price in row.items()}
+        date.fromisoformat(session).isoformat(): {
+            symbol: _price(price, symbol, session) for symbol, price in row.items()
+        }
         for session, row in raw.items()
     }
 

@@ -52,7 +52,7 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
                 }
             )
     if not rows:
-        return table("costs").empty()
+        return table("costs").no_rows()
     lines = pd.DataFrame(rows)
     lines["date"] = lines["date"].dt.as_unit("ns")
     return lines
@@ -66,13 +66,13 @@ def daily_costs(lake: "Lake") -> pd.DataFrame:
         f"sum(cost_nano_usd)::BIGINT AS cost_nano_usd FROM costs GROUP BY {keys} ORDER BY {keys}"
     )
     frame["date"] = frame["date"].dt.as_unit("ns")
-    return frame.astype({key: "str" for key in KEYS[1:]})
+    return frame.astype(dict.fromkeys(KEYS[1:], "str"))
 
 
 def spend(costs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return cost in nano-dollars by ``keys``, dearest first; the rows add up to the total of ``costs``."""
-    grouped = costs.groupby(list(keys), as_index=False)["cost_nano_usd"].sum()
-    return grouped.sort_values(["cost_nano_usd", *keys], ascending=[False, *(True for _ in keys)], ignore_index=True)
+    grouped: pd.DataFrame = costs.groupby(list(keys), as_index=False)[["cost_nano_usd"]].sum()
+    return grouped.sort_values(["cost_nano_usd", *keys], ascending=[False] + [True] * len(keys), ignore_index=True)
 
 
 def rounded(nano: Sequence[int], places: int = 2) -> list[Decimal]:

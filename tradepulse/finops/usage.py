@@ -98,7 +98,7 @@ class UsageLog:
 
         lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
         if not lines:
-            return table("usage").empty()
+            return table("usage").no_rows()
         frame = pd.DataFrame(lines)
         frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True, format="ISO8601").dt.as_unit("ns")
         columns = list(table("usage").to_schema().columns)

@@ -1,7 +1,8 @@
 """Daily index data that the ``arch`` package ships: the embedded source, real and offline.
 
 Nasdaq Composite and S&P 500 with open, high, low, close and volume; VIX and WTI with a close and nothing else. The
-files are found by the package's metadata, never by importing it: importing ``arch`` takes seconds, reading a file 40 ms.
+files are found by the package's metadata, never by importing it: importing ``arch`` takes seconds, reading a file
+40 ms.
 """
 
 from datetime import date
@@ -59,7 +60,9 @@ class ArchSource:
         try:
             return Path(str(distribution("arch").locate_file("arch/data")))
         except PackageNotFoundError as exc:
-            raise MissingData("the embedded data come with the arch package, which is not installed: make setup") from exc
+            raise MissingData(
+                "the embedded data come with the arch package, which is not installed: make setup"
+            ) from exc
 
     def bars(self, start: date, end: date) -> Delivery:
         """Return Nasdaq and S&P 500 bars of the sessions from ``start`` to ``end``, both included.
@@ -162,7 +165,9 @@ class ArchSource:
         try:
             content = path.read_bytes()
         except OSError as exc:
-            raise MissingData(f"{path}: cannot be read ({exc.strerror}); reinstall the arch package with make setup") from exc
+            raise MissingData(
+                f"{path}: cannot be read ({exc.strerror}); reinstall the arch package with make setup"
+            ) from exc
         digest = sha256(content).hexdigest()
         if self._checksums is not None and digest != self._checksums[name]:
             raise ChecksumMismatch(

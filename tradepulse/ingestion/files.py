@@ -2,12 +2,12 @@
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tradepulse.core.sessions import Calendar, calendar
-from tradepulse.core.tables import table
 from tradepulse.errors import DataError, UnreadableFile
 from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
 from tradepulse.ingestion.stale_opens import stale_opens
@@ -95,7 +95,29 @@ def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | Non
     return Delivery("bars", len(frame), frame[kept].reset_index(drop=True), quarantined, digest)
 
 
-def _times(raw: pd.DataFrame, path: Path, exchange: Calendar) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
+def load_whole_bars(path: Path) -> pd.DataFrame:
+    """Return the bars of a file of which every row keeps the rules, in the order of the file.
+
+    What is computed from a file with rows left out would be about another file, so it is refused instead.
+
+    Raises
+    ------
+    DataError
+        If a row breaks a rule.
+    """
+    delivery = load_bars(path)
+    if len(delivery.quarantined):
+        first = delivery.quarantined.iloc[0]
+        raise DataError(
+            f"{path}: row {first['row']} breaks the rule '{first['rule']}', {len(delivery.quarantined)} rows in all; "
+            f"see tradepulse_cli data quality {path}"
+        )
+    return delivery.accepted
+
+
+def _times(
+    raw: pd.DataFrame, path: Path, exchange: Calendar
+) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
     if "ts" in raw.columns:
         return _instants(raw["ts"], path, exchange)
     if "session" not in raw.columns:
@@ -116,15 +138,22 @@ def _times(raw: pd.DataFrame, path: Path, exchange: Calendar) -> "tuple[pd.Serie
     return pd.Series(pd.DatetimeIndex(opens, tz="UTC").as_unit("ns")), days
 
 
-def _instants(column: "pd.Series[str]", path: Path, exchange: Calendar) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
+def _instants(
+    column: "pd.Series[str]", path: Path, exchange: Calendar
+) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
     try:
-        times = column if pd.api.types.is_datetime64_any_dtype(column) else pd.to_datetime(column, format="ISO8601")
+        parsed: Any = (
+            column if pd.api.types.is_datetime64_any_dtype(column) else pd.to_datetime(column, format="ISO8601")
+        )
     except (ValueError, TypeError) as exc:
-        raise DataError(f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})") from exc
-    if not pd.api.types.is_datetime64_any_dtype(times) or times.dt.tz is None:
+        raise DataError(
+            f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})"
+        ) from exc
+    times: pd.Series[pd.Timestamp] = parsed
+    if not pd.api.types.is_datetime64_any_dtype(parsed) or times.dt.tz is None:
         raise DataError(f"{path}: ts has no time zone; write it as 2018-12-31T14:30:00Z, or give session (a date)")
     if times.isna().any():
         raise DataError(f"{path}: row {int(np.argmax(times.isna()))} has no ts")
-    times = times.dt.tz_convert("UTC").dt.as_unit("ns").reset_index(drop=True)
-    local = times.dt.tz_convert(str(exchange.zone))
-    return times, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")
+    utc: pd.Series[pd.Timestamp] = times.dt.tz_convert("UTC").dt.as_unit("ns").reset_index(drop=True)
+    local = utc.dt.tz_convert(str(exchange.zone))
+    return utc, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")

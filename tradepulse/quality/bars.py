@@ -58,7 +58,10 @@ def opens_are_trades(bars: pd.DataFrame) -> Check:
             days = rows["session"].to_numpy()[stale]
             flagged += int(stale.sum())
             first, last = pd.Timestamp(days.min()), pd.Timestamp(days.max())
-            detail.append(f"{symbol}: {stale.sum():,} of {len(rows):,} opens repeat the previous close, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+            detail.append(
+                f"{symbol}: {stale.sum():,} of {len(rows):,} opens repeat the previous close, "
+                f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+            )
     return Check("opens_are_trades", len(bars), flagged, "; ".join(detail))
 
 

@@ -28,5 +28,7 @@ class Check:
 
 def markdown(checks: "list[Check]") -> str:
     """Return checks as a Markdown table."""
-    rows = [f"| {'ok' if c.passed else '**FAILED**'} | {c.name} | {c.seen:,} | {c.failing:,} | {c.detail} |" for c in checks]
+    rows = [
+        f"| {'ok' if c.passed else '**FAILED**'} | {c.name} | {c.seen:,} | {c.failing:,} | {c.detail} |" for c in checks
+    ]
     return "\n".join(["| | check | seen | failing | detail |", "|---|---|---:|---:|---|", *rows])

@@ -113,7 +113,9 @@ def _compared(golden: GoldenSet) -> pd.DataFrame:
     columns = {column: golden.inputs[column].to_numpy(dtype=float) for column in declared.inputs}
     computed = declared(columns, **golden.metadata["params"])
     if list(golden.expected.columns) != list(declared.outputs):
-        raise UnreadableFile(f"golden set {golden.name}: expected.csv has {list(golden.expected.columns)}, not {list(declared.outputs)}")
+        raise UnreadableFile(
+            f"golden set {golden.name}: expected.csv has {list(golden.expected.columns)}, not {list(declared.outputs)}"
+        )
     parts = []
     for output in declared.outputs:
         expected, actual = golden.expected[output].to_numpy(dtype=float), computed[output]
@@ -153,8 +155,8 @@ def write_report(values: pd.DataFrame, folder: Path) -> Path:
     Parameters
     ----------
     values : rows of ``golden_values``
-    folder : gets ``index.html`` with a verdict and a chart per set, ``verdict.json``, and ``differences.csv`` with every
-        differing cell
+    folder : gets ``index.html`` with a verdict and a chart per set, ``verdict.json``, and ``differences.csv`` with
+        every differing cell
     """
     from tradepulse.quality.golden_report import page
 
@@ -190,7 +192,9 @@ def update(name: str, reason: str, approved_by: str, approved_on: date, root: Pa
         If the independent source is not installed.
     """
     if len(reason.split()) < 3:
-        raise ConfigError("a golden update needs a reason of at least three words: --reason 'why the old values no longer hold'")
+        raise ConfigError(
+            "a golden update needs a reason of at least three words: --reason 'why the old values no longer hold'"
+        )
     root = root or shipped("data/golden")
     last = load_golden(name, root)
     version = f"v{int(last.metadata['version'][1:]) + 1}"
@@ -199,7 +203,13 @@ def update(name: str, reason: str, approved_by: str, approved_on: date, root: Pa
 
 
 def write_golden(
-    folder: Path, name: str, inputs: pd.DataFrame, about: dict[str, Any], reason: str, approved_by: str, approved_on: date
+    folder: Path,
+    name: str,
+    inputs: pd.DataFrame,
+    about: dict[str, Any],
+    reason: str,
+    approved_by: str,
+    approved_on: date,
 ) -> Path:
     """Write one version of a golden set, with expected values from the independent source, and return its folder.
 

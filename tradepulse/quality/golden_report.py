@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tradepulse.core.tables.base import records
 from tradepulse.reporting.charts import INK, QUIET, WARNING, bare, figure, svg
 from tradepulse.reporting.page import document
 
@@ -22,21 +23,23 @@ def page(values: pd.DataFrame, verdict: pd.DataFrame) -> str:
     verdict : their ``golden.summary``
     """
     failed = int(verdict["differing"].sum())
-    head = (
-        f"<p class='bad'>{failed:,} of {len(values):,} values differ from the golden ones. Nothing downstream may run.</p>"
-        if failed
-        else f"<p class='good'>All {len(values):,} values match the golden ones.</p>"
-    )
+    if failed:
+        head = f"<p class='bad'>{failed:,} of {len(values):,} values differ. Nothing downstream may run.</p>"
+    else:
+        head = f"<p class='good'>All {len(values):,} values match the golden ones.</p>"
     rows = "".join(
-        f"<tr class='{'bad' if row.differing else ''}'><td>{escape(str(row.name))}</td><td>{row.version}</td><td>{row.output}</td>"
-        f"<td class='n'>{row.values:,}</td><td class='n'>{row.differing:,}</td><td class='n'>{row.largest_difference:.1e}</td></tr>"
-        for row in verdict.itertuples(index=False)
+        f"<tr class='{'bad' if row['differing'] else ''}'><td>{escape(str(row['name']))}</td><td>{row['version']}</td>"
+        f"<td>{row['output']}</td><td class='n'>{row['values']:,}</td><td class='n'>{row['differing']:,}</td>"
+        f"<td class='n'>{row['largest_difference']:.1e}</td></tr>"
+        for row in records(verdict)
     )
     table = (
         "<table><tr><th>set</th><th>version</th><th>output</th><th>values</th><th>differing</th>"
         f"<th>largest relative difference</th></tr>{rows}</table>"
     )
-    charts = "".join(f"<h2>{escape(name)}</h2>{svg(chart(part))}" for name, part in values.groupby("name", sort=True))
+    charts = "".join(
+        f"<h2>{escape(str(name))}</h2>{svg(chart(part))}" for name, part in values.groupby("name", sort=True)
+    )
     return document("Golden regression", head + table + charts)
 
 

@@ -50,14 +50,18 @@ def independent(name: str) -> Independent:
         raise UnknownName("independent source for indicator", name, _SOURCES)
     version = _talib().__version__
     source = _SOURCES[name]
-    return Independent(f"TA-Lib {version}: {source.name}", source.compute, source.convention, source.tolerance, source.tolerance_reason)
+    return Independent(
+        f"TA-Lib {version}: {source.name}", source.compute, source.convention, source.tolerance, source.tolerance_reason
+    )
 
 
 def _talib() -> Any:
     try:
         import talib
     except ImportError as exc:
-        raise ToolMissing("golden values come from TA-Lib, which is not installed: pip install 'tradepulse[dev]'") from exc
+        raise ToolMissing(
+            "golden values come from TA-Lib, which is not installed: pip install 'tradepulse[dev]'"
+        ) from exc
     return talib
 
 
@@ -78,7 +82,9 @@ def _bollinger(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict
     }  # fmt: skip
 
 
-def _single(name: str, function: str, *columns: str) -> Callable[[Any, pd.DataFrame, Mapping[str, float]], dict[str, Any]]:
+def _single(
+    name: str, function: str, *columns: str
+) -> Callable[[Any, pd.DataFrame, Mapping[str, float]], dict[str, Any]]:
     def compute(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
         return {name: getattr(ta, function)(*(bars[column].to_numpy() for column in columns), int(params["window"]))}
 
@@ -88,10 +94,20 @@ def _single(name: str, function: str, *columns: str) -> Callable[[Any, pd.DataFr
 _SOURCES: Mapping[str, Independent] = {
     "sma": Independent("SMA", _single("sma", "SMA", "close"), "none disputed"),
     "ema": Independent(
-        "EMA", _single("ema", "EMA", "close"), "seeded with the SMA of the first window; pandas and ta seed with the first value"
+        "EMA",
+        _single("ema", "EMA", "close"),
+        "seeded with the SMA of the first window; pandas and ta seed with the first value",
     ),
-    "rsi": Independent("RSI", _single("rsi", "RSI", "close"), "Wilder smoothing seeded with the mean of the first changes; Cutler's variant differs for ever"),
-    "atr": Independent("ATR", _single("atr", "ATR", "high", "low", "close"), "true range starts at the second bar; ta gives 0 in warm-up"),
+    "rsi": Independent(
+        "RSI",
+        _single("rsi", "RSI", "close"),
+        "Wilder smoothing seeded with the mean of the first changes; Cutler's variant differs for ever",
+    ),
+    "atr": Independent(
+        "ATR",
+        _single("atr", "ATR", "high", "low", "close"),
+        "true range starts at the second bar; ta gives 0 in warm-up",
+    ),
     "macd": Independent(
         "EMA(fast) - EMA(slow), EMA of that",
         _macd,
@@ -102,6 +118,6 @@ _SOURCES: Mapping[str, Independent] = {
         _bollinger,
         "population standard deviation (ddof 0)",
         tolerance=1e-8,
-        tolerance_reason="TA-Lib takes the variance as the difference of two large sums, which costs it about three digits",
+        tolerance_reason="TA-Lib takes the variance as a difference of two large sums, which costs about three digits",
     ),
 }

@@ -23,12 +23,19 @@ def ranges_hold(table: pd.DataFrame) -> list[Check]:
     """
     checks = []
     for (name, output), rows in table.groupby(["indicator", "output"], sort=True):
-        low, high = RANGES.get((name, output), (float("-inf"), float("inf")))
+        low, high = RANGES.get((str(name), str(output)), (float("-inf"), float("inf")))
         values = rows["value"]
         outside = int(((values < low) | (values > high)).sum())
         # A NaN that follows a value of the same symbol is a hole, not warm-up.
         begun = values.notna().groupby(rows["symbol"]).cummax()
         holes = int((begun & values.isna()).sum())
         seen = int(values.notna().sum())
-        checks.append(Check(f"{name}.{output}", seen, outside + holes, f"{outside} outside, {holes} holes" if outside + holes else ""))
+        checks.append(
+            Check(
+                f"{name}.{output}",
+                seen,
+                outside + holes,
+                f"{outside} outside, {holes} holes" if outside + holes else "",
+            )
+        )
     return checks

@@ -25,7 +25,9 @@ def syft_binary() -> Path:
     beside = Path(sysconfig.get_path("scripts")) / "syft"
     found = str(beside) if beside.exists() else shutil.which("syft")
     if not found:
-        raise ToolMissing("syft is not installed: pip install 'tradepulse[release]', or put the syft program on the path")
+        raise ToolMissing(
+            "syft is not installed: pip install 'tradepulse[release]', or put the syft program on the path"
+        )
     return Path(found)
 
 

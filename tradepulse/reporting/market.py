@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def indicators_picture(bars: pd.DataFrame, table: pd.DataFrame, symbol: str = "NASDAQ", sessions: int = 252) -> "Figure":
+def indicators_picture(
+    bars: pd.DataFrame, table: pd.DataFrame, symbol: str = "NASDAQ", sessions: int = 252
+) -> "Figure":
     """Return closes with Bollinger bands above RSI, the last year.
 
     Parameters
@@ -75,7 +77,9 @@ def trades_picture(bars: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
     axes.plot(bars["session"], bars["close"], color=QUIET, lw=1)
     for side, marker, colour in (("buy", "^", "#17693b"), ("sell", "v", WARNING)):
         some = fills[fills["side"] == side]
-        axes.scatter(some["session"], some["price"], marker=marker, color=colour, s=36, zorder=3, label=f"{side}, {len(some)}")
+        axes.scatter(
+            some["session"], some["price"], marker=marker, color=colour, s=36, zorder=3, label=f"{side}, {len(some)}"
+        )
     axes.legend(loc="upper left", frameon=False, ncols=2)
     bare(axes)
     return drawn

@@ -42,7 +42,7 @@ def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] |
         parts.append(base[~base["session"].isin(pd.to_datetime(recent))])
     if recent:
         parts.append(lake.read(SESSIONS, recent))
-    frame = pd.concat(parts, ignore_index=True) if parts else table("bars").empty()
+    frame = pd.concat(parts, ignore_index=True) if parts else table("bars").no_rows()
     if until:
         frame = frame[frame["session"] <= pd.Timestamp(until)]
     if symbols is not None:

@@ -90,20 +90,17 @@ class Lake:
         MissingData
             If a named partition, or the whole table, is not there.
         """
-        import pandas as pd
+        import pyarrow.dataset as ds
 
         chosen = self.partitions(name) if partitions is None else list(partitions)
         if not chosen:
             raise MissingData(f"the lake {self.root} has no {name} yet; run the job that makes it, or make run")
-        frames = []
-        for partition in chosen:
-            path = self.path(name, partition)
+        paths = [self.path(name, partition) for partition in chosen]
+        for path in paths:
             if not path.exists():
-                raise MissingData(f"the lake {self.root} has no {name} for {partition}; run the job that makes it")
-            frames.append(pd.read_parquet(path))
-        # Empty parts carry no rows but can carry other column types; keep one when there is nothing else.
-        full = [frame for frame in frames if len(frame)] or [table(model or name).empty()]
-        return pd.concat(full, ignore_index=True)
+                raise MissingData(f"the lake {self.root} has no {name} for {path.stem}; run the job that makes it")
+        frame: pd.DataFrame = ds.dataset([str(path) for path in paths], format="parquet").to_table().to_pandas()
+        return frame[list(table(model or name).to_schema().columns)]
 
     def partitions(self, name: str) -> list[str]:
         """Return the partitions of a table, sorted; none when the table is not there."""

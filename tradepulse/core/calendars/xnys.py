@@ -49,9 +49,8 @@ HOLIDAYS = {
 }
 
 # Sessions that open or close at another time than usual, New York time.
-ODD_OPENS = {
-}
-ODD_CLOSES = {
+ODD_OPENS: dict[str, str] = {}
+ODD_CLOSES: dict[str, str] = {
     "1990-12-24": "14:00",
     "1991-12-24": "14:00",
     "1992-11-27": "14:00",

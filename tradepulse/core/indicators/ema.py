@@ -13,9 +13,9 @@ def ema(close: Values, *, window: int = 20) -> Values:
 
     Returns
     -------
-    float64 array of shape (n,), in the unit of ``close``. Seeded with the SMA of the first window, as TA-Lib does;
-        libraries that seed with the first close differ until about ten windows later. NaN for ``window - 1`` values, and
-        again after a NaN.
+    float64 array of shape (n,), in the unit of ``close``. Seeded with the SMA of the first window, as TA-Lib
+        does; libraries that seed with the first close differ until about ten windows later. NaN for ``window - 1``
+        values, and again after a NaN.
     """
     return smoothed(close, window, 2 / (window + 1))
 

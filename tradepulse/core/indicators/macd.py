@@ -17,8 +17,8 @@ def macd(close: Values, *, fast: int = 12, slow: int = 26, signal: int = 9) -> t
     Returns
     -------
     three float64 arrays of shape (n,), in the unit of ``close``: macd (NaN for ``slow - 1`` values), signal and
-        histogram (NaN for ``slow + signal - 2`` values). Each mean is seeded with the SMA of its own first window. TA-Lib
-        starts the fast mean late, so that both start together: 0.04 apart at bar 33 of the golden slice, equal after 250.
+        histogram (NaN for ``slow + signal - 2`` values). Each mean is seeded with the SMA of its own first window.
+        TA-Lib starts the fast mean late, so that both start together; after about 250 bars the two are equal.
 
     References
     ----------

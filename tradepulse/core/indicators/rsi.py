@@ -27,7 +27,8 @@ def rsi(close: Values, *, window: int = 14) -> Values:
     up = smoothed(np.maximum(change, 0.0), window, 1 / window)
     down = smoothed(np.maximum(-change, 0.0), window, 1 / window)
     total = up + down
-    return np.divide(100.0 * up, total, out=np.full(len(close), np.nan), where=total > 0)
+    strength: Values = np.divide(100.0 * up, total, out=np.full(len(close), np.nan), where=total > 0)
+    return strength
 
 
 INDICATOR = Indicator("rsi", rsi, inputs=("close",), outputs=("rsi",), params={"window": 14})

@@ -17,10 +17,19 @@ class Bars(Table):
     high: Series[float] = pa.Field(gt=0, lt=float("inf"), description="Highest trade.", metadata={"unit": "quote ccy"})
     low: Series[float] = pa.Field(gt=0, lt=float("inf"), description="Lowest trade.", metadata={"unit": "quote ccy"})
     close: Series[float] = pa.Field(gt=0, lt=float("inf"), description="Last trade.", metadata={"unit": "quote ccy"})
-    volume: Series[float] = pa.Field(ge=0, lt=float("inf"), description="Traded in the session; 0 where the vendor has none.", metadata={"unit": "shares"})
-    open_is_stale: Series[bool] = pa.Field(description="The open repeats the previous close in a stretch where it does so too often to be a trade; no fill may use it.")
+    volume: Series[float] = pa.Field(
+        ge=0,
+        lt=float("inf"),
+        description="Traded in the session; 0 where the vendor has none.",
+        metadata={"unit": "shares"},
+    )
+    open_is_stale: Series[bool] = pa.Field(
+        description="The open repeats the previous close where it does so too often to be a trade; no fill may use it."
+    )
     source: Series[str] = pa.Field(description="Where the row came from.")
-    source_hash: Series[str] = pa.Field(str_length={"min_value": 16}, description="SHA-256 of the vendor's file, first 16 digits.")
+    source_hash: Series[str] = pa.Field(
+        str_length={"min_value": 16}, description="SHA-256 of the vendor's file, first 16 digits."
+    )
 
     class Config:
         """Stored as ``bars``; one row per symbol and session."""
@@ -29,6 +38,6 @@ class Bars(Table):
         unique = ["session", "symbol"]
 
     @pa.dataframe_check(name="low <= open, close <= high")
-    def _inside_range(cls, frame: pd.DataFrame) -> Series[bool]:
+    def _inside_range(cls, frame: pd.DataFrame) -> "pd.Series[bool]":
         top, bottom = frame[["open", "close"]].max(axis=1), frame[["open", "close"]].min(axis=1)
         return (frame["high"] >= top) & (frame["low"] <= bottom)

@@ -50,7 +50,9 @@ class Table(pa.DataFrameModel):
             cases = exc.failure_cases
             # A rule over several columns fails once per row but is reported once per cell.
             whole = cases["schema_context"] == "DataFrameSchema"
-            rule = cases["check"].astype(str).where(whole, cases["column"].astype(str) + " " + cases["check"].astype(str))
+            rule = (
+                cases["check"].astype(str).where(whole, cases["column"].astype(str) + " " + cases["check"].astype(str))
+            )
             rows = cases["index"].groupby(rule, sort=False).nunique().clip(lower=1)
             rules = "; ".join(f"{name} ({n}x)" for name, n in rows.head(4).items())
             raise InvalidTable(f"{where}: not a valid {cls.table_name()} table: {rules}") from exc
@@ -62,7 +64,7 @@ class Table(pa.DataFrameModel):
         return str(cls.to_schema().name)
 
     @classmethod
-    def empty(cls) -> pd.DataFrame:
+    def no_rows(cls) -> pd.DataFrame:
         """Return the table with no rows and the right columns and dtypes."""
         schema = cls.to_schema()
         types = {name: str(column.dtype) for name, column in schema.columns.items()}
@@ -84,6 +86,12 @@ class Table(pa.DataFrameModel):
             }
             for name, column in cls.to_schema().columns.items()
         ]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dicts of column name to value."""
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return rows
 
 
 def content_hash(frame: pd.DataFrame) -> str:

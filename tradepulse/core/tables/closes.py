@@ -11,9 +11,13 @@ class Closes(Table):
 
     session: Series[Date] = pa.Field(description="Date of the value; the vendor's days, not an exchange's.")
     symbol: Series[str] = pa.Field(str_length={"min_value": 1}, description="Series, our spelling.")
-    close: Series[float] = pa.Field(gt=-1e4, lt=1e6, description="Value of the day.", metadata={"unit": "points or USD"})
+    close: Series[float] = pa.Field(
+        gt=-1e4, lt=1e6, description="Value of the day.", metadata={"unit": "points or USD"}
+    )
     source: Series[str] = pa.Field(description="Where the row came from.")
-    source_hash: Series[str] = pa.Field(str_length={"min_value": 16}, description="SHA-256 of the vendor's file, first 16 digits.")
+    source_hash: Series[str] = pa.Field(
+        str_length={"min_value": 16}, description="SHA-256 of the vendor's file, first 16 digits."
+    )
 
     class Config:
         """Stored as ``closes``; one row per symbol and day."""

@@ -18,8 +18,12 @@ class Costs(Table):
     environment: Series[str] = pa.Field(description="Environment it ran in.")
     meter: Series[str] = pa.Field(description="What is priced: cpu, memory or written.")
     amount: Series[int] = pa.Field(ge=0, description="Consumed, in the meter's own unit: CPU ms, MiB ms, bytes.")
-    price_nano_usd: Series[int] = pa.Field(ge=0, description="Price of the meter's priced quantity on that day.", metadata={"unit": "nano USD"})
-    cost_nano_usd: Series[int] = pa.Field(ge=0, description="Amount times price, rounded half to even.", metadata={"unit": "nano USD"})
+    price_nano_usd: Series[int] = pa.Field(
+        ge=0, description="Price of the meter's priced quantity on that day.", metadata={"unit": "nano USD"}
+    )
+    cost_nano_usd: Series[int] = pa.Field(
+        ge=0, description="Amount times price, rounded half to even.", metadata={"unit": "nano USD"}
+    )
     price_book: Series[str] = pa.Field(description="Hash of the price book.")
 
     class Config:

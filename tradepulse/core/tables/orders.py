@@ -17,7 +17,9 @@ class Orders(Table):
     filled: Series[int] = pa.Field(ge=0, description="Units filled so far.")
     status: Series[str] = pa.Field(description="As known after this session's run.")
     reason: Series[str] = pa.Field(description="Rule that refused it, or empty.")
-    reference_micros: Series[int] = pa.Field(gt=0, description="Close it was decided at.", metadata={"unit": "micro quote ccy"})
+    reference_micros: Series[int] = pa.Field(
+        gt=0, description="Close it was decided at.", metadata={"unit": "micro quote ccy"}
+    )
     strategy: Series[str] = pa.Field(description="name@version.")
     trial_id: Series[str] = pa.Field(description="Trial that the parameters come from.")
     journal_record: Series[int] = pa.Field(ge=0, description="Record of the journal that holds the decision.")

@@ -12,9 +12,13 @@ class Positions(Table):
     session: Series[Date] = pa.Field(description="Session after which it is held.")
     symbol: Series[str] = pa.Field(description="Ticker.")
     quantity: Series[int] = pa.Field(description="Units held; negative when short.")
-    close_micros: Series[int] = pa.Field(gt=0, description="Close of the session.", metadata={"unit": "micro quote ccy"})
+    close_micros: Series[int] = pa.Field(
+        gt=0, description="Close of the session.", metadata={"unit": "micro quote ccy"}
+    )
     value_micros: Series[int] = pa.Field(description="Quantity at the close.", metadata={"unit": "micro quote ccy"})
-    cash_micros: Series[int] = pa.Field(description="Cash of the whole book, settled or not.", metadata={"unit": "micro quote ccy"})
+    cash_micros: Series[int] = pa.Field(
+        description="Cash of the whole book, settled or not.", metadata={"unit": "micro quote ccy"}
+    )
     journal_hash: Series[str] = pa.Field(description="Head of the journal's hash chain that this is the fold of.")
 
     class Config:

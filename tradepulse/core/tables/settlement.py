@@ -16,7 +16,9 @@ class Settlement(Table):
     cycle: Series[str] = pa.Field(isin=["T+1", "T+2", "T+3", "T+5"], description="Cycle in force on the trade date.")
     symbol: Series[str] = pa.Field(description="Ticker.")
     quantity: Series[int] = pa.Field(description="Units received; negative when delivered.")
-    amount_micros: Series[int] = pa.Field(description="Cash received; negative when paid. Commission included.", metadata={"unit": "micro quote ccy"})
+    amount_micros: Series[int] = pa.Field(
+        description="Cash received; negative when paid. Commission included.", metadata={"unit": "micro quote ccy"}
+    )
     settled: Series[bool] = pa.Field(description="Whether the settlement date has come.")
 
     class Config:

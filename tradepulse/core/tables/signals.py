@@ -9,7 +9,9 @@ from tradepulse.core.tables.base import Date, Table
 class Signals(Table):
     """One row per session and symbol of the promoted strategy."""
 
-    session: Series[Date] = pa.Field(description="Session at whose close it was decided; it can trade at the next open.")
+    session: Series[Date] = pa.Field(
+        description="Session at whose close it was decided; it can trade at the next open."
+    )
     symbol: Series[str] = pa.Field(description="Ticker.")
     strategy: Series[str] = pa.Field(description="name@version.")
     trial_id: Series[str] = pa.Field(description="Trial that the parameters come from.")

@@ -13,9 +13,13 @@ class Stress(Table):
     scenario: Series[str] = pa.Field(description="Scenario file of backtest/configs.")
     first_session: Series[Date] = pa.Field(description="First session of the slice.")
     last_session: Series[Date] = pa.Field(description="Last session of the slice.")
-    total_return: Series[float] = pa.Field(description="Of the strategy in the slice, after costs.", metadata={"unit": "fraction"})
+    total_return: Series[float] = pa.Field(
+        description="Of the strategy in the slice, after costs.", metadata={"unit": "fraction"}
+    )
     max_drawdown: Series[float] = pa.Field(description="Of the strategy in the slice.", metadata={"unit": "fraction"})
-    holding_drawdown: Series[float] = pa.Field(description="Of holding the same quantity throughout.", metadata={"unit": "fraction"})
+    holding_drawdown: Series[float] = pa.Field(
+        description="Of holding the same quantity throughout.", metadata={"unit": "fraction"}
+    )
     limit: Series[float] = pa.Field(description="Largest drawdown that passes.", metadata={"unit": "fraction"})
     passed: Series[bool] = pa.Field(description="The verdict.")
 

@@ -17,9 +17,15 @@ class Usage(Table):
     strategy: Series[str] = pa.Field(description="Strategy it was for, or 'shared'.")
     environment: Series[str] = pa.Field(description="Environment it ran in.")
     outcome: Series[str] = pa.Field(isin=["done", "failed"], description="done or failed.")
-    cpu_ms: Series[int] = pa.Field(ge=0, description="Processor time, child processes included.", metadata={"unit": "ms"})
+    cpu_ms: Series[int] = pa.Field(
+        ge=0, description="Processor time, child processes included.", metadata={"unit": "ms"}
+    )
     wall_ms: Series[int] = pa.Field(ge=0, description="Elapsed time.", metadata={"unit": "ms"})
-    peak_memory_bytes: Series[int] = pa.Field(ge=0, description="Largest resident size of the process so far: steps of one process share it.", metadata={"unit": "B"})
+    peak_memory_bytes: Series[int] = pa.Field(
+        ge=0,
+        description="Largest resident size of the process so far: steps of one process share it.",
+        metadata={"unit": "B"},
+    )
     written_bytes: Series[int] = pa.Field(ge=0, description="Bytes written to the lake.", metadata={"unit": "B"})
 
     class Config:

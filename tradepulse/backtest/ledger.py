@@ -1,0 +1,56 @@
+"""The trial ledger: a table that only grows, one partition per run that asked something."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tradepulse.backtest.research import Question, sweep, trial_rows
+from tradepulse.backtest.tracking import Tracking
+from tradepulse.core.tables import table
+from tradepulse.errors import TradePulseError
+from tradepulse.warehouse.lake import Lake
+
+
+def answered(lake: Lake) -> set[str]:
+    """Return the ids of the questions that have been answered."""
+    ledger = distinct(lake)
+    return set(ledger.loc[ledger["status"] == "done", "trial_id"])
+
+
+def distinct(lake: Lake) -> pd.DataFrame:
+    """Return one row per question ever asked: its answer where there is one. These are the trials that luck had."""
+    if not lake.partitions("trials"):
+        return table("trials").no_rows()
+    # "done" sorts before "failed": a question that failed once and was answered later counts as answered.
+    ledger = lake.read("trials").sort_values(["status"], kind="stable")
+    return ledger.drop_duplicates("trial_id").reset_index(drop=True)
+
+
+def record(lake: Lake, tracking: Tracking, bars: pd.DataFrame, asked: Sequence[Question], run_id: str) -> pd.DataFrame:
+    """Sweep questions, log them to MLflow, and write them to the ledger; return their rows.
+
+    A sweep that fails is written too, each question as failed, and the error goes on.
+
+    Parameters
+    ----------
+    lake, tracking : where the ledger and MLflow's store are
+    bars : rows of ``bars`` that the questions are about
+    asked : questions that share quantity, cash and costs
+    run_id : run that asks
+    """
+    try:
+        outcome = sweep(bars, asked)
+        rows = trial_rows(asked, outcome, bars, run_id, tracking.log_sweep(asked, outcome, run_id))
+    except TradePulseError:
+        lake.write("trials", failed_rows(asked, bars, run_id), run_id)
+        raise
+    lake.write("trials", rows, run_id)
+    return rows
+
+
+def failed_rows(asked: Sequence[Question], bars: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Return the ledger's rows for questions that got no answer."""
+    nothing = {"sharpe": float("nan"), "total_return": float("nan"), "max_drawdown": float("nan"), "n_orders": 0}
+    outcome = pd.DataFrame([{"trial_id": question.trial_id, **nothing} for question in asked])
+    rows = trial_rows(asked, outcome, bars, run_id, {question.trial_id: "" for question in asked})
+    return rows.assign(status="failed")

@@ -1,0 +1,211 @@
+"""``tradepulse_cli backtest``: run a strategy over bars, sweep its parameters."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import click
+
+from tradepulse.errors import ConfigError, TradePulseError
+from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.backtest.research import Question
+
+#: Most parameter sets one sweep may ask: vectorbt holds half a megabyte for each.
+MOST_TRIALS = 5_000
+
+
+@click.group()
+def command() -> None:
+    """Run a strategy over bars; sweep its parameters."""
+
+
+def _shared(function: click.decorators.FC) -> click.decorators.FC:
+    for option in reversed(
+        (
+            click.option("--bars", "bars_file", required=True, type=click.Path(path_type=Path), help="File of bars."),
+            click.option("--strategy", "strategy_name", required=True, help="Name of a strategy."),
+            click.option("--param", "params", multiple=True, help="name=value; may be repeated."),
+            click.option("--quantity", default=100, show_default=True, help="Units held when long."),
+            click.option("--cash", default=1_000_000.0, show_default=True, help="Cash at the start."),
+            click.option("--commission-bp", default=1.0, show_default=True, help="Commission, bp of notional."),
+            click.option(
+                "--slippage-bp", default=1.0, show_default=True, help="Adverse move of each fill, bp of its price."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@command.command()
+@_shared
+@click.option(
+    "--fill",
+    type=click.Choice(["next_open", "same_close"]),
+    default="next_open",
+    show_default=True,
+    help="same_close looks ahead.",
+)
+@click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@as_json
+@click.pass_obj
+def run(
+    obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
+    commission_bp: float, slippage_bp: float, fill: str, scenario: str | None, out: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
+    from tradepulse.backtest.engine import backtest
+    from tradepulse.backtest.frictions import Costs
+    from tradepulse.backtest.report import write_report
+    from tradepulse.backtest.research import Question
+    from tradepulse.backtest.scenario import load_scenario
+    from tradepulse.core.strategies.loader import strategy_class
+    from tradepulse.core.tables.base import content_hash
+    from tradepulse.ingestion.files import load_whole_bars
+
+    chosen = strategy_class(strategy_name)
+    settings = {key: number(key, value) for key, value in key_values(params).items()}
+    made = chosen(quantity=quantity, **settings)  # type: ignore[arg-type]  # checked by the strategy itself
+    costs = Costs(commission_bp, slippage_bp)
+    bars = load_whole_bars(bars_file)
+    if scenario:
+        slice_ = load_scenario(scenario)
+        costs = slice_.costs(costs)
+        days = bars["session"].dt.date
+        if slice_.start:
+            bars = bars[days >= slice_.start]
+        if slice_.end:
+            bars = bars[bars["session"].dt.date <= slice_.end]
+        if bars.empty:
+            raise ConfigError(f"{bars_file}: has no bars in scenario {slice_.name}, {slice_.start} to {slice_.end}")
+        bars = bars.reset_index(drop=True)
+    symbols = "+".join(sorted(bars["symbol"].unique()))
+    question = Question(strategy_name, made.settings, symbols, content_hash(bars), quantity, cash, costs, fill)  # type: ignore[arg-type]
+    run_id = f"cli-{uuid4().hex[:12]}"
+    try:
+        result = backtest(bars, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id)
+    except TradePulseError:
+        _count(obj["home"], question, bars, run_id, None)
+        raise
+    summary = {
+        **result.summary, "strategy": question.strategy_id, "params": dict(question.params), "quantity": quantity,
+        "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp, "scenario": scenario,
+        "data_version": question.data_version, "trial_id": question.trial_id,
+        "source_hash": bars["source_hash"].iloc[0],
+    }  # fmt: skip
+    identity = {"strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
+                "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"])}  # fmt: skip
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
+        raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
+    try:
+        fresh.mkdir(parents=True)
+        for name, frame in (("fills", result.fills), ("trades", result.trades), ("equity", result.equity)):
+            frame.to_parquet(fresh / f"{name}.parquet", index=False)
+        (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        write_report(
+            result, bars, fresh / "report.html", title=f"{question.strategy_id} on {symbols}", identity=identity
+        )
+        shutil.rmtree(out, ignore_errors=True)
+        os.replace(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    _count(obj["home"], question, bars, run_id, summary)
+    if as_json:
+        print_json(summary)
+    else:
+        shown = (
+            "final_equity",
+            "total_return",
+            "sharpe",
+            "max_drawdown",
+            "n_fills",
+            "n_round_trips",
+            "total_commission",
+            "trial_id",
+        )
+        print_table([{"what": key, "value": summary[key]} for key in shown])
+        if summary["looks_ahead"]:
+            click.echo("This result looks ahead: it fills at the close that the decision was made on.", err=True)
+        click.echo(f"\n{out / 'report.html'}")
+
+
+@command.command()
+@_shared
+@click.option("--top", default=10, show_default=True, help="Best trials to print.")
+@as_json
+@click.pass_obj
+def sweep(
+    obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
+    commission_bp: float, slippage_bp: float, top: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Run every combination of --param name=a:b:step; each one counts in the trial ledger."""
+    from tradepulse.backtest.frictions import Costs
+    from tradepulse.backtest.ledger import record
+    from tradepulse.backtest.research import questions
+    from tradepulse.backtest.tracking import Tracking
+    from tradepulse.core.strategies.loader import strategy_class
+    from tradepulse.core.tables.base import records
+    from tradepulse.ingestion.files import load_whole_bars
+    from tradepulse.warehouse.lake import Lake
+
+    known = strategy_class(strategy_name).params
+    grid = {key: _range(key, value) for key, value in key_values(params).items()}
+    if unknown := sorted(set(grid) - set(known)):
+        raise ConfigError(f"{strategy_name}: unknown parameter {unknown[0]!r}; it takes {', '.join(known)}")
+    size = 1
+    for values in grid.values():
+        size *= len(values)
+    if size > MOST_TRIALS:
+        raise ConfigError(f"the sweep asks {size:,} parameter sets, at most {MOST_TRIALS:,}; widen the steps")
+    full = {**{key: (value,) for key, value in known.items()}, **grid}
+    bars = load_whole_bars(bars_file)
+    asked = questions(
+        bars, {strategy_name: full}, quantity=quantity, cash=cash, costs=Costs(commission_bp, slippage_bp)
+    )
+    rows = record(Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow"), bars, asked, f"cli-{uuid4().hex[:12]}")
+    best = rows.sort_values("sharpe", ascending=False).head(top)
+    shown = records(best[["trial_id", "params", "sharpe", "total_return", "max_drawdown", "n_orders"]])
+    shown = [{key: None if value != value else value for key, value in row.items()} for row in shown]
+    if as_json:
+        print_json({"trials": len(rows), "best": shown})
+    else:
+        print_table(shown)
+        click.echo(f"\n{len(rows)} trials, all of them in the ledger")
+
+
+def _range(name: str, text: str) -> tuple[int, ...]:
+    parts = text.split(":")
+    try:
+        numbers = [int(part) for part in parts]
+    except ValueError as exc:
+        raise ConfigError(f"--param {name}={text}: write whole numbers, as {name}=5:50:5 or {name}=20") from exc
+    if len(numbers) == 1:
+        return (numbers[0],)
+    first, last, step = (*numbers, 1)[:3]
+    if len(numbers) > 3 or step < 1 or last < first:
+        raise ConfigError(f"--param {name}={text}: write first:last:step with first <= last and step >= 1")
+    return tuple(range(first, last + 1, step))
+
+
+def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, summary: dict[str, Any] | None) -> None:
+    """Write a hand-run trial to the ledger: it counts like any other."""
+    from tradepulse.backtest.ledger import failed_rows
+    from tradepulse.warehouse.lake import Lake
+
+    rows = failed_rows([question], bars, run_id)
+    if summary is not None:
+        figures = {key: summary[key] for key in ("total_return", "max_drawdown")}
+        ratio = summary["sharpe"]
+        rows = rows.assign(
+            status="done", n_orders=summary["n_fills"], sharpe=float("nan") if ratio is None else ratio, **figures
+        )
+    Lake(home / "lake").write("trials", rows, run_id)

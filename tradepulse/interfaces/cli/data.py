@@ -1,0 +1,152 @@
+"""``tradepulse_cli data``: vendor files into tables, and whether a file can be believed."""
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradepulse.errors import ConfigError
+from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.warehouse.lake import Lake
+
+
+@click.group()
+def command() -> None:
+    """Ingest bars; say whether a file of bars can be believed."""
+
+
+@command.command()
+@click.option("--source", required=True, help="arch (embedded), or file.")
+@click.option("--path", type=click.Path(path_type=Path), help="File of bars, for --source file.")
+@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
+@as_json
+@click.pass_obj
+def ingest(
+    obj: dict[str, Path], source: str, path: Path | None, symbols: tuple[str, ...],
+    start: datetime | None, end: datetime | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Take bars from a source into the lake, one partition per session, and say what was accepted and what was not."""
+    from tradepulse.ingestion.arch import ArchSource
+    from tradepulse.ingestion.coverage import COVERAGE
+    from tradepulse.ingestion.files import load_bars
+    from tradepulse.warehouse.lake import Lake
+
+    first = start.date() if start else date.min
+    last = end.date() if end else date.max
+    if first > last:
+        raise ConfigError(f"--start {first} is after --end {last}")
+    if source == "arch":
+        covered = COVERAGE["arch"]
+        delivery = ArchSource().bars(max(first, covered[0]), min(last, covered[1]))
+    elif source == "file":
+        if path is None:
+            raise ConfigError("--source file needs --path FILE")
+        delivery = load_bars(path)
+    else:
+        raise ConfigError(f"no source named {source!r}; there are arch and file")
+    bars = delivery.accepted
+    days = bars["session"].dt.date
+    bars = bars[(days >= first) & (days <= last)]
+    if symbols:
+        absent = sorted(set(symbols) - set(bars["symbol"]))
+        if absent:
+            raise ConfigError(
+                f"no bars of {', '.join(absent)} in the range; there are {', '.join(sorted(set(bars['symbol'])))}"
+            )
+        bars = bars[bars["symbol"].isin(symbols)]
+    if bars.empty:
+        raise ConfigError("no bars in the range asked for; widen --start and --end")
+    if bars.duplicated(["session", "symbol"]).any():
+        raise ConfigError(f"{path}: has several bars per session; the lake keeps daily bars, resample the file first")
+    lake = Lake(obj["home"] / "lake")
+    quarantined = delivery.quarantined
+    sessions = list(bars.groupby("session"))
+    # Progress goes to stderr, and only to a person; standard output is for what was asked.
+    shown = click.progressbar(sessions, label="sessions", file=sys.stderr, hidden=not sys.stderr.isatty())
+    with shown as steps:
+        for day, rows in steps:
+            _merge(lake, f"{day:%Y-%m-%d}", rows)
+    lake.write("quarantine", quarantined, f"ingest_{delivery.source_hash}")
+    reasons = quarantined["rule"].value_counts().to_dict()
+    found = {
+        "source": source, "received": delivery.received, "accepted": len(delivery.accepted), "written": len(bars),
+        "quarantined": len(quarantined), "why": reasons, "source_hash": delivery.source_hash,
+    }  # fmt: skip
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{len(bars):,} bars written of {delivery.received:,} received, {len(quarantined):,} quarantined")
+        print_table([{"rule": rule, "rows": count} for rule, count in reasons.items()]) if reasons else None
+
+
+def _merge(lake: "Lake", session: str, rows: "pd.DataFrame") -> None:
+    """Write one session; symbols that this delivery does not speak of stay as they are."""
+    import pandas as pd
+
+    if lake.has("bars", session):
+        kept = lake.read("bars", [session])
+        rows = pd.concat([kept[~kept["symbol"].isin(rows["symbol"])], rows]).sort_values("symbol")
+    lake.write("bars", rows, session)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--table", "table_name", default="bars", help="Table that the file should hold; bars.")
+@click.option("--calendar", "calendar_name", help="Exchange whose sessions are expected, for instance XNYS.")
+@as_json
+def quality(file: Path, table_name: str, calendar_name: str | None, as_json: bool) -> int:
+    """Give a verdict on a file: each check, what it saw and what failed. Exit code 1 if any failed."""
+    from tradepulse.core.sessions import Calendar
+    from tradepulse.ingestion.files import load_bars
+    from tradepulse.quality.bars import (
+        no_bars_outside_sessions,
+        opens_are_trades,
+        rows_are_valid,
+        sessions_are_complete,
+        with_plausibility,
+    )
+    from tradepulse.quality.expectations import validate
+
+    if table_name != "bars":
+        raise ConfigError(f"no checks for files of {table_name!r}; there are checks for bars")
+    exchange = Calendar(calendar_name) if calendar_name else None
+    delivery = load_bars(file, exchange=exchange)
+    bars = delivery.accepted
+    checks = [rows_are_valid(delivery)]
+    if len(bars):
+        if exchange:
+            inside = bars[
+                bars["session"].dt.date.map(
+                    lambda day: exchange.first <= day <= exchange.last and exchange.is_session(day)
+                )
+            ]
+            checks.append(no_bars_outside_sessions(bars, exchange))
+            if len(inside):
+                checks.append(sessions_are_complete(inside, exchange))
+        checks.append(opens_are_trades(bars))
+        checks += validate("bars", with_plausibility(bars)).checks
+    passed = all(check.passed for check in checks)
+    rows: list[dict[str, Any]] = [
+        {
+            "passed": check.passed,
+            "check": check.name,
+            "seen": check.seen,
+            "failing": check.failing,
+            "detail": check.detail,
+        }
+        for check in checks
+    ]
+    if as_json:
+        print_json({"file": str(file), "passed": passed, "received": delivery.received, "checks": rows})
+    else:
+        print_table([{**row, "passed": "ok" if row["passed"] else "FAILED"} for row in rows])
+        click.echo(f"\n{file}: {'passed' if passed else 'FAILED'}")
+    return 0 if passed else 1

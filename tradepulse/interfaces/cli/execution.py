@@ -1,0 +1,100 @@
+"""``tradepulse_cli execution``: look into a book's journal. Nothing here can trade."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tradepulse.core.orders import from_micros
+from tradepulse.errors import JournalCorrupt, MissingData
+from tradepulse.execution.book import Book, fill_rows, order_rows
+from tradepulse.execution.journal import read_journal
+from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+
+
+@click.group()
+def command() -> None:
+    """Look into the order path's journal."""
+
+
+@command.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+@as_json
+def verify(journal: Path, as_json: bool) -> int:
+    """Check every record of a journal; name the first that is damaged. Exit code 1 if one is."""
+    if not journal.is_file():
+        raise MissingData(f"{journal}: no such file; name a journal")
+    try:
+        records, head, torn = read_journal(journal)
+    except JournalCorrupt as exc:
+        if as_json:
+            print_json({"passed": False, "reason": str(exc)})
+        else:
+            click.echo(str(exc))
+        return 1
+    found = {"passed": True, "records": len(records), "head": head, "torn_bytes": torn}
+    if as_json:
+        print_json(found)
+    else:
+        tail = f", {torn} bytes of a record that was never completed" if torn else ""
+        click.echo(f"{len(records):,} records follow from one another{tail}; head {head}")
+    return 0
+
+
+@command.command()
+@click.argument("journal", type=click.Path(path_type=Path))
+@as_json
+def replay(journal: Path, as_json: bool) -> None:
+    """Rebuild a book's state from its journal and print it."""
+    records, head, _ = read_journal(journal)
+    _show(Book.of(records), head, as_json)
+
+
+@command.command()
+@click.option("--book", "book_name", default="paper", show_default=True, help="Name of the book.")
+@as_json
+@click.pass_obj
+def status(obj: dict[str, Path], book_name: str, as_json: bool) -> None:
+    """Print where a book of this instance stands."""
+    path = obj["home"] / "execution" / book_name / "orders.journal"
+    if not path.is_file():
+        raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")
+    records, head, _ = read_journal(path)
+    _show(Book.of(records), head, as_json)
+
+
+def _show(book: Book, head: str, as_json: bool) -> None:
+    orders, fills = order_rows(book), fill_rows(book)
+    found: dict[str, Any] = {
+        "book": book.name,
+        "last_session": book.last_session,
+        "cash": str(from_micros(book.cash_micros)),
+        "positions": book.positions,
+        "orders": orders,
+        "fills": fills,
+        "head": head,
+    }
+    if as_json:
+        print_json(found)
+        return
+    by_status = Counter(row["status"] for row in orders)
+    click.echo(
+        f"book {book.name} after {book.last_session}: cash {from_micros(book.cash_micros):,.2f}, head {head[:16]}"
+    )
+    click.echo(f"positions: {', '.join(f'{q} {s}' for s, q in book.positions.items() if q) or 'none'}")
+    click.echo(f"orders: {', '.join(f'{count} {status}' for status, count in sorted(by_status.items())) or 'none'}\n")
+    print_table(
+        [
+            {
+                "fill": row["fill_id"],
+                "session": row["session"],
+                "side": row["side"],
+                "quantity": row["quantity"],
+                "symbol": row["symbol"],
+                "price": f"{from_micros(row['price_micros']):,.6f}",
+                "commission": f"{from_micros(row['commission_micros']):,.6f}",
+            }
+            for row in fills
+        ]
+    )

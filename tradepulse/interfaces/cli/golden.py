@@ -1,0 +1,48 @@
+"""``tradepulse_cli golden``: compare with the golden values, or replace them for a reason."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+
+
+@click.group()
+def command() -> None:
+    """Indicators against their golden values."""
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@as_json
+@click.pass_obj
+def compare(obj: dict[str, Path], names: tuple[str, ...], as_json: bool) -> int:
+    """Compare indicators with their golden values, all of them or those named. Exit code 1 if any value differs."""
+    from tradepulse.core.tables.base import records
+    from tradepulse.quality import golden
+
+    values = golden.compare(names)
+    page = golden.write_report(values, obj["reports"] / "data_quality" / "regressions")
+    verdict = golden.summary(values)
+    passed = int(verdict["differing"].sum()) == 0
+    rows = [{**row, "largest_difference": f"{row['largest_difference']:.1e}"} for row in records(verdict)]
+    if as_json:
+        print_json({"passed": passed, "outputs": rows, "report": str(page)})
+    else:
+        print_table(rows)
+        click.echo(f"\n{'all match' if passed else 'DIFFERENT'}; report: {page}")
+    return 0 if passed else 1
+
+
+@command.command()
+@click.argument("name")
+@click.option("--reason", required=True, help="Why the old values no longer hold.")
+@click.option("--approved-by", default=getpass.getuser, help="Who approves it; by default the user.")
+def update(name: str, reason: str, approved_by: str) -> None:
+    """Write a new version of a golden set, with values from the independent source."""
+    from tradepulse.quality import golden
+
+    folder = golden.update(name, reason, approved_by, datetime.now(UTC).date())
+    click.echo(f"wrote {folder}; commit it with the change that it belongs to")

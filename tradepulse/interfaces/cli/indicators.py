@@ -1,0 +1,79 @@
+"""``tradepulse_cli indicators``: list them, compute one over a file."""
+
+import os
+from pathlib import Path
+
+import click
+
+from tradepulse.errors import ConfigError
+from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+
+
+@click.group()
+def command() -> None:
+    """List indicators; compute one over a file of bars."""
+
+
+@command.command(name="list")
+@as_json
+def list_indicators(as_json: bool) -> None:
+    """List the indicators with their parameters and outputs."""
+    from tradepulse.core.indicators import indicator, names
+
+    declared = [indicator(name) for name in names()]
+    if as_json:
+        print_json(
+            [{"name": d.name, "params": dict(d.params), "inputs": d.inputs, "outputs": d.outputs} for d in declared]
+        )
+    else:
+        print_table(
+            [
+                {
+                    "indicator": d.name,
+                    "parameters": ", ".join(f"{key}={value}" for key, value in d.params.items()),
+                    "outputs": ", ".join(d.outputs),
+                }
+                for d in declared
+            ]
+        )
+
+
+@command.command()
+@click.argument("name")
+@click.option("--bars", "bars_file", required=True, type=click.Path(path_type=Path), help="File of bars.")
+@click.option("--param", "params", multiple=True, help="name=value; may be repeated.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
+def compute(name: str, bars_file: Path, params: tuple[str, ...], out: Path) -> None:
+    """Compute an indicator over a file of bars: the same rows, its key columns, one column per output."""
+    import pandas as pd
+
+    from tradepulse.core.indicators import indicator
+    from tradepulse.ingestion.files import load_file, load_whole_bars
+
+    declared = indicator(name)
+    settings = {key: number(key, value) for key, value in key_values(params).items()}
+    declared.settings(**settings)
+    if out.suffix not in {".csv", ".parquet"}:
+        raise ConfigError(f"--out {out}: end it in .csv or .parquet")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+    bars = load_whole_bars(bars_file)
+    raw, _ = load_file(bars_file)
+    result = raw[[column for column in ("ts", "session", "symbol") if column in raw.columns]].copy()
+    for output in declared.outputs:
+        result[output] = float("nan")
+    for symbol, rows in bars.groupby("symbol", sort=False):
+        if not rows["ts"].is_monotonic_increasing:
+            raise ConfigError(f"{bars_file}: bars of {symbol} are not in time order; sort them by ts")
+        values = declared({column: rows[column].to_numpy() for column in declared.inputs}, **settings)
+        for output, column in values.items():
+            result.loc[rows.index, output] = column
+    fresh = out.with_name(f".{os.getpid()}.{out.name}")
+    try:
+        result.to_csv(fresh, index=False) if out.suffix == ".csv" else pd.DataFrame(result).to_parquet(
+            fresh, index=False
+        )
+        os.replace(fresh, out)
+    finally:
+        fresh.unlink(missing_ok=True)
+    click.echo(f"{out}: {len(result):,} rows of {', '.join(declared.outputs)}")

@@ -1,0 +1,63 @@
+"""What several commands take and print."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tradepulse.errors import ConfigError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def key_values(pairs: Sequence[str]) -> dict[str, str]:
+    """Return ``k=v`` pairs as a dict.
+
+    Raises
+    ------
+    ConfigError
+        If one has no ``=``, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or not value:
+            raise ConfigError(f"--param {pair!r}: write it as name=value")
+        if key in found:
+            raise ConfigError(f"--param {key}: given twice")
+        found[key] = value
+    return found
+
+
+def number(name: str, text: str) -> float:
+    """Return a parameter's value as a number, a whole one as int."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise ConfigError(f"--param {name}={text}: not a number") from exc
+    return int(value) if value.is_integer() else value
+
+
+def print_json(content: Any) -> None:
+    """Print a value as JSON with sorted keys; dates and exact amounts as text."""
+    click.echo(json.dumps(content, indent=1, sort_keys=True, default=str, allow_nan=False))
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as an aligned table, numbers to the right, or say that there are none."""
+    from tabulate import tabulate
+
+    if not rows:
+        click.echo("none")
+        return
+    numeric = [
+        all(isinstance(row[key], int | float) and not isinstance(row[key], bool) for row in rows) for key in rows[0]
+    ]
+    cells = [[f"{value:,.6g}" if isinstance(value, float) else value for value in row.values()] for row in rows]
+    alignment = ["right" if right else "left" for right in numeric]
+    click.echo(tabulate(cells, headers=list(rows[0]), disable_numparse=True, colalign=alignment))

@@ -1,0 +1,165 @@
+"""The chain of evidence for a person: the summary that ``make run`` ends with, and its page."""
+
+import json
+import os
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tradepulse.backtest.engine import backtest
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.signals import champion, promoted_strategy
+from tradepulse.finops.attribution import rounded, spend
+from tradepulse.reporting.charts import svg
+from tradepulse.reporting.costs import costs_picture
+from tradepulse.reporting.market import equity_picture, indicators_picture, trades_picture, trials_picture
+from tradepulse.reporting.page import document
+from tradepulse.warehouse.bars import read_bars
+from tradepulse.warehouse.lake import Lake
+from tradepulse.warehouse.trace import Link, trace
+
+
+def summary(lake: Lake) -> dict[str, str]:
+    """Return what the chain has come to, a line per part, each with the id or count to look for in the tables.
+
+    Parameters
+    ----------
+    lake : lake that a whole run has filled
+    """
+    bars, refused = read_bars(lake), lake.read("quarantine")
+    promotion = champion(lake.read("promotions"))
+    trials = lake.read("trials").drop_duplicates("trial_id").set_index("trial_id")
+    stress = lake.read("stress")
+    orders, fills, settlement = lake.read("orders"), lake.read("fills"), lake.read("settlement")
+    position = lake.read("positions").iloc[-1]
+    costs = lake.read("costs")
+    by_table = refused["table"].value_counts()
+    best = trials.loc[promotion["trial_id"]]
+    verdicts = ", ".join(f"{row.scenario} {'passed' if row.passed else 'FAILED'}" for row in stress.itertuples())
+    settled = settlement[settlement["settled"]].drop_duplicates("fill_id")
+    waiting = set(settlement["fill_id"]) - set(settled["fill_id"])
+    equity = (position["value_micros"] + position["cash_micros"]) / 1e6
+    return {
+        "bars": f"{len(bars):,} accepted, {int(by_table.get('bars', 0)):,} quarantined, "
+        f"{int(bars['open_is_stale'].sum()):,} opens flagged as stale",
+        "closes": f"{len(lake.read('closes')):,} accepted, {int(by_table.get('closes', 0)):,} quarantined",
+        "trials": f"{len(trials):,} in the ledger",
+        "best strategy": f"{promotion['strategy']} {_words(promotion['params'])}, Sharpe ratio {best['sharpe']:.2f}, "
+        f"trial {promotion['trial_id']}",
+        "more than luck": f"{promotion['deflated_sharpe']:.0%} likely after {promotion['n_trials']} trials "
+        "(95 % is usual before real money)",
+        "stress": verdicts,
+        "orders": f"{len(orders):,} decided, {int((orders['status'] == 'refused').sum())} refused",
+        "fills": f"{len(fills):,}, commission {fills['commission_micros'].sum() / 1e6:,.2f}",
+        "settlement": f"{len(settled)} settled, {len(waiting)} waiting; "
+        f"equity {equity:,.2f} after {position['session']:%Y-%m-%d}",
+        "cost so far": f"USD {rounded([int(costs['cost_nano_usd'].sum())], 6)[0]} for {costs['run_id'].nunique()} runs",
+    }
+
+
+def write_page(lake: Lake, path: Path, checks: list[dict[str, Any]]) -> Path:
+    """Write the chain as one HTML file with charts and return its path.
+
+    Parameters
+    ----------
+    lake : lake that a whole run has filled
+    path : HTML file; its folder is made
+    checks : asset, name, passed, seen and failing of each check's newest evaluation
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(document("TradePulse: the chain of evidence", _body(lake, checks)))
+    os.replace(fresh, path)
+    return path
+
+
+def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
+    promotion = champion(lake.read("promotions"))
+    symbol = promotion["symbol"]
+    bars = read_bars(lake, symbols=[symbol])
+    strategy = promoted_strategy(promotion)
+    # The whole history through the event engine, research sample and after, with the costs of research.
+    result = backtest(
+        bars, lambda: promoted_strategy(promotion), cash=1_000_000.0, costs=Costs(), book=promotion["trial_id"]
+    )
+    traded = _priced(lake.read("fills"))
+    recent = bars.tail(63)
+    if not traded.empty:
+        recent = bars[bars["session"] >= traded["session"].min() - pd.Timedelta(days=30)]
+    failed = [check for check in checks if not check["passed"]]
+    verdict = (
+        f"<p class='bad'>{len(failed)} of {len(checks)} checks failed.</p>"
+        if failed
+        else f"<p class='good'>All {len(checks)} checks passed.</p>"
+    )
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in summary(lake).items())
+    gates = pd.DataFrame(json.loads(promotion["reasons"]))
+    return "".join(
+        [
+            verdict,
+            f"<table>{lines}</table>",
+            f"<h2>{escape(strategy.id)} on {symbol}: equity</h2>",
+            "<p class='quiet'>Through the event engine at research costs. "
+            f"Research saw the years to {promotion['last_session']:%Y-%m-%d}.</p>",
+            svg(equity_picture(result.equity, promotion["last_session"])),
+            "<h2>Why it was promoted</h2>",
+            _table(gates.assign(passed=gates["passed"].map({True: "passed", False: "FAILED"}))),
+            "<h2>Every trial</h2>",
+            svg(trials_picture(lake.read("trials"))),
+            "<h2>Paper trading</h2>",
+            svg(trades_picture(recent, traded)),
+            _table(
+                traded[["session", "side", "quantity", "symbol", "price", "commission", "client_order_id", "evidence"]]
+            ),
+            "<h2>One fill, back to the vendor's file</h2>",
+            _chain(lake, traded),
+            f"<h2>Indicators of {symbol}, last year</h2>",
+            svg(indicators_picture(bars, lake.read("indicators"), symbol)),
+            "<h2>Stress</h2>",
+            _table(lake.read("stress").drop(columns="trial_id").round(4)),
+            "<h2>Checks</h2>",
+            _table(pd.DataFrame([{**check, "passed": "ok" if check["passed"] else "FAILED"} for check in checks])),
+            "<h2>What it cost</h2>",
+            svg(costs_picture(lake.read("daily_costs"))),
+            _costs(lake),
+        ]
+    )
+
+
+def _priced(fills: pd.DataFrame) -> pd.DataFrame:
+    return fills.assign(price=fills["price_micros"] / 1e6, commission=fills["commission_micros"] / 1e6)
+
+
+def _chain(lake: Lake, fills: pd.DataFrame) -> str:
+    if fills.empty:
+        return "<p class='quiet'>Nothing has been filled yet.</p>"
+    links: list[Link] = trace(lake, str(fills["fill_id"].iloc[-1]))
+    return _table(
+        pd.DataFrame(
+            [
+                {"table": k.table, "id": k.id, "says": k.facts, "checked": "holds" if k.holds else "BROKEN"}
+                for k in links
+            ]
+        )
+    )
+
+
+def _costs(lake: Lake) -> str:
+    parts = spend(lake.read("daily_costs"), ["team", "strategy", "environment"])
+    amounts = parts.pop("cost_nano_usd").tolist()
+    parts["USD"] = [str(amount) for amount in rounded(amounts, 6)]
+    total = rounded([sum(amounts)], 6)[0]
+    return _table(parts) + f"<p>Total <b>USD {total}</b>; the parts add up to it.</p>"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    shown = frame.copy()
+    for column in shown.select_dtypes("datetime").columns:
+        shown[column] = shown[column].dt.strftime("%Y-%m-%d")
+    return str(shown.to_html(index=False, border=0, justify="left"))
+
+
+def _words(params: str) -> str:
+    return " ".join(f"{key}={value}" for key, value in json.loads(params).items())
