@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 
-@table_asset(group="finops", team="finops")
+@table_asset(group="finops", team="finops", deps=["released_signals", "settlement"])
 def usage(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """What each step of each run consumed: processor and elapsed time, memory, bytes written; failed steps too."""
     return Rows(home.usage.frame())

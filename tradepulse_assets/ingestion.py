@@ -80,7 +80,8 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     """Daily bars, one partition per session, all symbols in it.
 
     A run writes the sessions asked for and catches up any earlier one that is missing, so a night that was missed
-    leaves no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a hash of the content.
+    leaves no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a
+    hash of the content.
     """
     from tradepulse.core.tables.base import content_hash
 

@@ -20,6 +20,7 @@ import dagster as dg
 
 from tradepulse.core.sessions import calendar
 from tradepulse.errors import TradePulseError
+from tradepulse.quality.shipped import shipped
 from tradepulse_jobs.definitions import defs
 from tradepulse_jobs.progress import steps_shown
 from tradepulse_jobs.resources import HOME, NEWEST_SESSION, REPORTS
@@ -28,7 +29,6 @@ from tradepulse_jobs.sensors import GATE, released_signals_sensor
 #: First session that the promoted strategy trades on paper: the sell-off of October 2018, which research has not seen.
 PAPER_START = date(2018, 10, 1)
 PAPER_END = date(2018, 10, 31)
-_INSTANCE_CONFIG = Path(__file__).parents[1] / "deploy" / "dagster.yaml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def prepare() -> Path:
     """Make the folder of the Dagster instance and return it."""
     folder = HOME / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_INSTANCE_CONFIG, folder / "dagster.yaml")
+    shutil.copyfile(shipped("deploy") / "dagster.yaml", folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
 

@@ -79,7 +79,7 @@ class Table(pa.DataFrameModel):
         return [
             {
                 "name": name,
-                "type": str(column.dtype),
+                "type": "string" if "string" in str(column.dtype) else str(column.dtype),
                 "description": column.description or "",
                 "unit": (column.metadata or {}).get("unit", ""),
                 "nullable": column.nullable,
