@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from tradepulse.core.sessions import calendar
+from tradepulse.errors import MissingData
 from tradepulse_assets.home import BOOK, Home
 from tradepulse_assets.partitions import SESSIONS
 from tradepulse_assets.table_asset import Rows, table_asset, table_check
@@ -62,12 +63,14 @@ def _request(home: Home, session: date) -> dict[str, Any]:
     }
 
 
-def _book(home: Home) -> "Book":
+def _book(home: Home, session: str | None = None) -> "Book":
+    """Return the book as it stands, or as it stood after a session: a table made again has the same rows again."""
     from tradepulse.execution.book import Book
     from tradepulse.execution.journal import read_journal
 
     path = home.book / "orders.journal"
-    return Book.of(read_journal(path)[0]) if path.exists() else Book()
+    records = read_journal(path)[0] if path.exists() else []
+    return Book.of(records) if session is None else Book.after(records, session)
 
 
 @dg.asset(
@@ -126,7 +129,8 @@ def orders(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Orders decided at a session's close, with the signal they come from and the journal record that decided them."""
     from tradepulse.execution.book import order_rows
 
-    rows = [row for row in order_rows(_book(home)) if row["session"] == context.partition_key]
+    session = context.partition_key
+    rows = [row for row in order_rows(_book(home, session)) if row["session"] == session]
     return Rows(_rows("orders", rows), {"refused": sum(row["status"] == "refused" for row in rows)})
 
 
@@ -134,13 +138,11 @@ def orders(context: dg.AssetExecutionContext, home: Home) -> Rows:
 def orders_reach_the_targets(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
     """After what is open fills, the book holds what the released signals ask for, refused orders aside."""
     from tradepulse.core.tables.base import records
-    from tradepulse.execution.journal import read_journal
     from tradepulse.quality.orders import targets_are_reached
 
     session = context.op_execution_context.partition_key
-    journal, _, _ = read_journal(home.book / "orders.journal")
     signals = home.lake.read("released_signals", [session], model="signals")
-    return targets_are_reached(journal, session, records(signals))
+    return targets_are_reached(_book(home, session), session, records(signals))
 
 
 @table_asset(group="execution", team="trading", strategy="champion", deps=["order_journal"], partitioned=SESSIONS)
@@ -148,7 +150,8 @@ def fills(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Fills of a session, with the order each belongs to and what at the venue made it possible."""
     from tradepulse.execution.book import fill_rows
 
-    rows = [row for row in fill_rows(_book(home)) if row["session"] == context.partition_key]
+    session = context.partition_key
+    rows = [row for row in fill_rows(_book(home, session)) if row["session"] == session]
     return Rows(_rows("fills", rows), {"commission": sum(row["commission_micros"] for row in rows) / 1e6})
 
 
@@ -170,11 +173,11 @@ def fills_are_at_the_open(context: dg.AssetCheckExecutionContext, home: Home) ->
 )
 def positions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """What the book holds after a session, marked at its close, and its cash."""
-    from tradepulse.execution.journal import read_journal
-
     session = context.partition_key
-    closed = _book(home).closed[session]
-    _, head, _ = read_journal(home.book / "orders.journal")
+    closed = _book(home, session).closed[session]
+    unmarked = sorted({symbol for symbol, quantity in closed["positions"].items() if quantity} - set(closed["closes"]))
+    if unmarked:
+        raise MissingData(f"{', '.join(unmarked)} is held and has no close on {session}; run the ingest job for it")
     rows = [
         {
             "session": session,
@@ -183,7 +186,7 @@ def positions(context: dg.AssetExecutionContext, home: Home) -> Rows:
             "close_micros": close,
             "value_micros": closed["positions"].get(symbol, 0) * close,
             "cash_micros": closed["cash_micros"],
-            "journal_hash": head,
+            "journal_hash": closed["link"],
         }
         for symbol, close in closed["closes"].items()
     ]
@@ -197,8 +200,9 @@ def positions_are_the_sum_of_fills(context: dg.AssetCheckExecutionContext, home:
     from tradepulse.execution.journal import read_journal
     from tradepulse.quality.orders import positions_are_the_fills
 
-    venue, _, _ = read_journal(home.book / "venue.journal")
-    return positions_are_the_fills(venue, _book(home).closed[context.op_execution_context.partition_key], Decimal(CASH))
+    session = context.op_execution_context.partition_key
+    venue, _ = read_journal(home.book / "venue.journal")
+    return positions_are_the_fills(venue, _book(home, session).closed[session], Decimal(CASH))
 
 
 @table_asset(group="execution", team="trading", strategy="champion", deps=["fills"], partitioned=SESSIONS)
@@ -211,7 +215,8 @@ def settlement(context: dg.AssetExecutionContext, home: Home) -> Rows:
     from tradepulse.execution.settlement import settlement_rows
 
     session = date.fromisoformat(context.partition_key)
-    rows = settlement_rows((fill for fill, _ in _book(home).fills.values()), session, calendar())
+    fills = [fill for fill, _ in _book(home, context.partition_key).fills.values()]
+    rows = settlement_rows(fills, session, calendar())
     return Rows(_rows("settlement", rows), {"settling": len(rows), "settled": sum(row["settled"] for row in rows)})
 
 
@@ -223,5 +228,5 @@ def settlement_follows_the_calendar(context: dg.AssetCheckExecutionContext, home
 
     session = context.op_execution_context.partition_key
     rows = records(home.lake.read("settlement", [session]))
-    filled = {fill.fill_id for fill, _ in _book(home).fills.values() if fill.session == session}
+    filled = {fill.fill_id for fill, _ in _book(home, session).fills.values() if fill.session == session}
     return settlement_is_due(rows, filled, calendar().holidays)

@@ -73,16 +73,13 @@ def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
 
 @table_check(asset="trials", team="research")
 def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
-    """The ledger holds each parameter set of the grids, and each of its rows has an MLflow run."""
+    """The ledger holds an answer to each parameter set of the grids, with its run in MLflow."""
+    from tradepulse.backtest.ledger import answered
     from tradepulse.quality.check import Check
 
     _, asked = _asked(home)
-    ledger = home.lake.read("trials")
-    missing = {question.trial_id for question in asked} - set(ledger["trial_id"])
-    nameless = int((ledger["mlflow_run_id"].str.len() == 0).sum())
-    return Check(
-        "every_question_was_answered", len(asked), len(missing) + nameless, f"{len(ledger)} rows in the ledger"
-    )
+    missing = {question.trial_id for question in asked} - answered(home.lake)
+    return Check("every_question_was_answered", len(asked), len(missing), ", ".join(sorted(missing)[:5]))
 
 
 @table_asset(group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"))
@@ -90,12 +87,13 @@ def stress(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The best trial in slices of real history that hurt, through the event engine."""
     import pandas as pd
 
+    from tradepulse.backtest.ledger import distinct
     from tradepulse.backtest.promotion import STRESS, stressed
     from tradepulse.backtest.research import winner
     from tradepulse.backtest.scenario import load_scenario
 
     sample, asked = _asked(home)
-    best = winner(asked, home.lake.read("trials"))
+    best = winner(asked, distinct(home.lake))
     rows = pd.DataFrame([stressed(best, sample, load_scenario(name)) for name in STRESS])
     return Rows(rows, {"trial": best.trial_id, "verdict": "passed" if rows["passed"].all() else "failed"})
 
@@ -122,6 +120,7 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """
     import pandas as pd
 
+    from tradepulse.backtest.ledger import distinct
     from tradepulse.backtest.promotion import decide
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import winner
@@ -130,7 +129,7 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     from tradepulse.reporting.market import equity_picture
 
     sample, asked = _asked(home)
-    ledger = home.lake.read("trials")
+    ledger = distinct(home.lake)
     best = winner(asked, ledger)
     decision, result = decide(best, sample, ledger, home.lake.read("stress"), run_id=context.run_id)
     row = records(decision)[0]

@@ -119,9 +119,9 @@ class Line:
                 break
             asked += answer.run_requests or []
             cursor = answer.cursor
-        done = {
-            run.tags.get("dagster/run_key") for run in self.instance.get_runs(dg.RunsFilter(job_name="execute_signals"))
-        }
+        # A run that failed, or that died and will never end, has not executed its session: it is started again.
+        ended = dg.RunsFilter(job_name="execute_signals", statuses=[dg.DagsterRunStatus.SUCCESS])
+        done = {run.tags.get("dagster/run_key") for run in self.instance.get_runs(ended)}
         waiting = [request for request in asked if request.run_key not in done]
         print(f"5/6 execution: {len(waiting)} of {len(asked)} released sessions to execute", flush=True)
         job = defs.resolve_job_def("execute_signals")

@@ -12,18 +12,20 @@ from tradepulse.warehouse.lake import Lake
 
 
 def answered(lake: Lake) -> set[str]:
-    """Return the ids of the questions that have been answered."""
+    """Return the ids of the questions that have an answer in the ledger and a run in MLflow."""
     ledger = distinct(lake)
-    return set(ledger.loc[ledger["status"] == "done", "trial_id"])
+    return set(ledger.loc[(ledger["status"] == "done") & (ledger["mlflow_run_id"] != ""), "trial_id"])
 
 
 def distinct(lake: Lake) -> pd.DataFrame:
     """Return one row per question ever asked: its answer where there is one. These are the trials that luck had."""
     if not lake.partitions("trials"):
         return table("trials").no_rows()
-    # "done" sorts before "failed": a question that failed once and was answered later counts as answered.
-    ledger = lake.read("trials").sort_values(["status"], kind="stable")
-    return ledger.drop_duplicates("trial_id").reset_index(drop=True)
+    ledger = lake.read("trials")
+    # "done" sorts before "failed": a question that failed once and was answered later counts as answered. One that a
+    # person asked by hand has no run in MLflow; where a sweep asked it too, the sweep's row says more.
+    order = ledger.assign(by_hand=ledger["mlflow_run_id"] == "").sort_values(["status", "by_hand"], kind="stable")
+    return order.drop_duplicates("trial_id").drop(columns="by_hand").sort_index().reset_index(drop=True)
 
 
 def record(lake: Lake, tracking: Tracking, bars: pd.DataFrame, asked: Sequence[Question], run_id: str) -> pd.DataFrame:

@@ -101,13 +101,13 @@ def decide(
     ----------
     question : the trial with the best Sharpe ratio
     bars : the bars that it was asked on
-    ledger : every trial so far, good and bad
+    ledger : every trial so far, good and bad, one row per question
     stress : rows of ``stress`` of this trial
     run_id : run that decides
     required : scenarios that must be among ``stress`` and passed
     """
     result = rerun(question, bars)
-    same = ledger[ledger["symbol"] == question.symbol].drop_duplicates("trial_id")
+    same = ledger[ledger["symbol"] == question.symbol]
     row = same[same["trial_id"] == question.trial_id].iloc[0]
     gates = [
         _engines_agree(question, row, result),

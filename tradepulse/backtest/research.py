@@ -204,12 +204,17 @@ def trial_rows(
 def winner(asked: Sequence[Question], ledger: pd.DataFrame) -> Question:
     """Return the question with the highest Sharpe ratio in the ledger.
 
+    Parameters
+    ----------
+    asked : questions to choose from
+    ledger : one row per question
+
     Raises
     ------
     MissingData
         If none of them has a Sharpe ratio.
     """
-    scores = ledger.drop_duplicates("trial_id").set_index("trial_id")["sharpe"].dropna()
+    scores = ledger.set_index("trial_id")["sharpe"].dropna()
     scored = [question for question in asked if question.trial_id in scores.index]
     if not scored:
         raise MissingData("no trial has a Sharpe ratio: none of the parameter sets ever traded")

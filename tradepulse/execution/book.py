@@ -1,11 +1,11 @@
 """The book: orders, fills, positions and cash as the fold of a journal. There is no other state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tradepulse.core.orders import Fill, Order, OrderStatus, Side
-from tradepulse.errors import JournalCorrupt
+from tradepulse.errors import JournalCorrupt, MissingData
 from tradepulse.execution.journal import Record
 
 
@@ -51,6 +51,22 @@ class Book:
             book.apply(record)
         return book
 
+    @classmethod
+    def after(cls, records: Sequence[Record], session: str) -> "Book":
+        """Return the book as it stood when a session was completed, whatever has happened since.
+
+        Raises
+        ------
+        MissingData
+            If the journal does not say that the session was completed.
+        """
+        book = cls()
+        for record in records:
+            book.apply(record)
+            if record.kind == "session_closed" and record.body["session"] == session:
+                return book
+        raise MissingData(f"book {book.name or '(new)'} has not completed session {session}; run execute_signals")
+
     @property
     def last_session(self) -> str:
         """Newest completed session, ISO, or empty."""
@@ -85,7 +101,7 @@ class Book:
             case "order_filled":
                 self._fill(fill_from(body), record.number)
             case "session_closed":
-                self.closed[body["session"]] = {**body, "record": record.number}
+                self.closed[body["session"]] = {**body, "link": record.link}
             case "session_started" | "order_resent":
                 pass
             case _:

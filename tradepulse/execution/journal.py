@@ -32,11 +32,13 @@ class Record:
     number : its place, from 0
     kind : what happened
     body : the facts, plain JSON values
+    link : hash of the journal up to and with this record, hexadecimal: equal links are equal histories
     """
 
     number: int
     kind: str
     body: dict[str, Any]
+    link: str
 
 
 class Journal:
@@ -68,11 +70,11 @@ class Journal:
 
     def append(self, kind: str, **body: Any) -> Record:
         """Add a record and return it once it is on the disk."""
-        record = Record(len(self.records), kind, body)
-        payload = _payload(record)
+        payload = _payload(kind, body)
         chain = sha256(self._chain + payload).digest()
         _write_all(self._file, _HEAD.pack(len(payload), crc32(payload), chain) + payload)
         os.fdatasync(self._file)
+        record = Record(len(self.records), kind, body, chain.hex())
         self.records.append(record)
         self._chain = chain
         return record
@@ -103,9 +105,11 @@ class Journal:
             return size
         content = self.path.read_bytes()
         end = len(_MAGIC)
-        for record, chain, stop in _scan(content, self.path):
+        for record, stop in _scan(content, self.path):
             self.records.append(record)
-            self._chain, end = chain, stop
+            end = stop
+        if self.records:
+            self._chain = bytes.fromhex(self.records[-1].link)
         torn = len(content) - end
         if torn:
             os.ftruncate(self._file, end)
@@ -114,8 +118,8 @@ class Journal:
         return torn
 
 
-def read_journal(path: Path) -> tuple[list[Record], str, int]:
-    """Return a journal's records, the hash of its head and the bytes of a torn last record, changing nothing.
+def read_journal(path: Path) -> tuple[list[Record], int]:
+    """Return a journal's records and the bytes of a torn last record, changing nothing.
 
     Raises
     ------
@@ -127,15 +131,15 @@ def read_journal(path: Path) -> tuple[list[Record], str, int]:
     except OSError as exc:
         raise JournalCorrupt(f"{path}: cannot be read ({exc.strerror}); name a journal file") from exc
     records: list[Record] = []
-    chain, end = _GENESIS, len(_MAGIC)
-    for record, link, stop in _scan(content, path):
+    end = len(_MAGIC)
+    for record, stop in _scan(content, path):
         records.append(record)
-        chain, end = link, stop
-    return records, chain.hex(), max(0, len(content) - end)
+        end = stop
+    return records, max(0, len(content) - end)
 
 
-def _scan(content: bytes, path: Path) -> Iterator[tuple[Record, bytes, int]]:
-    """Yield each whole record with its link of the chain and the offset at which it ends; stop before a torn tail."""
+def _scan(content: bytes, path: Path) -> Iterator[tuple[Record, int]]:
+    """Yield each whole record with the offset at which it ends; stop before a torn tail."""
     if content[: len(_MAGIC)] != _MAGIC:
         raise JournalCorrupt(f"{path}: does not begin as a TradePulse journal does; name a journal file")
     chain, at, number = _GENESIS, len(_MAGIC), 0
@@ -159,7 +163,7 @@ def _scan(content: bytes, path: Path) -> Iterator[tuple[Record, bytes, int]]:
             raise JournalCorrupt(f"{path}: record {number} does not follow from the one before it; it was changed")
         try:
             entry = json.loads(payload)
-            yield Record(number, entry["kind"], entry["body"]), chain, stop
+            yield Record(number, entry["kind"], entry["body"], chain.hex()), stop
         except (ValueError, KeyError, TypeError) as exc:
             raise JournalCorrupt(
                 f"{path}: record {number} is not a journal entry; restore the file from a copy"
@@ -177,9 +181,8 @@ def _holds_a_record(content: bytes, start: int) -> bool:
     return False
 
 
-def _payload(record: Record) -> bytes:
-    entry = {"kind": record.kind, "body": record.body}
-    return json.dumps(entry, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+def _payload(kind: str, body: dict[str, Any]) -> bytes:
+    return json.dumps({"kind": kind, "body": body}, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _write_all(file: int, content: bytes) -> None:

@@ -246,7 +246,7 @@ class _Session:
             decided=len(decided),
             refused=sum(state.status is OrderStatus.REFUSED for state in decided),
             filled=sum(fill.session == self.request.session for fill, _ in self.book.fills.values()),
-            journal_hash=self.journal.head,
+            journal_hash=self.book.closed[self.request.session]["link"],
             torn_bytes=self.journal.torn_bytes,
         )
 

@@ -14,6 +14,8 @@ from tradepulse.ingestion.stale_opens import stale_opens
 
 _PRICES = ("open", "high", "low", "close")
 _NEEDED = (*_PRICES, "volume")
+#: How a written time ends that says where it stands: Z, +02:00, -0500.
+_OFFSET = r"[T ].*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 
 def load_file(path: Path) -> tuple[pd.DataFrame, str]:
@@ -141,19 +143,26 @@ def _times(
 def _instants(
     column: "pd.Series[str]", path: Path, exchange: Calendar
 ) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
-    try:
-        parsed: Any = (
-            column if pd.api.types.is_datetime64_any_dtype(column) else pd.to_datetime(column, format="ISO8601")
-        )
-    except (ValueError, TypeError) as exc:
+    if column.isna().any():
+        raise DataError(f"{path}: row {int(np.argmax(column.isna()))} has no ts")
+    times: Any = column
+    if pd.api.types.is_datetime64_any_dtype(column):
+        naive = column if times.dt.tz is None else column.iloc[:0]
+    else:
+        # utc=True takes a time without an offset for UTC, which is for the file to say and not for us to guess.
+        naive = column[~column.astype("str").str.contains(_OFFSET)]
+        try:
+            # Offsets differ within one file where it is written in a zone that changes to daylight saving and back.
+            times = pd.to_datetime(column, format="ISO8601", utc=True)
+        except (ValueError, TypeError) as exc:
+            raise DataError(
+                f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})"
+            ) from exc
+    if len(naive):
         raise DataError(
-            f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})"
-        ) from exc
-    times: pd.Series[pd.Timestamp] = parsed
-    if not pd.api.types.is_datetime64_any_dtype(parsed) or times.dt.tz is None:
-        raise DataError(f"{path}: ts has no time zone; write it as 2018-12-31T14:30:00Z, or give session (a date)")
-    if times.isna().any():
-        raise DataError(f"{path}: row {int(np.argmax(times.isna()))} has no ts")
+            f"{path}: ts {str(naive.iloc[0])!r} has no time zone; write it as 2018-12-31T14:30:00Z, "
+            "or give session (a date)"
+        )
     utc: pd.Series[pd.Timestamp] = times.dt.tz_convert("UTC").dt.as_unit("ns").reset_index(drop=True)
     local = utc.dt.tz_convert(str(exchange.zone))
     return utc, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.ledger import distinct
 from tradepulse.backtest.signals import champion, promoted_strategy
 from tradepulse.finops.attribution import rounded, spend
 from tradepulse.reporting.charts import svg
@@ -30,7 +31,7 @@ def summary(lake: Lake) -> dict[str, str]:
     """
     bars, refused = read_bars(lake), lake.read("quarantine")
     promotion = champion(lake.read("promotions"))
-    trials = lake.read("trials").drop_duplicates("trial_id").set_index("trial_id")
+    trials = distinct(lake).set_index("trial_id")
     stress = lake.read("stress")
     orders, fills, settlement = lake.read("orders"), lake.read("fills"), lake.read("settlement")
     position = lake.read("positions").iloc[-1]
@@ -95,7 +96,7 @@ def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
         else f"<p class='good'>All {len(checks)} checks passed.</p>"
     )
     lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in summary(lake).items())
-    gates = pd.DataFrame(json.loads(promotion["reasons"]))
+    gates, asked = pd.DataFrame(json.loads(promotion["reasons"])), distinct(lake)
     return "".join(
         [
             verdict,
@@ -107,7 +108,7 @@ def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
             "<h2>Why it was promoted</h2>",
             _table(gates.assign(passed=gates["passed"].map({True: "passed", False: "FAILED"}))),
             "<h2>Every trial</h2>",
-            svg(trials_picture(lake.read("trials"))),
+            svg(trials_picture(asked[asked["data_version"] == promotion["data_version"]])),
             "<h2>Paper trading</h2>",
             svg(trades_picture(recent, traded)),
             _table(

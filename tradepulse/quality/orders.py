@@ -20,34 +20,32 @@ from tradepulse.quality.check import Check
 _MICRO = Decimal("0.000001")
 
 
-def journal_is_whole(records: Sequence[Record], head: str, torn_bytes: int, session: str) -> list[Check]:
+def journal_is_whole(records: Sequence[Record], torn_bytes: int, session: str) -> list[Check]:
     """Say whether a journal's records follow from one another and its session was completed with every order answered.
 
     Parameters
     ----------
-    records, head, torn_bytes : what reading the journal gave; damage would have raised
+    records, torn_bytes : what reading the journal gave; damage would have raised
     session : trading date, ISO
     """
     book = Book.of(records)
     unanswered = sum(state.status is OrderStatus.UNKNOWN for state in book.orders.values())
     return [
-        Check("the hash chain holds", len(records), int(torn_bytes > 0), head[:16]),
+        Check("the hash chain holds", len(records), int(torn_bytes > 0), records[-1].link[:16] if records else ""),
         Check("the session was completed", len(book.closed), int(session not in book.closed)),
         Check("every order was answered", len(records), unanswered),
     ]
 
 
-def targets_are_reached(records: Sequence[Record], session: str, signals: Sequence[Mapping[str, Any]]) -> Check:
+def targets_are_reached(book: Book, session: str, signals: Sequence[Mapping[str, Any]]) -> Check:
     """Say whether, once what is open has filled, the book holds what the signals ask for; refused orders aside.
 
     Parameters
     ----------
-    records : of the journal
+    book : as it stood after the session
     session : whose signals they are, ISO
     signals : rows of ``released_signals``
     """
-    closed = Book.of(records).closed
-    book = Book.of(records[: closed[session]["record"] + 1]) if session in closed else Book()
     refused = {
         state.order.symbol
         for state in book.orders.values()

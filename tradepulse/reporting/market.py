@@ -90,17 +90,17 @@ def trials_picture(ledger: pd.DataFrame) -> "Figure":
 
     Parameters
     ----------
-    ledger : rows of ``trials``; of strategies with other than two parameters nothing is drawn
+    ledger : rows of ``trials`` on the same bars, one per question; of strategies with other than two parameters
+        nothing is drawn
     """
-    distinct = ledger.drop_duplicates("trial_id")
     panels = {
         strategy: rows.assign(**pd.DataFrame([json.loads(text) for text in rows["params"]], index=rows.index))
-        for strategy, rows in distinct.groupby("strategy", sort=True)
+        for strategy, rows in ledger.groupby("strategy", sort=True)
         if len(json.loads(rows["params"].iloc[0])) == 2
     }
     drawn = figure(height=3.8)
     grid = drawn.subplots(1, max(1, len(panels)), squeeze=False)[0]
-    low, high = distinct["sharpe"].min(), distinct["sharpe"].max()
+    low, high = ledger["sharpe"].min(), ledger["sharpe"].max()
     for axes, (strategy, rows) in zip(grid, panels.items(), strict=False):
         across, down = list(json.loads(rows["params"].iloc[0]))[::-1]
         table = rows.pivot_table(index=down, columns=across, values="sharpe")

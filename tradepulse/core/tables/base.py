@@ -47,14 +47,7 @@ class Table(pa.DataFrameModel):
         try:
             cls.validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as exc:
-            cases = exc.failure_cases
-            # A rule over several columns fails once per row but is reported once per cell.
-            whole = cases["schema_context"] == "DataFrameSchema"
-            rule = (
-                cases["check"].astype(str).where(whole, cases["column"].astype(str) + " " + cases["check"].astype(str))
-            )
-            rows = cases["index"].groupby(rule, sort=False).nunique().clip(lower=1)
-            rules = "; ".join(f"{name} ({n}x)" for name, n in rows.head(4).items())
+            rules = "; ".join(_broken_rules(exc.failure_cases, cls.to_schema().unique or []))
             raise InvalidTable(f"{where}: not a valid {cls.table_name()} table: {rules}") from exc
         return frame
 
@@ -86,6 +79,34 @@ class Table(pa.DataFrameModel):
             }
             for name, column in cls.to_schema().columns.items()
         ]
+
+
+def _broken_rules(cases: pd.DataFrame, key: list[str]) -> list[str]:
+    """Return what pandera found, a phrase per rule with the number of rows that break it, wrong columns first."""
+    rows: dict[str, set[Any]] = {}
+    for case in cases.to_dict("records"):
+        check, column, value = str(case["check"]), case["column"], case["failure_case"]
+        match check:
+            case "column_in_schema":
+                rule = f"has the column {value!r}, which the table has not"
+            case "column_in_dataframe":
+                rule = f"lacks the column {value!r}"
+            case "column_ordered":
+                rule = "columns stand in another order"
+            case "multiple_fields_uniqueness":
+                rule = f"{' and '.join(key)} are not unique"
+            case "not_nullable":
+                rule = f"{column} is missing"
+            case _ if check.startswith("dtype("):
+                rule = f"{column} is {value}, not {check[7:-2]}"
+            case _ if case["schema_context"] == "DataFrameSchema":
+                rule = f"{check} does not hold"
+            case _:
+                rule = f"{column} is not {check}"
+        rows.setdefault(rule, set()).add(case["index"])
+    # Once a column is absent or of another type, every rule about it fails too: that says nothing new.
+    shape = [rule for rule, at in rows.items() if at == {None} and not rule.endswith("does not hold")]
+    return shape[:4] or [f"{rule} ({len(at):,}x)" for rule, at in list(rows.items())[:4]]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

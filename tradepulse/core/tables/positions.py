@@ -19,7 +19,7 @@ class Positions(Table):
     cash_micros: Series[int] = pa.Field(
         description="Cash of the whole book, settled or not.", metadata={"unit": "micro quote ccy"}
     )
-    journal_hash: Series[str] = pa.Field(description="Head of the journal's hash chain that this is the fold of.")
+    journal_hash: Series[str] = pa.Field(description="Hash of the journal up to the record that closed the session.")
 
     class Config:
         """Stored as ``positions``."""

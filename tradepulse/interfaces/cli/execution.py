@@ -1,6 +1,7 @@
 """``tradepulse_cli execution``: look into a book's journal. Nothing here can trade."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import JournalCorrupt, MissingData
 from tradepulse.execution.book import Book, fill_rows, order_rows
-from tradepulse.execution.journal import read_journal
+from tradepulse.execution.journal import Record, read_journal
 from tradepulse.interfaces.cli.params import as_json, print_json, print_table
 
 
@@ -26,13 +27,14 @@ def verify(journal: Path, as_json: bool) -> int:
     if not journal.is_file():
         raise MissingData(f"{journal}: no such file; name a journal")
     try:
-        records, head, torn = read_journal(journal)
+        records, torn = read_journal(journal)
     except JournalCorrupt as exc:
         if as_json:
             print_json({"passed": False, "reason": str(exc)})
         else:
             click.echo(str(exc))
         return 1
+    head = _head(records)
     found = {"passed": True, "records": len(records), "head": head, "torn_bytes": torn}
     if as_json:
         print_json(found)
@@ -47,8 +49,7 @@ def verify(journal: Path, as_json: bool) -> int:
 @as_json
 def replay(journal: Path, as_json: bool) -> None:
     """Rebuild a book's state from its journal and print it."""
-    records, head, _ = read_journal(journal)
-    _show(Book.of(records), head, as_json)
+    _show(read_journal(journal)[0], as_json)
 
 
 @command.command()
@@ -60,11 +61,15 @@ def status(obj: dict[str, Path], book_name: str, as_json: bool) -> None:
     path = obj["home"] / "execution" / book_name / "orders.journal"
     if not path.is_file():
         raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")
-    records, head, _ = read_journal(path)
-    _show(Book.of(records), head, as_json)
+    _show(read_journal(path)[0], as_json)
 
 
-def _show(book: Book, head: str, as_json: bool) -> None:
+def _head(records: Sequence[Record]) -> str:
+    return records[-1].link if records else ""
+
+
+def _show(records: Sequence[Record], as_json: bool) -> None:
+    book, head = Book.of(records), _head(records)
     orders, fills = order_rows(book), fill_rows(book)
     found: dict[str, Any] = {
         "book": book.name,

@@ -1,0 +1,93 @@
+"""What every test may ask for: real bars, small bars, an empty home, and one whole run of the chain."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parents[1]
+#: Real market data that is not part of the project; tests that want it skip where it is absent.
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-long", action="store_true", help="run the long proofs too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--run-long"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="a long proof: make test-all runs it"))
+
+
+@pytest.fixture(scope="session")
+def nasdaq() -> pd.DataFrame:
+    """Every Nasdaq bar of the embedded source, 1999 to 2018."""
+    from tradepulse.ingestion.arch import ArchSource
+
+    bars = ArchSource().bars(date(1999, 1, 4), date(2018, 12, 31)).accepted
+    return bars[bars["symbol"] == "NASDAQ"].reset_index(drop=True)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Folder of the market data that is not committed."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the open data set is not at {SHARED_DATA}; docs/data.md says what it is")
+    return SHARED_DATA
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """A finished ``make run`` in a folder of its own."""
+
+    home: Path
+    reports: Path
+    output: str
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory, worker_id) -> WholeRun:
+    """The chain run once over eleven sessions of October 2018, for all workers together."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder = shared / "whole_run"
+    with (shared / "whole_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        log = folder / "output.txt"
+        if not log.exists():
+            folder.mkdir()
+            environment = {
+                **os.environ,
+                "TRADEPULSE_HOME": str(folder / "var"),
+                "TRADEPULSE_REPORTS": str(folder / "reports"),
+            }
+            command = [
+                sys.executable,
+                "-m",
+                "tradepulse_jobs.line",
+                "--paper-start",
+                "2018-10-01",
+                "--paper-end",
+                "2018-10-15",
+            ]
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+            log.write_text(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    output = log.read_text()
+    assert output.startswith("exit 0\n"), output
+    return WholeRun(folder / "var", folder / "reports", output)
