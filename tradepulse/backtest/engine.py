@@ -76,7 +76,7 @@ class _Account:
 
     @property
     def value(self) -> float:
-        return sum(quantity * self.marks[symbol] for symbol, quantity in self.positions.items())
+        return sum((quantity * self.marks[symbol] for symbol, quantity in self.positions.items()), 0.0)
 
 
 class _Desk:

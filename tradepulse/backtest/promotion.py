@@ -180,6 +180,8 @@ def _passes_stress(name: str, stress: pd.DataFrame) -> Gate:
 
 
 def _deflated(ledger: pd.DataFrame, result: Result) -> float:
+    if result.summary["sharpe"] is None:
+        return 0.0  # it never traded: there is nothing to believe
     equity = result.equity["equity"].to_numpy()
     returns = np.diff(equity) / equity[:-1]
     skew, kurtosis = moments(returns)

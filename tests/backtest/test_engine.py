@@ -1,0 +1,321 @@
+"""The event engine by hand arithmetic, and the promises that must hold on any bars."""
+
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.generators import bars_of, price_bars, random_walk
+from tradepulse.backtest.engine import backtest, bars_per_year, round_trips, target_path
+from tradepulse.backtest.frictions import Costs
+from tradepulse.core.orders import client_order_id
+from tradepulse.core.strategies.base import Strategy
+from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
+
+
+class Script(Strategy):
+    """Asks for the targets that it was written with, bar by bar; None asks for nothing."""
+
+    name, version, params = "script", "1", {}
+    targets: list = []
+    warmup = 0
+
+    def initialize(self):
+        self.left = list(self.targets)
+
+    def handle_tick(self, bar, desk):
+        target = self.left.pop(0) if self.left else None
+        if target is not None:
+            desk.target(bar.symbol, target)
+
+
+def script(*targets):
+    return type("Scripted", (Script,), {"targets": list(targets)})
+
+
+def run(bars, *targets, costs=None, cash=1_000.0, **options):
+    return backtest(bars, lambda: script(*targets)(quantity=1), cash=cash, costs=costs or Costs(0, 0), **options)
+
+
+BARS = bars_of([10.0, 12.0, 11.0, 15.0], opens=[10.0, 11.0, 13.0, 14.0])
+
+
+def test_what_is_decided_on_one_bar_trades_at_the_open_of_the_next():
+    result = run(BARS, 10, None, 0)
+
+    # Bought 10 at 11, sold at 14.
+    assert result.fills["price"].tolist() == [11.0, 14.0]
+    assert result.fills["ts"].tolist() == BARS["ts"].iloc[[1, 3]].tolist()
+    assert result.fills["decided_ts"].tolist() == BARS["ts"].iloc[[0, 2]].tolist()
+    assert result.equity["equity"].tolist() == [1000.0, 1010.0, 1000.0, 1030.0]
+    assert result.summary["final_equity"] == 1030.0
+
+
+def test_costs_are_taken_on_both_sides_commission_after_slippage():
+    result = run(BARS, 10, None, 0, costs=Costs(commission_bp=10, slippage_bp=100))
+
+    # Bought at 11 * 1.01 = 11.11, commission 10 * 11.11 / 1000 = 0.1111; sold at 14 * 0.99 = 13.86, commission 0.1386.
+    assert result.fills["price"].tolist() == pytest.approx([11.11, 13.86], rel=1e-12)
+    assert result.fills["commission"].tolist() == pytest.approx([0.1111, 0.1386], rel=1e-12)
+    assert result.fills["slippage"].tolist() == pytest.approx([1.1, 1.4], rel=1e-9)
+    assert result.summary["final_equity"] == pytest.approx(1000 - 111.1 - 0.1111 + 138.6 - 0.1386, rel=1e-12)
+    assert result.summary["total_commission"] == pytest.approx(0.2497, rel=1e-12)
+
+
+def test_a_round_trip_knows_its_profit_after_commission():
+    (trade,) = run(BARS, 10, None, 0, costs=Costs(commission_bp=10, slippage_bp=0)).trades.to_dict("records")
+
+    # 10 * (14 - 11) - 0.11 - 0.14.
+    assert (trade["side"], trade["quantity"]) == ("buy", 10)
+    assert trade["profit"] == pytest.approx(29.75, rel=1e-12)
+
+
+def test_round_trips_match_first_in_first_out():
+    # Buys 10 at 11 and 10 more at 13, sells 15 at 14: 10 of the first lot, 5 of the second; 5 stay open.
+    result = run(BARS, 10, 20, 5)
+
+    assert result.trades[["quantity", "entry_price", "exit_price", "profit"]].to_numpy().tolist() == [
+        [10, 11.0, 14.0, 30.0],
+        [5, 13.0, 14.0, 5.0],
+    ]
+    assert result.summary["open_position"] == {"AAA": 5}
+
+
+def test_a_short_sale_earns_when_the_price_falls():
+    result = run(bars_of([10.0, 10.0, 8.0, 8.0]), -5, None, 0)
+
+    assert result.summary["final_equity"] == 1000.0 + 5 * 2
+    assert result.trades["side"].tolist() == ["sell"]
+    assert result.trades["profit"].tolist() == [10.0]
+
+
+def test_an_order_decided_on_the_last_bar_does_not_fill_and_an_open_position_is_marked():
+    result = run(BARS, 10, None, None, 0)
+
+    assert len(result.fills) == 1
+    assert result.summary["n_round_trips"] == 0
+    assert result.summary["final_equity"] == 1000 - 110 + 150
+
+
+def test_drawdown_and_sharpe_are_those_of_the_marked_equity():
+    result = run(BARS, 10, None, 0)
+    returns = [10 / 1000, -10 / 1010, 30 / 1000]
+
+    mean = sum(returns) / 3
+    deviation = sqrt(sum((r - mean) ** 2 for r in returns) / 2)
+    assert result.summary["max_drawdown"] == pytest.approx(10 / 1010, rel=1e-12)
+    assert result.summary["sharpe"] == pytest.approx(mean / deviation * sqrt(252), rel=1e-12)
+
+
+def test_a_strategy_that_never_trades_has_no_sharpe_ratio():
+    summary = run(BARS).summary
+
+    assert summary["sharpe"] is None
+    assert (summary["final_equity"], summary["max_drawdown"], summary["n_fills"]) == (1000.0, 0.0, 0)
+
+
+def test_a_later_target_on_the_same_bar_replaces_the_earlier_one():
+    class Twice(Script):
+        def handle_tick(self, bar, desk):
+            desk.target(bar.symbol, 5)
+            desk.target(bar.symbol, 3)
+
+    assert backtest(BARS, lambda: Twice(quantity=1), cash=1e3, costs=Costs(0, 0)).fills["quantity"].tolist() == [3]
+
+
+def test_same_close_fills_exist_by_name_only_and_mark_the_result():
+    result = run(BARS, 10, fill="same_close")
+
+    assert result.fills["price"].tolist() == [10.0]
+    assert result.fills["reason"].tolist() == ["target (looks ahead)"]
+    assert result.summary["looks_ahead"]
+    assert not run(BARS, 10).summary["looks_ahead"]
+
+
+def test_several_symbols_share_one_account():
+    bars = pd.concat([BARS, bars_of([20.0, 22.0, 24.0, 26.0], symbol="BBB")]).sort_values("ts", kind="stable")
+
+    result = run(bars.reset_index(drop=True), 10)
+
+    assert result.fills["symbol"].tolist() == ["AAA", "BBB"]
+    # 10 AAA from 11 to 15 and 10 BBB from 22 to 26.
+    assert result.summary["final_equity"] == 1000 + 40 + 40
+    assert len(result.equity) == 4
+
+
+def test_order_ids_are_hashes_of_book_strategy_and_decision():
+    assert run(BARS, 10, book="b").fills["order_id"].tolist() == [client_order_id("b", "script@1", "AAA|0")]
+
+
+def test_a_strategy_is_finalized_exactly_once_also_when_it_raises():
+    ended = []
+
+    class Raises(Script):
+        def handle_tick(self, bar, desk):
+            raise ZeroDivisionError
+
+        def finalize(self):
+            ended.append(self)
+
+    with pytest.raises(ZeroDivisionError):
+        backtest(BARS, lambda: Raises(quantity=1), cash=1e3)
+    assert len(ended) == 1
+
+
+def test_a_strategy_cannot_trade_another_symbol_or_a_fraction():
+    class Other(Script):
+        def handle_tick(self, bar, desk):
+            desk.target("ZZZ", 1)
+
+    class Half(Script):
+        def handle_tick(self, bar, desk):
+            desk.target(bar.symbol, 0.5)
+
+    for strategy, words in ((Other, "trades ZZZ on a bar of AAA"), (Half, "whole number of units, not 0.5")):
+        with pytest.raises(ConfigError, match=words):
+            backtest(BARS, lambda strategy=strategy: strategy(quantity=1), cash=1e3)
+
+
+@pytest.mark.parametrize(
+    ("bars", "error", "words"),
+    [
+        (BARS.iloc[:0], InvalidTable, "there are no bars"),
+        (BARS.assign(close=[1.0, np.nan, 1.0, 1.0]), InvalidTable, "a price is missing, infinite or not above zero"),
+        (BARS.assign(open=[1.0, 1.0, 0.0, 1.0]), InvalidTable, "a price is missing, infinite or not above zero"),
+        (BARS.iloc[::-1], InvalidTable, "is not later than the one before; sort the bars"),
+        (BARS.iloc[[0, 1, 1]], InvalidTable, "is not later than the one before"),
+        (
+            BARS.assign(open_is_stale=[False, True, False, False]),
+            UnusableOpens,
+            "AAA: 1 of 4 opens .* repeat the previous",
+        ),
+    ],
+)
+def test_bars_that_cannot_be_traded_on_are_refused(bars, error, words):
+    with pytest.raises(error, match=words):
+        run(bars, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"cash": 0.0}, "cash"), ({"cash": float("nan")}, "cash"), ({"fill": "vwap"}, "fill must be one")],
+)
+def test_bad_settings_are_refused(options, words):
+    with pytest.raises(ConfigError, match=words):
+        run(BARS, 10, **options)
+
+
+def test_stale_opens_may_be_used_where_no_fill_uses_them():
+    assert len(run(BARS.assign(open_is_stale=True), 10, fill="same_close").fills) == 1
+
+
+def test_bars_per_year_are_read_off_the_bars():
+    day = pd.Timedelta(days=1)
+    for step, skip_weekends, expected in (
+        (day, True, 252),
+        (day, False, 365),
+        (7 * day, True, 52),
+        (31 * day, True, 12),
+    ):
+        days = pd.Series(pd.date_range("2018-01-01", periods=200, freq="B" if skip_weekends and step == day else step))
+        assert bars_per_year(days, days) == expected
+    hours = pd.Series(pd.date_range("2018-01-01", periods=48, freq="h"))
+    assert bars_per_year(hours, hours.dt.normalize()) == 252 * 24
+
+
+class LastReturn(Strategy):
+    """Long if the last close was above the one before: the rule that look-ahead engines pay a fortune for."""
+
+    name, version, params = "last_return", "1", {}
+    warmup = 2
+
+    def initialize(self):
+        self.before = None
+
+    def handle_tick(self, bar, desk):
+        if self.before is not None:
+            desk.target(bar.symbol, self.quantity if bar.close > self.before else 0)
+        self.before = bar.close
+
+
+@pytest.mark.slow
+def test_the_sign_of_the_last_return_earns_nothing_on_random_walks():
+    """Mean Sharpe ratio within 0.1 of zero over 200 walks of ten years: look-ahead is impossible, not just unlikely.
+
+    The standard error of the mean is 1 / sqrt(200 * 10 years) = 0.022. An engine that let the rule trade at the close
+    that it was computed from would pay each bar's own return whenever it was positive; the same walks then give a
+    Sharpe ratio above 10, which the last line computes without any engine.
+    """
+    honest, peeking = [], []
+    for seed in range(200):
+        bars = random_walk(seed, 2520)
+        summary = backtest(bars, lambda: LastReturn(quantity=1), cash=1_000.0, costs=Costs(0, 0)).summary
+        honest.append(summary["sharpe"])
+        returns = bars["close"].pct_change().dropna().to_numpy()
+        stolen = returns * (returns > 0)
+        peeking.append(stolen.mean() / stolen.std(ddof=1) * sqrt(252))
+
+    assert abs(float(np.mean(honest))) < 0.1
+    assert float(np.mean(peeking)) > 10
+
+
+targets = st.lists(st.none() | st.integers(-20, 20), max_size=40)
+
+
+@given(price_bars(max_size=40), targets, st.floats(0, 50), st.floats(0, 50))
+def test_cash_and_equity_are_what_the_fills_leave(bars, wishes, commission_bp, slippage_bp):
+    result = run(bars, *wishes, costs=Costs(commission_bp, slippage_bp), cash=1e6)
+    fills, equity = result.fills, result.equity
+    sign = np.where(fills["side"] == "buy", 1, -1)
+    spent = float((sign * fills["quantity"] * fills["price"] + fills["commission"]).sum())
+    held = int((sign * fills["quantity"]).sum())
+
+    assert equity["cash"].iloc[-1] == pytest.approx(1e6 - spent, rel=1e-9)
+    assert equity["equity"].iloc[-1] == pytest.approx(1e6 - spent + held * bars["close"].iloc[-1], rel=1e-9)
+    assert (fills["quantity"] > 0).all()
+    assert (fills["slippage"] >= 0).all()
+
+
+@given(price_bars(min_size=2, max_size=40), targets, st.data())
+def test_nothing_depends_on_a_later_bar(bars, wishes, data):
+    known = data.draw(st.integers(1, len(bars) - 1))
+    whole, cut = run(bars, *wishes, cash=1e6), run(bars.iloc[:known], *wishes, cash=1e6)
+
+    pd.testing.assert_frame_equal(cut.equity, whole.equity.iloc[:known])
+    before = whole.fills[whole.fills["ts"] <= bars["ts"].iloc[known - 1]]
+    pd.testing.assert_frame_equal(cut.fills, before.reset_index(drop=True))
+
+
+@given(price_bars(max_size=40), targets)
+def test_each_fill_trades_after_its_decision_at_an_open(bars, wishes):
+    fills = run(bars, *wishes, cash=1e6).fills
+    opens = bars.set_index("ts")["open"]
+
+    assert (fills["ts"] > fills["decided_ts"]).all()
+    assert fills["quoted_price"].tolist() == opens.loc[fills["ts"]].tolist()
+
+
+@given(price_bars(max_size=40), targets)
+def test_profits_of_round_trips_and_the_open_rest_are_the_change_in_equity(bars, wishes):
+    result = run(bars, *wishes, cash=1e6)
+    fills = result.fills
+    sign = np.where(fills["side"] == "buy", 1, -1)
+    mark = bars["close"].iloc[-1]
+    # What the open rest has made: total change less what the round trips have.
+    total = float((sign * fills["quantity"] * (mark - fills["price"])).sum())
+    matched = result.trades["profit"].sum()
+    held = int((sign * fills["quantity"]).sum())
+
+    assert result.summary["final_equity"] - 1e6 == pytest.approx(total, abs=1e-6)
+    if held == 0:
+        assert matched == pytest.approx(total, abs=1e-6)
+    assert round_trips(fills).equals(result.trades)
+
+
+def test_the_target_path_holds_what_was_asked():
+    path = target_path(BARS, script(10, None, 0)(quantity=1))
+
+    assert path.tolist() == [10.0, 10.0, 0.0, 0.0]

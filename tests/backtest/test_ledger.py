@@ -1,0 +1,109 @@
+import pandas as pd
+import pytest
+
+from tests.property.generators import random_walk
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.ledger import answered, distinct, failed_rows, record
+from tradepulse.backtest.research import questions
+from tradepulse.backtest.tracking import CHAMPION, MODEL, Tracking
+from tradepulse.errors import UnusableOpens
+from tradepulse.warehouse.lake import Lake
+
+BARS = random_walk(5, 60)
+
+
+@pytest.fixture
+def asked():
+    return questions(BARS, {"sma_cross": {"fast": (2, 3), "slow": (5,)}}, quantity=10, cash=1e6, costs=Costs())
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Lake(tmp_path / "lake"), Tracking(tmp_path / "mlflow")
+
+
+def test_an_empty_lake_has_no_trials(places):
+    assert distinct(places[0]).empty
+    assert answered(places[0]) == set()
+
+
+def test_a_sweep_is_in_the_ledger_and_in_mlflow(places, asked):
+    lake, tracking = places
+
+    rows = record(lake, tracking, BARS, asked, "run-1")
+
+    client = tracking.client()
+    assert answered(lake) == {question.trial_id for question in asked}
+    for row in rows.to_dict("records"):
+        run = client.get_run(row["mlflow_run_id"])
+        assert run.data.tags["trial_id"] == row["trial_id"]
+        assert run.data.tags["dagster_run_id"] == "run-1"
+        assert run.data.metrics["n_orders"] == row["n_orders"]
+        parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+        assert parent.info.status == "FINISHED"
+
+
+def test_asking_again_counts_as_another_row_of_the_same_question(places, asked):
+    lake, tracking = places
+    record(lake, tracking, BARS, asked, "run-1")
+    record(lake, tracking, BARS, asked, "run-2")
+
+    assert len(lake.read("trials")) == 4
+    assert len(distinct(lake)) == 2
+
+
+def test_a_sweep_that_fails_counts_too(places, asked):
+    lake, tracking = places
+
+    with pytest.raises(UnusableOpens):
+        record(lake, tracking, BARS.assign(open_is_stale=True), asked, "run-1")
+
+    assert lake.read("trials")["status"].tolist() == ["failed", "failed"]
+    assert answered(lake) == set()
+
+
+def test_an_answer_comes_before_a_failure_and_a_logged_one_before_one_by_hand(places, asked):
+    lake, _ = places
+    failed = failed_rows(asked, BARS, "a-failed")
+    by_hand = failed.assign(status="done", run_id="b-hand", sharpe=1.0)
+    logged = failed.assign(status="done", run_id="c-logged", sharpe=1.0, mlflow_run_id="m")
+    for rows in (failed, by_hand):
+        lake.write("trials", rows, rows["run_id"].iloc[0])
+
+    assert distinct(lake)["run_id"].tolist() == ["b-hand", "b-hand"]
+    assert answered(lake) == set()  # nothing is in MLflow yet: a sweep asks it once more
+
+    lake.write("trials", logged, "c-logged")
+    assert distinct(lake)["run_id"].tolist() == ["c-logged", "c-logged"]
+    assert answered(lake) == {question.trial_id for question in asked}
+
+
+def test_the_champion_alias_points_at_the_promoted_trial(places, asked, tmp_path):
+    lake, tracking = places
+    rows = record(lake, tracking, BARS, asked, "run-1")
+    page = tmp_path / "page.html"
+    page.write_text("<html></html>")
+
+    def decision(row, promoted):
+        first = rows.iloc[row]
+        return {**pd.Series(first).to_dict(), "promotion_id": f"p{row}", "promoted": promoted}
+
+    assert tracking.record_decision(decision(0, True), page) == "1"
+    assert tracking.record_decision(decision(1, False), None) is None
+    client = tracking.client()
+    assert client.get_model_version_by_alias(MODEL, CHAMPION).run_id == rows["mlflow_run_id"].iloc[0]
+    assert tracking.record_decision(decision(1, True), None) == "2"
+    assert tracking.record_decision(decision(0, True), None) == "1"  # back to it: no third version of the same trial
+    assert str(client.get_model_version_by_alias(MODEL, CHAMPION).version) == "1"
+
+
+@pytest.mark.slow
+def test_four_first_users_at_once_leave_a_whole_store(tmp_path):
+    import subprocess
+    import sys
+
+    code = "import sys, pathlib, tradepulse.backtest.tracking as t; t.Tracking(pathlib.Path(sys.argv[1])).client()"
+    running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(4)]
+
+    assert [(p.wait(120), p.stderr.read().decode()[-500:]) for p in running] == [(0, "")] * 4
+    assert Tracking(tmp_path).client().get_experiment_by_name("research") is not None

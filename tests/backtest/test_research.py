@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.generators import bars_of, price_bars, random_walk
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.research import GRIDS, Question, questions, rerun, sweep, trial_rows, winner
+from tradepulse.core.tables import table
+from tradepulse.errors import ConfigError, MissingData, UnusableOpens
+
+
+def ask(bars, grids=None, costs=None):
+    grids = grids or {"sma_cross": {"fast": (2, 3), "slow": (3, 5)}, "donchian": {"entry": (3, 5), "exit": (2, 4)}}
+    return questions(bars, grids, quantity=10, cash=1e6, costs=costs or Costs(1, 2))
+
+
+def test_parameter_sets_that_make_no_sense_are_not_asked():
+    asked = ask(random_walk(1, 20))
+
+    params = [dict(q.params) for q in asked if q.strategy == "sma_cross"]
+    assert params == [{"fast": 2, "slow": 3}, {"fast": 2, "slow": 5}, {"fast": 3, "slow": 5}]
+    assert len(asked) == 3 + 4
+
+
+def test_grids_without_a_valid_set_are_refused():
+    with pytest.raises(ConfigError, match="no combination of the grids makes a valid strategy"):
+        ask(random_walk(1, 20), {"sma_cross": {"fast": (5,), "slow": (5,)}})
+
+
+def test_a_sweep_is_about_one_symbol():
+    with pytest.raises(ConfigError, match="bars of one symbol, not of 2"):
+        ask(pd.concat([bars_of([1.0]), bars_of([1.0], symbol="BBB")]))
+
+
+def test_the_same_question_has_the_same_id_and_another_has_another():
+    def question(**changes):
+        base = {"strategy": "sma_cross", "params": {"fast": 2, "slow": 5}, "symbol": "AAA", "data_version": "d" * 16,
+                "quantity": 10, "cash": 1e6, "costs": Costs()}  # fmt: skip
+        return Question(**{**base, **changes}).trial_id
+
+    others = [
+        question(**change)
+        for change in (
+            {"strategy": "donchian", "params": {"entry": 2, "exit": 5}}, {"params": {"fast": 3, "slow": 5}},
+            {"symbol": "BBB"}, {"data_version": "e" * 16}, {"quantity": 11}, {"cash": 2e6}, {"costs": Costs(2, 1)},
+            {"costs": Costs(1, 2)}, {"fill": "same_close"},
+        )
+    ]  # fmt: skip
+
+    assert question() == question(params={"slow": 5, "fast": 2})
+    assert len({question(), *others}) == len(others) + 1
+
+
+@settings(max_examples=20)
+@given(price_bars(min_size=8, max_size=60), st.floats(0, 30), st.floats(0, 30))
+def test_vectorbt_and_the_event_engine_agree(bars, commission_bp, slippage_bp):
+    asked = ask(bars, costs=Costs(commission_bp, slippage_bp))
+
+    outcome = sweep(bars, asked)
+
+    for question, row in zip(asked, outcome.to_dict("records"), strict=True):
+        summary = rerun(question, bars).summary
+        assert row["n_orders"] == summary["n_fills"]
+        assert row["final_equity"] == pytest.approx(summary["final_equity"], rel=1e-12)
+        assert row["max_drawdown"] == pytest.approx(summary["max_drawdown"], abs=1e-12)
+        if summary["sharpe"] is None:
+            assert np.isnan(row["sharpe"])
+        else:
+            assert row["sharpe"] == pytest.approx(summary["sharpe"], rel=1e-6, abs=1e-9)
+
+
+def test_twenty_years_of_nasdaq_agree_too(nasdaq):
+    asked = questions(
+        nasdaq, {"sma_cross": {"fast": (5, 20), "slow": (50, 200)}}, quantity=100, cash=1e6, costs=Costs()
+    )
+
+    for question, row in zip(asked, sweep(nasdaq, asked).to_dict("records"), strict=True):
+        summary = rerun(question, nasdaq).summary
+        assert row["n_orders"] == summary["n_fills"] > 20
+        assert row["final_equity"] == pytest.approx(summary["final_equity"], rel=1e-12)
+
+
+def test_stale_opens_are_refused_by_the_sweep_too():
+    bars = random_walk(1, 20).assign(open_is_stale=True)
+
+    with pytest.raises(UnusableOpens, match="20 of 20 opens"):
+        sweep(bars, ask(bars))
+
+
+def test_the_ledger_has_a_row_per_question():
+    bars = random_walk(5, 60)
+    asked = ask(bars)
+
+    rows = trial_rows(asked, sweep(bars, asked), bars, "run-1", {q.trial_id: f"m-{q.trial_id}" for q in asked})
+
+    assert table("trials").accept(rows, "test") is rows
+    assert rows["trial_id"].tolist() == [q.trial_id for q in asked]
+    assert json.loads(rows["params"].iloc[0]) == dict(asked[0].params)
+    assert winner(asked, rows).trial_id == rows.loc[rows["sharpe"].idxmax(), "trial_id"]
+
+
+def test_without_a_sharpe_ratio_there_is_no_winner():
+    bars = bars_of(np.full(20, 5.0))
+    asked = ask(bars)
+    rows = trial_rows(asked, sweep(bars, asked), bars, "run-1", {q.trial_id: "m" for q in asked})
+
+    with pytest.raises(MissingData, match="none of the parameter sets ever traded"):
+        winner(asked, rows)
+
+
+def test_the_grids_are_of_shipped_strategies_and_each_set_in_them_runs():
+    from tradepulse.core.strategies.loader import strategy_class
+
+    for name, grid in GRIDS.items():
+        assert set(grid) == set(strategy_class(name).params)
