@@ -92,8 +92,11 @@ def validate(name: str, frame: pd.DataFrame) -> Verdict:
 def _observed(answer: Any) -> str:
     if answer is None:
         return "not evaluated"
-    if answer.exception_info and answer.exception_info.get("raised_exception"):
-        return str(answer.exception_info.get("exception_message", "raised"))[:200]
+    # What was raised stands at the top when the expectation raised, and one level down when a metric of it did.
+    raised = answer.exception_info or {}
+    for info in (raised, *(value for value in raised.values() if isinstance(value, dict))):
+        if info.get("raised_exception"):
+            return str(info.get("exception_message", "raised")).splitlines()[0][:200]
     result = answer.result
     if "observed_value" in result:
         return f"observed {result['observed_value']}"

@@ -130,7 +130,8 @@ def settlement_is_due(
     wrong = [
         row["fill_id"]
         for row in rows
-        if np.busday_offset(_day(row["trade_date"]), int(row["cycle"][2:]), roll="raise", holidays=closed)
+        # A trade on a day on which banks are closed counts from the business day before: the next one is its first.
+        if np.busday_offset(_day(row["trade_date"]), int(row["cycle"][2:]), roll="preceding", holidays=closed)
         != _day(row["settle_date"])
     ]
     lost = set(filled) - {row["fill_id"] for row in rows}

@@ -1,0 +1,108 @@
+import json
+import multiprocessing
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tradepulse.core.tables import table
+from tradepulse.errors import DataError
+from tradepulse.finops.usage import Tags, UsageLog
+
+
+def tags(step="bars", run="run-1"):
+    return Tags(run, step, "2018-10-01", "data", "shared", "test")
+
+
+@pytest.fixture
+def log(tmp_path):
+    return UsageLog(tmp_path / "usage")
+
+
+def busy(seconds):
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+def test_processor_time_is_measured(log):
+    with log.metered(tags()):
+        busy(0.2)
+
+    row = log.frame().iloc[0]
+    assert 190 <= row["cpu_ms"] <= 400
+    assert row["wall_ms"] >= 190
+    assert row["outcome"] == "done"
+    assert table("usage").accept(log.frame(), "test") is not None
+
+
+def test_child_processes_are_measured_too(log):
+    with log.metered(tags()):
+        code = "import time\nwhile time.process_time() < 0.3: pass"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    assert log.frame()["cpu_ms"].iloc[0] >= 300
+
+
+def test_peak_memory_is_that_of_the_process(log):
+    with log.metered(tags()):
+        held = bytearray(300 * 1024 * 1024)
+        held[::4096] = b"x" * len(held[::4096])
+
+    assert log.frame()["peak_memory_bytes"].iloc[0] >= 300 * 1024 * 1024
+
+
+def test_written_bytes_are_those_written_inside(log):
+    class Writer:
+        written_bytes = 100
+
+    writer = Writer()
+    with log.metered(tags(), writer):
+        writer.written_bytes += 42
+
+    assert log.frame()["written_bytes"].iloc[0] == 42
+
+
+def test_a_step_that_fails_is_measured_too(log):
+    with pytest.raises(ZeroDivisionError), log.metered(tags()):
+        raise ZeroDivisionError
+
+    assert log.frame()["outcome"].tolist() == ["failed"]
+
+
+def test_nothing_measured_is_an_empty_table(log):
+    assert len(table("usage").accept(log.frame(), "test")) == 0
+
+
+def test_a_line_that_the_machine_died_in_is_left_out_and_no_other(log):
+    for step in ("a", "b"):
+        with log.metered(tags(step)):
+            pass
+    path = log.folder / "run-1.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[:-10])
+    assert log.frame()["step"].tolist() == ["a"]
+
+    path.write_text(whole[10:])
+    with pytest.raises(DataError, match=r"run-1.jsonl: line 1 is not a usage record"):
+        log.frame()
+
+
+def _log_many(folder, worker):
+    log = UsageLog(folder)
+    for n in range(100):
+        with log.metered(tags(f"{worker}-{n}")):
+            pass
+
+
+def test_lines_of_concurrent_processes_do_not_mix(log):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_log_many, args=(log.folder, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    lines = (log.folder / "run-1.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["step"] for line in lines}) == 400

@@ -1,0 +1,168 @@
+import json
+import shutil
+from datetime import date
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tradepulse.core.indicators import indicator
+from tradepulse.errors import ChecksumMismatch, ConfigError, UnknownName, UnreadableFile
+from tradepulse.quality import golden
+from tradepulse.quality.golden import METADATA, compare, golden_names, load_golden, summary, update, write_report
+from tradepulse.quality.independent import independent
+from tradepulse.quality.shipped import shipped
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """A copy of the golden sets that a test may damage."""
+    return shutil.copytree(shipped("data/golden"), tmp_path / "golden")
+
+
+@pytest.mark.parametrize("name", golden_names())
+def test_every_set_says_where_it_comes_from(name):
+    metadata = load_golden(name).metadata
+
+    assert set(METADATA) <= set(metadata)
+    assert "TA-Lib" in metadata["expected_from"]  # and not TradePulse
+    assert len(metadata["tolerance_reason"].split()) > 5
+    assert 0 < metadata["relative_tolerance"] <= 1e-8
+
+
+@pytest.mark.parametrize("name", golden_names())
+def test_the_stored_values_are_what_the_independent_source_gives_today(name):
+    stored = load_golden(name)
+    values = independent(name).values(stored.inputs, stored.metadata["params"])
+
+    pd.testing.assert_frame_equal(values, stored.expected, rtol=1e-12, check_exact=False)
+
+
+def test_the_input_is_a_real_slice_of_the_nasdaq_composite(nasdaq):
+    inputs = load_golden("atr").inputs
+    years = nasdaq[nasdaq["session"].dt.year.isin([2015, 2016])]
+
+    np.testing.assert_array_equal(inputs.to_numpy(), years[["high", "low", "close"]].to_numpy())
+
+
+def test_every_indicator_gives_its_golden_values():
+    values = compare()
+
+    assert values["matches"].all()
+    assert len(values) == 504 * sum(len(indicator(name).outputs) for name in golden_names())
+
+
+@pytest.mark.parametrize("name", golden_names())
+def test_an_indicator_off_by_one_part_in_a_thousand_is_found(name, monkeypatch):
+    declared = indicator(name)
+
+    def off(*inputs, **params):
+        result = declared.compute(*inputs, **params)
+        return tuple(v * 1.001 for v in result) if isinstance(result, tuple) else result * 1.001
+
+    broken = type(declared)(name, off, declared.inputs, declared.outputs, declared.params, declared.minimum)
+    monkeypatch.setattr(golden, "indicator", lambda asked: broken if asked == name else indicator(asked))
+
+    rows = summary(compare()).set_index("name")
+
+    assert (rows.loc[[name], "differing"] > 400).all()
+    assert (rows.drop(index=name)["differing"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda v: np.where(np.isnan(v), 0.0, v), lambda v: np.roll(v, 1), lambda v: v * np.nan]
+)
+def test_zeros_in_warm_up_a_shift_and_missing_values_are_found(spoil, monkeypatch):
+    declared = indicator("rsi")
+    broken = type(declared)(
+        "rsi", lambda c, **p: spoil(declared.compute(c, **p)), ("close",), ("rsi",), declared.params
+    )
+    monkeypatch.setattr(golden, "indicator", lambda _: broken)
+
+    assert not compare(["rsi"])["matches"].all()
+
+
+def test_a_file_that_was_edited_is_refused(sets):
+    path = sets / "sma" / "v1" / "expected.csv"
+    path.write_text(path.read_text().replace("4", "5", 1))
+
+    with pytest.raises(
+        ChecksumMismatch, match=r"expected.csv: not the approved file; restore it, or write a new version"
+    ):
+        compare(["sma"], sets)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "input.csv").unlink(), "not a whole golden set"),
+        (lambda folder: (folder / "metadata.json").write_text("{"), "not a whole golden set"),
+        (lambda folder: (folder / "metadata.json").write_text("{}"), "metadata.json: lacks 'name'"),
+        (lambda folder: shutil.rmtree(folder), "holds no version"),
+    ],
+)
+def test_a_damaged_set_is_refused(sets, damage, words):
+    damage(sets / "sma" / "v1")
+
+    with pytest.raises(UnreadableFile, match=words):
+        load_golden("sma", sets)
+
+
+def test_another_set_of_outputs_is_refused(sets):
+    folder = sets / "sma" / "v1"
+    text = (folder / "expected.csv").read_text().replace("sma", "mean", 1)
+    (folder / "expected.csv").write_text(text)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["expected_sha256"] = sha256(text.encode()).hexdigest()
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+
+    with pytest.raises(UnreadableFile, match=r"expected.csv has \['mean'\], not \['sma'\]"):
+        compare(["sma"], sets)
+
+
+def test_a_comparison_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="a comparison of nothing proves nothing"):
+        compare(root=tmp_path)
+    with pytest.raises(UnknownName, match="No golden set named 'smaa'; close matches: sma"):
+        compare(["smaa"])
+
+
+def test_an_update_is_a_new_version_with_a_reason(sets):
+    folder = update("sma", "the window was off by one", "A. Reviewer", date(2026, 1, 2), sets)
+
+    assert folder == sets / "sma" / "v2"
+    metadata = load_golden("sma", sets).metadata
+    assert (metadata["version"], metadata["approved_by"], metadata["approved_on"]) == (
+        "v2",
+        "A. Reviewer",
+        "2026-01-02",
+    )
+    assert compare(["sma"], sets)["matches"].all()
+    assert (sets / "sma" / "v1").is_dir()
+
+
+def test_an_update_without_a_reason_is_refused(sets):
+    with pytest.raises(ConfigError, match="needs a reason of at least three words"):
+        update("sma", "because", "A. Reviewer", date(2026, 1, 2), sets)
+    assert not (sets / "sma" / "v2").exists()
+
+
+def test_the_report_shows_what_differs(tmp_path):
+    values = compare(["sma", "ema"])
+    values.loc[(values["name"] == "sma") & (values["row"] == 100), ["actual", "matches"]] = [1.0, False]
+
+    page = write_report(values, tmp_path)
+
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert (verdict["passed"], verdict["compared"], verdict["differing"]) == (False, 1008, 1)
+    assert pd.read_csv(tmp_path / "differences.csv")["row"].tolist() == [100]
+    text = page.read_text()
+    assert "1 of 1,008 values differ. Nothing downstream may run." in text
+    assert "1 rows differ, first at 100" in text
+    assert text.count("<svg") == 2
+
+
+def test_the_report_of_a_match_says_so(tmp_path):
+    assert "All 504 values match the golden ones" in write_report(compare(["sma"]), tmp_path).read_text()
+    assert json.loads((tmp_path / "verdict.json").read_text())["passed"] is True
