@@ -1,0 +1,12 @@
+from tests.assets.conftest import checks, made
+
+
+def test_indicators_of_every_bar_behind_the_golden_regression(make, home):
+    make("bars_history")
+    result = make("golden_values", "indicators")
+
+    assert [name for name, _ in made(result)] == ["golden_values", "indicators"]
+    assert all(checks(result).values())
+    table = home.lake.read("indicators")
+    assert set(table["symbol"]) == {"NASDAQ", "SP500"}
+    assert set(table["indicator"]) == {"atr", "bollinger", "ema", "macd", "rsi", "sma"}

@@ -1,0 +1,135 @@
+"""One run per released partition and data version, whatever happens between two ticks."""
+
+import dagster as dg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradepulse_jobs import sensors
+from tradepulse_jobs.definitions import defs
+from tradepulse_jobs.sensors import GATE, PAGE, released_signals_sensor
+
+
+def release(instance, session, version):
+    tags = {"dagster/data_version": version}
+    instance.report_runless_asset_event(dg.AssetMaterialization(GATE, partition=session, tags=tags))
+
+
+def tick(instance, cursor=None):
+    """Return the requests of one tick and the cursor after it."""
+    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        answer = released_signals_sensor(context)
+    if isinstance(answer, dg.SkipReason):
+        return [], cursor
+    return answer.run_requests, answer.cursor
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def test_every_one_of_several_releases_between_two_ticks_has_its_run(instance):
+    for session in ("2018-10-01", "2018-10-02", "2018-10-03"):
+        release(instance, session, "v1")
+
+    requests, cursor = tick(instance)
+
+    assert [r.partition_key for r in requests] == ["2018-10-01", "2018-10-02", "2018-10-03"]
+    assert len({r.run_key for r in requests}) == 3
+    assert tick(instance, cursor) == ([], cursor)
+
+
+def test_nothing_released_is_said(instance):
+    with dg.build_sensor_context(instance=instance) as context:
+        assert "no session has been released" in released_signals_sensor(context).skip_message
+
+
+def test_the_same_release_has_the_same_run_key_and_another_version_another(instance):
+    release(instance, "2018-10-01", "v1")
+    (first,), cursor = tick(instance)
+    release(instance, "2018-10-01", "v1")
+    (same,), cursor = tick(instance, cursor)
+    release(instance, "2018-10-01", "v2")
+    (other,), _ = tick(instance, cursor)
+
+    assert first.run_key == same.run_key == "2018-10-01:v1"
+    assert other.run_key == "2018-10-01:v2"
+
+
+def test_a_release_repeated_between_two_ticks_is_one_request(instance):
+    for _ in range(3):
+        release(instance, "2018-10-01", "v1")
+
+    assert len(tick(instance)[0]) == 1
+
+
+def test_more_releases_than_a_tick_reads_are_read_on_the_next(instance, monkeypatch):
+    monkeypatch.setattr(sensors, "PAGE", 3)
+    sessions = [f"2018-10-{day:02}" for day in range(1, 9)]
+    for session in sessions:
+        release(instance, session, "v1")
+
+    seen, cursor = [], None
+    for _ in range(4):
+        requests, cursor = tick(instance, cursor)
+        seen.append([r.partition_key for r in requests])
+
+    assert seen == [sessions[:3], sessions[3:6], sessions[6:], []]
+    assert PAGE > 3
+
+
+def test_a_release_without_a_partition_is_no_session(instance):
+    instance.report_runless_asset_event(dg.AssetMaterialization(GATE))
+
+    assert tick(instance)[0] == []
+
+
+def test_a_materialization_of_another_asset_is_not_heard(instance):
+    instance.report_runless_asset_event(dg.AssetMaterialization("signals", partition="2018-10-01"))
+
+    assert tick(instance)[0] == []
+
+
+def test_requests_are_valid_runs_of_the_job(instance):
+    release(instance, "2018-10-01", "v1")
+    (request,), _ = tick(instance)
+    job = defs.resolve_job_def("execute_signals")
+
+    assert request.partition_key in job.partitions_def.get_partition_keys()
+    assert request.tags["data_version"] == "v1"
+
+
+steps = st.lists(
+    st.one_of(
+        st.just("tick"),
+        st.just("lose cursor"),
+        st.tuples(st.sampled_from(["2018-10-01", "2018-10-02", "2018-10-03"]), st.sampled_from(["v1", "v2"])),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30)
+@given(steps)
+def test_exactly_one_run_per_partition_and_version_over_any_interleaving(steps):
+    """The daemon starts one run per new run key; so must every interleaving of releases, ticks and lost cursors."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor, released, runs = None, set(), []
+
+        def daemon(cursor):
+            requests, cursor = tick(instance, cursor)
+            runs.extend(r.run_key for r in requests if r.run_key not in runs)
+            return cursor
+
+        for step in [*steps, "tick"]:
+            if step == "tick":
+                cursor = daemon(cursor)
+            elif step == "lose cursor":
+                cursor = None
+            else:
+                release(instance, *step)
+                released.add(f"{step[0]}:{step[1]}")
+
+        assert sorted(runs) == sorted(released)
