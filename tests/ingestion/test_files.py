@@ -43,6 +43,15 @@ def test_a_parquet_file_and_a_csv_file_of_the_same_bars_are_the_same_bars(tmp_pa
     pd.testing.assert_frame_equal(left, right)
 
 
+def test_times_that_were_saved_as_the_index_are_a_column(tmp_path):
+    bars = bars_of([1.0, 2.5])[["ts", "open", "high", "low", "close", "volume"]]
+    bars.set_index("ts").to_parquet(tmp_path / "a.parquet")
+    bars.iloc[::-1].sort_values("ts").to_parquet(tmp_path / "b.parquet")
+
+    assert load_bars(tmp_path / "a.parquet").accepted["ts"].tolist() == bars["ts"].tolist()
+    assert load_file(tmp_path / "b.parquet")[0].index.tolist() == [0, 1]
+
+
 def test_intraday_bars_share_a_session_and_are_no_duplicates(tmp_path):
     text = "ts,open,high,low,close,volume\n2018-10-01T14:00:00Z,1,1,1,1,1\n2018-10-01T15:00:00Z,1,1,1,1,1\n"
 

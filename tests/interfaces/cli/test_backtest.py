@@ -1,0 +1,192 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.property.generators import bars_of
+from tradepulse.warehouse.lake import Lake
+
+#: Closes that cross their mean up on the fourth bar and down on the sixth; opens half a point above the closes.
+CLOSES = [3.0, 2.0, 2.0, 4.0, 4.0, 1.0, 1.0, 1.0]
+
+
+@pytest.fixture
+def small(tmp_path):
+    bars = bars_of(CLOSES, np.array(CLOSES) + 0.5)[["session", "symbol", "open", "high", "low", "close", "volume"]]
+    bars.to_csv(tmp_path / "small.csv", index=False)
+    return tmp_path / "small.csv"
+
+
+def sma(small, *more, command="run"):
+    return (
+        "backtest",
+        command,
+        "--bars",
+        small,
+        "--strategy",
+        "sma_cross",
+        "--param",
+        "fast=1",
+        "--param",
+        "slow=2",
+        *more,
+    )
+
+
+def test_a_run_by_hand(cli, small, tmp_path):
+    done = cli(*sma(small, "--quantity", 10, "--cash", 1000, "--commission-bp", 10, "--slippage-bp", 100, "--out",
+                    tmp_path / "out", "--json"))  # fmt: skip
+
+    # Decided on bar 3, bought at bar 4's open 4.5 * 1.01 = 4.545; decided on bar 5, sold at bar 6's open 1.5 * 0.99.
+    assert done.code == 0
+    fills = pd.read_parquet(tmp_path / "out" / "fills.parquet")
+    assert fills["side"].tolist() == ["buy", "sell"]
+    assert fills["price"].tolist() == pytest.approx([4.545, 1.485])
+    assert fills["commission"].tolist() == pytest.approx([0.04545, 0.01485])
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary == done.json
+    assert summary["final_equity"] == pytest.approx(1000 - 45.45 - 0.04545 + 14.85 - 0.01485)
+    assert (summary["n_fills"], summary["n_round_trips"], summary["bars_per_year"]) == (2, 1, 252.0)
+    # Equity peaks at 1000; at the close of bar 5 the 10 units bought for 45.45 are worth 10.
+    assert summary["max_drawdown"] == pytest.approx((45.45 + 0.04545 - 14.85 + 0.01485) / 1000, rel=0.2)
+    assert {"final_equity", "n_fills", "n_round_trips", "total_commission", "max_drawdown", "sharpe", "bars_per_year",
+            "data_version", "trial_id"} <= set(summary)  # fmt: skip
+    assert {
+        "ts",
+        "symbol",
+        "side",
+        "quantity",
+        "price",
+        "commission",
+        "slippage",
+        "order_id",
+        "reason",
+        "evidence",
+    } <= set(fills)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "equity.parquet", "fills.parquet", "report.html", "summary.json", "trades.parquet",
+    ]  # fmt: skip
+
+
+def test_the_same_run_gives_the_same_bytes(cli, small, tmp_path):
+    for name in ("a", "b"):
+        cli(*sma(small, "--out", tmp_path / name))
+
+    for part in ("summary.json", "fills.parquet", "equity.parquet", "trades.parquet", "report.html"):
+        assert (tmp_path / "a" / part).read_bytes() == (tmp_path / "b" / part).read_bytes()
+
+
+def test_every_run_counts_in_the_trial_ledger(cli, small, tmp_path):
+    for _ in range(2):
+        cli(*sma(small, "--out", tmp_path / "out"))
+
+    trials = Lake(tmp_path / "var" / "lake").read("trials")
+    assert len(trials) == 2
+    assert trials["trial_id"].nunique() == 1
+
+
+def test_a_run_that_is_refused_counts_too(refused, small, tmp_path):
+    closes = np.arange(10.0, 40.0)
+    bars = bars_of(closes, np.concatenate([[9.5], closes[:-1]]))[["session", "open", "high", "low", "close", "volume"]]
+    bars.to_csv(tmp_path / "stale.csv", index=False)
+
+    text = refused(*sma(tmp_path / "stale.csv", "--out", tmp_path / "out"))
+
+    assert "stale: 25 of 30 opens from 2015-01-09 to 2015-02-13 repeat the previous close" in text
+    assert not (tmp_path / "out").exists()
+    assert Lake(tmp_path / "var" / "lake").read("trials")["status"].tolist() == ["failed"]
+
+
+def test_same_close_says_that_it_looks_ahead(cli, small, tmp_path):
+    done = cli(*sma(small, "--fill", "same_close", "--out", tmp_path / "out"))
+
+    assert "looks ahead" in done.err
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["looks_ahead"] is True
+
+
+def test_a_scenario_sets_slice_and_costs(cli, small, tmp_path):
+    (tmp_path / "dear.yaml").write_text("description: dear\ncommission_bp: 50\nstart: 2015-01-05\nend: 2015-01-09\n")
+
+    done = cli(*sma(small, "--scenario", tmp_path / "dear.yaml", "--out", tmp_path / "out", "--json"))
+
+    assert (done.json["first_session"], done.json["last_session"]) == ("2015-01-05", "2015-01-09")
+    assert done.json["commission_bp"] == 50
+
+
+def test_an_earlier_result_is_replaced_and_nothing_else_ever(cli, refused, small, tmp_path):
+    cli(*sma(small, "--out", tmp_path / "out"))
+    assert cli(*sma(small, "--out", tmp_path / "out")).code == 0
+
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    assert "exists and is no folder of a backtest; name another" in refused(*sma(small, "--out", precious))
+    assert [p.name for p in precious.iterdir()] == ["thesis.txt"]
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--param", "slow=1"), "--param slow: given twice"),
+        (("--param", "windw=1"), "sma_cross: unknown parameter 'windw'"),
+        (("--quantity", "0"), "quantity must be a whole number of at least 1, not 0"),
+        (("--quantity", "1.5"), "'1.5' is not a valid integer"),
+        (("--cash", "-5"), "cash must be a positive amount, not -5.0"),
+        (("--cash", "nan"), "cash must be a positive amount, not nan"),
+        (("--commission-bp", "-1"), "commission_bp must lie between 0 and 10000, not -1.0"),
+        (("--slippage-bp", "nan"), "slippage_bp must lie between 0 and 10000, not nan"),
+        (("--fill", "vwap"), "'vwap' is not one of"),
+        (("--scenario", "dotcom_crsh"), "No scenario named 'dotcom_crsh'; close matches: dotcom_crash"),
+        (("--scenario", "dotcom_crash"), "has no bars in scenario dotcom_crash, 2000-03-10 to 2002-10-09"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_written(refused, small, tmp_path, more, words):
+    assert words in refused(*sma(small, *more, "--out", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_strategy_and_an_unreadable_file_are_refused(refused, small, tmp_path):
+    out = ("--out", tmp_path / "out")
+    assert "No strategy named 'sma'" in refused("backtest", "run", "--bars", small, "--strategy", "sma", *out)
+    assert "cannot be read" in refused("backtest", "run", "--bars", "no.csv", "--strategy", "donchian", *out)
+
+
+def test_a_sweep_asks_every_combination_and_counts_each(cli, small, tmp_path):
+    arguments = (
+        "backtest",
+        "sweep",
+        "--bars",
+        small,
+        "--strategy",
+        "sma_cross",
+        "--param",
+        "fast=1:2",
+        "--param",
+        "slow=2:3:1",
+    )
+    done = cli(*arguments, "--json")
+
+    # (1,2) (1,3) (2,3); (2,2) is no cross.
+    assert done.json["trials"] == 3
+    trials = Lake(tmp_path / "var" / "lake").read("trials")
+    assert trials["params"].tolist() == ['{"fast": 1, "slow": 2}', '{"fast": 1, "slow": 3}', '{"fast": 2, "slow": 3}']
+    assert "3 trials, all of them in the ledger" in cli(*arguments).out
+
+
+@pytest.mark.parametrize(
+    ("param", "words"),
+    [
+        ("fast=1:x", "write whole numbers, as fast=5:50:5 or fast=20"),
+        ("fast=5:1", "write first:last:step with first <= last"),
+        ("fast=1:5:0", "step >= 1"),
+        ("fast=1:2:3:4", "write first:last:step"),
+        ("fsat=1", "sma_cross: unknown parameter 'fsat'; it takes fast, slow"),
+        ("fast=1:999999", "the sweep asks 999,999 parameter sets, at most 5,000; widen the steps"),
+        ("fast=60", "no combination of the grids makes a valid strategy"),
+    ],
+)
+def test_a_bad_range_is_refused_before_anything_runs(refused, small, tmp_path, param, words):
+    assert words in refused("backtest", "sweep", "--bars", small, "--strategy", "sma_cross", "--param", param)
+    assert not (tmp_path / "var").exists()

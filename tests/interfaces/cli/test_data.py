@@ -1,0 +1,124 @@
+import pytest
+
+from tests.property.generators import bars_of
+from tradepulse.warehouse.bars import read_bars
+from tradepulse.warehouse.lake import Lake
+
+CSV = "session,open,high,low,close,volume\n2018-10-01,10,12,9,11,100\n2018-10-02,11,12,10,11.5,0\n"
+
+
+def test_the_embedded_source_is_ingested_by_range_and_symbol(cli, tmp_path):
+    span = ("--start", "2018-12-24", "--end", "2018-12-31")
+    done = cli("data", "ingest", "--source", "arch", "--symbol", "NASDAQ", *span, "--json")
+
+    assert done.code == 0
+    assert (done.json["written"], done.json["quarantined"]) == (5, 0)
+    bars = read_bars(Lake(tmp_path / "var" / "lake"))
+    assert bars["symbol"].unique().tolist() == ["NASDAQ"]
+    assert len(bars) == 5
+
+
+def test_a_second_delivery_leaves_other_symbols_as_they_are(cli, tmp_path):
+    (tmp_path / "spy.csv").write_text(CSV)
+    (tmp_path / "qqq.csv").write_text(CSV)
+    for name in ("spy", "qqq", "spy"):
+        assert cli("data", "ingest", "--source", "file", "--path", tmp_path / f"{name}.csv").code == 0
+
+    bars = read_bars(Lake(tmp_path / "var" / "lake"))
+    assert bars["symbol"].tolist() == ["qqq", "spy", "qqq", "spy"]
+
+
+def test_quarantined_rows_are_counted_with_the_reason(cli, tmp_path):
+    (tmp_path / "spy.csv").write_text(CSV + "2018-10-03,11,10,9,11,1\n")
+
+    done = cli("data", "ingest", "--source", "file", "--path", tmp_path / "spy.csv")
+
+    assert "2 bars written of 3 received, 1 quarantined" in done.out
+    assert "high is not below open, close or low" in done.out
+    assert len(Lake(tmp_path / "var" / "lake").read("quarantine")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--source", "bloomberg"), "no source named 'bloomberg'; there are arch and file"),
+        (("--source", "file"), "--source file needs --path FILE"),
+        (("--source", "file", "--path", "nowhere.csv"), "nowhere.csv: cannot be read"),
+        (
+            ("--source", "arch", "--start", "2018-02-01", "--end", "2018-01-01"),
+            "--start 2018-02-01 is after --end 2018-01-01",
+        ),
+        (("--source", "arch", "--start", "2019-01-02"), "no bars"),
+        (
+            ("--source", "arch", "--symbol", "NASDQ", "--start", "2018-12-31"),
+            "no bars of NASDQ in the range; there are NASDAQ",
+        ),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_written(refused, tmp_path, arguments, words):
+    assert words in refused("data", "ingest", *arguments)
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_good_file_passes(cli, bars_file):
+    done = cli("data", "quality", bars_file, "--table", "bars", "--calendar", "XNYS", "--json")
+
+    assert (done.code, done.json["passed"]) == (0, True)
+    assert all(check["seen"] > 0 for check in done.json["checks"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (lambda bars: bars.drop(index=50), "sessions_are_complete"),
+        (lambda bars: bars.assign(high=bars["high"].where(bars.index != 50, 0.0)), "rows_are_valid"),
+        (lambda bars: bars.assign(open=bars["close"].shift(fill_value=bars["open"].iloc[0])), "opens_are_trades"),
+        (
+            lambda bars: bars.assign(session=bars["session"].where(bars.index != 50, "2015-12-25")),
+            "no_bars_outside_sessions",
+        ),
+    ],
+)
+def test_a_bad_file_is_a_negative_verdict(cli, tmp_path, bars_file, spoil, check):
+    import pandas as pd
+
+    bars = spoil(pd.read_parquet(bars_file))
+    for column in ("high", "low"):
+        reach = bars[["open", "close"]].max(axis=1) if column == "high" else bars[["open", "close"]].min(axis=1)
+        fixed = bars[column].where(bars[column] == 0.0, bars[column].combine(reach, max if column == "high" else min))
+        bars[column] = fixed
+    bars.to_parquet(tmp_path / "bad.parquet")
+
+    done = cli("data", "quality", tmp_path / "bad.parquet", "--calendar", "XNYS", "--json")
+
+    assert done.code == 1
+    assert check in [found["check"] for found in done.json["checks"] if not found["passed"]]
+
+
+def test_a_verdict_for_a_person_says_what_was_seen(cli, bars_file):
+    done = cli("data", "quality", bars_file)
+
+    assert done.code == 0
+    assert "rows_are_valid" in done.out
+    assert done.out.endswith(f"{bars_file}: passed\n")
+
+
+def test_a_file_of_bad_rows_only_has_not_passed(cli, tmp_path):
+    bars_of([1.0]).assign(high=-1.0).drop(columns=["open_is_stale", "source", "source_hash"]).to_parquet(
+        tmp_path / "a.parquet"
+    )
+
+    assert cli("data", "quality", tmp_path / "a.parquet").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere.parquet",), "nowhere.parquet: cannot be read"),
+        (("walk.parquet", "--table", "trades"), "no checks for files of 'trades'; there are checks for bars"),
+        (("walk.parquet", "--calendar", "XLON"), "No calendar named 'XLON'; known: XNYS"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(refused, bars_file, arguments, words):
+    arguments = [str(bars_file) if a == "walk.parquet" else a for a in arguments]
+    assert words in refused("data", "quality", *arguments)

@@ -1,0 +1,78 @@
+"""The commands that look at an instance, on the one that a whole run has left."""
+
+import pytest
+
+
+@pytest.fixture
+def on(cli, whole_run):
+    return lambda *arguments: cli(*arguments, home=whole_run.home, reports=whole_run.reports)
+
+
+def test_the_book_s_status_is_that_of_its_journal(on, whole_run):
+    journal = whole_run.home / "execution" / "paper" / "orders.journal"
+    status, replayed, verified = on("execution", "status", "--json"), on("execution", "replay", journal, "--json"), on(
+        "execution", "verify", journal, "--json"
+    )  # fmt: skip
+
+    assert (status.code, replayed.code, verified.code) == (0, 0, 0)
+    assert status.json == replayed.json
+    assert verified.json["head"] == status.json["head"]
+    assert status.json["last_session"] == "2018-10-15"
+    assert len(status.json["fills"]) > 0
+    assert on("execution", "status").out.startswith("book paper after 2018-10-15: cash ")
+
+
+def test_tampering_is_exit_code_1(on, cli, whole_run, tmp_path):
+    content = (whole_run.home / "execution" / "paper" / "orders.journal").read_bytes()
+    (tmp_path / "j").write_bytes(content.replace(b'"side":"buy"', b'"side":"sel"', 1))
+
+    done = cli("execution", "verify", tmp_path / "j", "--json")
+
+    assert (done.code, done.json["passed"]) == (1, False)
+    assert "is damaged" in done.json["reason"]
+    assert cli("execution", "verify", tmp_path / "j").out.startswith(str(tmp_path / "j"))
+
+
+def test_a_journal_in_words(on, whole_run):
+    done = on("execution", "verify", whole_run.home / "execution" / "paper" / "orders.journal")
+
+    assert "records follow from one another; head " in done.out
+
+
+def test_what_is_not_there_is_refused(refused, tmp_path):
+    assert "no such file; name a journal" in refused("execution", "verify", tmp_path / "none")
+    assert "cannot be read" in refused("execution", "replay", tmp_path / "none")
+    assert "book 'other' has not traded yet" in refused("execution", "status", "--book", "other")
+    assert "nothing has been measured" in refused("finops", "report")
+    assert "has no fills yet" in refused("trace")
+    assert "no row of fills has the fill_id 'V9'" in refused("trace", "V9")
+
+
+@pytest.mark.parametrize("keys", [[], ["team"], ["step"], ["date", "meter"], ["run_id"]])
+def test_costs_add_up_however_they_are_split(on, keys):
+    options = [part for key in keys for part in ("--by", key)]
+    done = on("finops", "report", *options, "--json")
+
+    assert sum(part["cost_nano_usd"] for part in done.json["parts"]) == done.json["total_nano_usd"] > 0
+    lines = on("finops", "report", *options).out.splitlines()
+    shown = [float(line.split()[-1]) for line in lines[2:] if line and "steps measured" not in line]
+    assert sum(shown[:-1]) == pytest.approx(shown[-1], abs=1e-9)
+
+
+def test_a_fill_is_followed_back_to_the_vendor_s_file(on):
+    listed = on("trace", "--json").json
+    done = on("trace", listed[-1]["fill_id"], "--json")
+
+    assert done.code == 0
+    assert done.json["whole"]
+    tables = [link["table"] for link in done.json["links"]]
+    assert tables == ["settlement", "fills", "orders", "released_signals", "promotions", "trials", "bars"]
+    assert done.json["vendor_file"].endswith("nasdaq.csv.gz")
+    assert "BROKEN" not in on("trace", listed[-1]["fill_id"]).out
+
+
+def test_plugins_are_listed(cli):
+    rows = {row["strategy"]: row for row in cli("plugins", "list", "--json").json}
+
+    assert rows["sma_cross"]["parameters"] == "fast=20, slow=50"
+    assert "donchian" in cli("plugins", "list").out
