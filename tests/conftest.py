@@ -2,8 +2,8 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -61,9 +61,23 @@ class WholeRun:
     output: str
 
 
+def make_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``make run`` with all its state under a folder."""
+    places = {"TRADEPULSE_HOME": str(folder / "var"), "TRADEPULSE_REPORTS": str(folder / "reports")}
+    return subprocess.run(
+        ["make", "--no-print-directory", "run"],
+        cwd=ROOT,
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory, worker_id) -> WholeRun:
-    """The chain run once over eleven sessions of October 2018, for all workers together."""
+    """``make run``, once for all workers together."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     folder = shared / "whole_run"
@@ -72,22 +86,22 @@ def whole_run(tmp_path_factory, worker_id) -> WholeRun:
         log = folder / "output.txt"
         if not log.exists():
             folder.mkdir()
-            environment = {
-                **os.environ,
-                "TRADEPULSE_HOME": str(folder / "var"),
-                "TRADEPULSE_REPORTS": str(folder / "reports"),
-            }
-            command = [
-                sys.executable,
-                "-m",
-                "tradepulse_jobs.line",
-                "--paper-start",
-                "2018-10-01",
-                "--paper-end",
-                "2018-10-15",
-            ]
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+            done = make_run(folder)
             log.write_text(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     output = log.read_text()
     assert output.startswith("exit 0\n"), output
     return WholeRun(folder / "var", folder / "reports", output)
+
+
+@pytest.fixture(scope="session")
+def broken_checkout(tmp_path_factory) -> Path:
+    """A copy of the code in which the SMA is off by one part in a thousand."""
+    folder = tmp_path_factory.mktemp("broken")
+    for name in ("tradepulse", "tradepulse_assets", "tradepulse_jobs", "data", "expectations", "deploy"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "tradepulse" / "core" / "indicators" / "sma.py"
+    right = "windows(close, window).mean(axis=1)"
+    text = path.read_text()
+    assert text.count(right) == 1
+    path.write_text(text.replace(right, f"{right} * 1.001"))
+    return folder

@@ -51,9 +51,9 @@ def every_step_is_priced(context: dg.AssetCheckExecutionContext, home: Home) -> 
 @table_asset(group="finops", team="finops", deps=["costs"], kinds=("duckdb", "parquet"))
 def daily_costs(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The ledger rolled up by day, team, strategy, environment and meter, by DuckDB."""
-    from tradepulse.finops.attribution import daily_costs as rolled_up
     from tradepulse.finops.attribution import spend
     from tradepulse.reporting.costs import costs_picture
+    from tradepulse.warehouse.costs import daily_costs as rolled_up
 
     rows = rolled_up(home.lake)
     by_team = spend(rows, ["team", "strategy", "environment"])

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradepulse.core.tables import table
-from tradepulse.finops.attribution import cost_lines, daily_costs, rounded, spend
+from tradepulse.finops.attribution import cost_lines, rounded, spend
 from tradepulse.finops.prices import PriceBook
+from tradepulse.warehouse.costs import daily_costs
 from tradepulse.warehouse.lake import Lake
 
 PRICES = PriceBook((date(2020, 1, 1),), ({"cpu": 40_000_000, "memory": 5_000_000, "written": 20_000_000},), "p" * 16)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,11 +9,6 @@ from tradepulse.core.orders import share_of
 from tradepulse.core.tables import table
 from tradepulse.finops.prices import METERS, NANO, PriceBook
 
-if TYPE_CHECKING:
-    from tradepulse.warehouse.lake import Lake
-
-#: What daily costs are rolled up by.
-KEYS = ("date", "team", "strategy", "environment", "meter")
 _MIB = 1024 * 1024
 
 
@@ -56,17 +50,6 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
     lines = pd.DataFrame(rows)
     lines["date"] = lines["date"].dt.as_unit("ns")
     return lines
-
-
-def daily_costs(lake: "Lake") -> pd.DataFrame:
-    """Return rows of ``daily_costs``: the cost ledger in the lake, rolled up by DuckDB in exact integers."""
-    keys = ", ".join(KEYS)
-    frame = lake.query(
-        f"SELECT {keys}, count(DISTINCT run_id || step || started_at)::BIGINT AS steps, "
-        f"sum(cost_nano_usd)::BIGINT AS cost_nano_usd FROM costs GROUP BY {keys} ORDER BY {keys}"
-    )
-    frame["date"] = frame["date"].dt.as_unit("ns")
-    return frame.astype(dict.fromkeys(KEYS[1:], "str"))
 
 
 def spend(costs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def load_file(path: Path) -> tuple[pd.DataFrame, str]:
         raise
     except Exception as exc:  # pandas and pyarrow raise a dozen unrelated types for a damaged file
         raise UnreadableFile(f"{path}: not a readable {path.suffix} file ({str(exc).splitlines()[0][:120]})") from exc
-    # A frame that was saved with its index comes back with it: named, it is a column (often ts); unnamed, it is nothing.
+    # A frame saved with its index comes back with it: a named one is a column (often ts), an unnamed one is nothing.
     named = [name for name in frame.index.names if name is not None]
     return frame.reset_index(drop=not named), sha256(content).hexdigest()[:16]
 

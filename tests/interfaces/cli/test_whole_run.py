@@ -17,9 +17,9 @@ def test_the_book_s_status_is_that_of_its_journal(on, whole_run):
     assert (status.code, replayed.code, verified.code) == (0, 0, 0)
     assert status.json == replayed.json
     assert verified.json["head"] == status.json["head"]
-    assert status.json["last_session"] == "2018-10-15"
+    assert status.json["last_session"] == "2018-10-31"
     assert len(status.json["fills"]) > 0
-    assert on("execution", "status").out.startswith("book paper after 2018-10-15: cash ")
+    assert on("execution", "status").out.startswith("book paper after 2018-10-31: cash ")
 
 
 def test_tampering_is_exit_code_1(on, cli, whole_run, tmp_path):
