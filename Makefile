@@ -49,12 +49,12 @@ mlflow: setup  ## the MLflow UI on the same instance, on loopback (MLFLOW_PORT=5
 
 test: setup lint  ## lint, types, architecture and the whole suite with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --include='tradepulse/core/*,tradepulse/execution/*' --fail-under=90 --precision=1
-	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | tail -1
+	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | grep ^TOTAL
 
 test-all: setup  ## the suite with the long proofs too
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "long or not long" --run-long
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long or not long" --run-long
 
 lint: setup  ## format, lint, types, import directions
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }

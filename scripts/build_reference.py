@@ -1,10 +1,12 @@
-"""Write what is derived from the tables' declarations: Dagster's column schemas and docs/reference/tables.md.
+"""Write what is derived: Dagster's column schemas and the reference pages of tables and dependencies.
 
-``python -m scripts.build_reference`` rewrites both (``make docs-reference``); a test fails when they are stale.
+``python -m scripts.build_reference`` rewrites them (``make docs-reference``); a test fails when they are stale.
 """
 
 import json
 from pathlib import Path
+
+from scripts.licences import packages
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,10 +39,27 @@ def tables_page() -> str:
     return "\n".join(lines)
 
 
+def dependencies_page() -> str:
+    """Return the licences of all dependencies as Markdown."""
+    found = packages()
+    lines = ["# Dependencies and their licences", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
+    lines += [
+        "Every package of `requirements.lock`. *Run* comes with TradePulse; *develop* only with the extras `dev` and",
+        "`release`. vectorbt is Apache-2.0 with the Commons Clause: it may be used and shipped, but not sold as a",
+        "service whose value derives from it.",
+        "",
+        "| package | version | licence | needed to |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {p.name} | {p.version} | {p.licence} | {'run' if p.at_run_time else 'develop'} |" for p in found]
+    return "\n".join([*lines, ""])
+
+
 #: Each derived file and what writes it.
 DERIVED = {
     ROOT / "tradepulse_assets" / "column_schemas.json": column_schemas,
     ROOT / "docs" / "reference" / "tables.md": tables_page,
+    ROOT / "docs" / "reference" / "dependencies.md": dependencies_page,
 }
 
 

@@ -180,8 +180,11 @@ def column_schema(name: str) -> dg.TableSchema:
 
 
 def preview(frame: "pd.DataFrame") -> str:
-    """Return the last rows of a table as Markdown."""
-    return str(frame.tail(_PREVIEW_ROWS).to_markdown(index=False)) if len(frame) else "no rows"
+    """Return the last rows of a table as Markdown, dates without the midnight."""
+    shown = frame.tail(_PREVIEW_ROWS).copy()
+    for column in shown.select_dtypes("datetime64[ns]").columns:
+        shown[column] = shown[column].dt.strftime("%Y-%m-%d")
+    return str(shown.to_markdown(index=False)) if len(frame) else "no rows"
 
 
 def plot(drawn: "Figure") -> dg.MarkdownMetadataValue:

@@ -119,7 +119,7 @@ def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
             f"<h2>Indicators of {symbol}, last year</h2>",
             svg(indicators_picture(bars, lake.read("indicators"), symbol)),
             "<h2>Stress</h2>",
-            _table(lake.read("stress").drop(columns="trial_id").round(4)),
+            _table(lake.read("stress").drop(columns="trial_id")),
             "<h2>Checks</h2>",
             _table(pd.DataFrame([{**check, "passed": "ok" if check["passed"] else "FAILED"} for check in checks])),
             "<h2>What it cost</h2>",
@@ -159,6 +159,8 @@ def _table(frame: pd.DataFrame) -> str:
     shown = frame.copy()
     for column in shown.select_dtypes("datetime").columns:
         shown[column] = shown[column].dt.strftime("%Y-%m-%d")
+    for column in shown.select_dtypes("float").columns:
+        shown[column] = shown[column].round(4)
     return str(shown.to_html(index=False, border=0, justify="left"))
 
 

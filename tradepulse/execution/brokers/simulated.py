@@ -11,6 +11,7 @@ from pathlib import Path
 from tradepulse.core.orders import BP, Approved, Fill, Order, share_of
 from tradepulse.errors import ConfigError
 from tradepulse.execution.book import fill_from, order_from
+from tradepulse.execution.broker import Broker
 from tradepulse.execution.journal import Journal
 
 # Costs are taken to a hundredth of a bp.
@@ -37,7 +38,7 @@ class Fees:
                 raise ConfigError(f"{name} must lie between 0 and {BP} in steps of 0.01, not {value}")
 
 
-class SimulatedVenue:
+class SimulatedVenue(Broker):
     """An opening-auction venue with memory.
 
     Parameters
