@@ -49,8 +49,8 @@ def bars_history(context: dg.AssetExecutionContext, home: Home) -> dg.Materializ
     with home.metered(context, "bars_history", _TAGS):
         delivery = home.source.bars(COVERAGE[home.source.name][0], FIRST_SESSION - timedelta(days=1))
         frame = delivery.accepted
-        for year, rows in frame.groupby(frame["session"].dt.year):
-            home.lake.write("bars_history", rows, str(year), model="bars")
+        years = {str(year): rows for year, rows in frame.groupby(frame["session"].dt.year)}
+        home.lake.write_each("bars_history", years, model="bars")
         home.lake.write("quarantine", delivery.quarantined, "bars_history")
         version = content_hash(frame)
         return dg.MaterializeResult(
@@ -101,10 +101,9 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             raise dg.Failure(
                 f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?"
             )
-        for session in wanted:
-            if session not in by_session:
-                continue  # the source has a hole there: bars_are_complete says so
-            written = home.lake.write("bars", by_session[session], session)
+        # A session that the source does not have is left out here: bars_are_complete says so.
+        kept = home.lake.write_each("bars", {day: by_session[day] for day in wanted if day in by_session})
+        for session, written in kept.items():
             shown: dict[str, Any] = {
                 "dagster/row_count": written.rows,
                 "data version": written.data_version,

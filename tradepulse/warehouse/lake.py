@@ -1,7 +1,7 @@
 """The lake: one Parquet file per table and partition, replaced whole or not at all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,11 +66,39 @@ class Lake:
         InvalidTable
             If a row breaks a rule; nothing is written.
         """
+        return self.write_each(name, {partition: frame}, model=model)[partition]
+
+    def write_each(
+        self, name: str, frames: "Mapping[str, pd.DataFrame]", *, model: str | None = None
+    ) -> dict[str, Written]:
+        """Replace several partitions of a table, each whole or not at all, all of them validated before the first.
+
+        Validation costs ten milliseconds a call and next to nothing a row: a thousand sessions are one call.
+
+        Parameters
+        ----------
+        name, model : as in :meth:`write`
+        frames : rows by partition
+
+        Raises
+        ------
+        InvalidTable
+            If a row breaks a rule; nothing is written.
+        """
+        import pandas as pd
+
+        targets = {partition: self.path(name, partition) for partition in frames}
+        declared = table(model or name)
+        whole = next(iter(frames.values())) if len(frames) == 1 else pd.concat(frames.values())
+        span = min(frames) if len(frames) == 1 else f"{min(frames)} to {max(frames)}"
+        # A key is unique within its partition; that it is unique over all of them too is what a table promises.
+        declared.accept(whole.reset_index(drop=True), f"{name} {span}")
+        return {partition: self._store(targets[partition], frame) for partition, frame in frames.items()}
+
+    def _store(self, target: Path, frame: "pd.DataFrame") -> Written:
         from tradepulse.core.tables.base import content_hash
 
         frame = frame.reset_index(drop=True)
-        table(model or name).accept(frame, f"{name} {partition}")
-        target = self.path(name, partition)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name}.{os.getpid()}")
         try:

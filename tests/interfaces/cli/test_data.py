@@ -1,6 +1,7 @@
 import pytest
 
 from tests.property.generators import bars_of
+from tradepulse.ingestion.files import load_whole_bars
 from tradepulse.warehouse.bars import read_bars
 from tradepulse.warehouse.lake import Lake
 
@@ -58,6 +59,19 @@ def test_quarantined_rows_are_counted_with_the_reason(cli, tmp_path):
 def test_bad_input_is_refused_and_nothing_is_written(refused, tmp_path, arguments, words):
     assert words in refused("data", "ingest", *arguments)
     assert not (tmp_path / "var").exists()
+
+
+def test_what_the_lake_holds_is_exported_as_a_file_of_bars(cli, refused, tmp_path):
+    cli("data", "ingest", "--source", "arch", "--start", "2018-12-24", "--end", "2018-12-31")
+    for name in ("bars.parquet", "bars.csv"):
+        done = cli("data", "export", "--symbol", "NASDAQ", "--end", "2018-12-28", "--out", tmp_path / name)
+        assert done.out == f"{tmp_path / name}: 4 bars of NASDAQ\n"
+
+    csv, parquet = (load_whole_bars(tmp_path / name)["close"].tolist() for name in ("bars.csv", "bars.parquet"))
+    assert csv == parquet
+    assert len(csv) == 4
+    assert "has no bars" in refused("data", "export", "--symbol", "QQQ", "--out", tmp_path / "x.csv")
+    assert "end it in .csv or .parquet" in refused("data", "export", "--out", tmp_path / "x.txt")
 
 
 def test_a_good_file_passes(cli, bars_file):

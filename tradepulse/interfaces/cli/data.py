@@ -2,13 +2,14 @@
 
 import sys
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tradepulse.errors import ConfigError
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+from tradepulse.interfaces.cli.params import as_json, print_json, print_table, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +69,12 @@ def ingest(
         raise ConfigError(f"{path}: has several bars per session; the lake keeps daily bars, resample the file first")
     lake = Lake(obj["home"] / "lake")
     quarantined = delivery.quarantined
-    sessions = list(bars.groupby("session"))
+    sessions = {f"{day:%Y-%m-%d}": rows for day, rows in _merged(lake, bars).groupby("session")}
     # Progress goes to stderr, and only to a person; standard output is for what was asked.
-    shown = click.progressbar(sessions, label="sessions", file=sys.stderr, hidden=not sys.stderr.isatty())
-    with shown as steps:
-        for day, rows in steps:
-            _merge(lake, f"{day:%Y-%m-%d}", rows)
+    years = [list(group) for _, group in groupby(sessions, key=lambda session: session[:4])]
+    with click.progressbar(years, label="years", file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
+        for year in shown:
+            lake.write_each("bars", {session: sessions[session] for session in year})
     lake.write("quarantine", quarantined, f"ingest_{delivery.source_hash}")
     reasons = quarantined["rule"].value_counts().to_dict()
     found = {
@@ -87,14 +88,33 @@ def ingest(
         print_table([{"rule": rule, "rows": count} for rule, count in reasons.items()]) if reasons else None
 
 
-def _merge(lake: "Lake", session: str, rows: "pd.DataFrame") -> None:
-    """Write one session; symbols that this delivery does not speak of stay as they are."""
+@command.command()
+@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
+@click.pass_obj
+def export(obj: dict[str, Path], symbols: tuple[str, ...], end: datetime | None, out: Path) -> None:
+    """Write the lake's bars, as of a session, to a file that the other commands take as --bars."""
+    from tradepulse.warehouse.bars import read_bars
+    from tradepulse.warehouse.lake import Lake
+
+    bars = read_bars(Lake(obj["home"] / "lake"), until=end.date() if end else None, symbols=symbols or None)
+    write_rows(bars, out)
+    click.echo(f"{out}: {len(bars):,} bars of {', '.join(sorted(bars['symbol'].unique()))}")
+
+
+def _merged(lake: "Lake", bars: "pd.DataFrame") -> "pd.DataFrame":
+    """Return bars with those rows of the same sessions that the lake has of other symbols."""
     import pandas as pd
 
-    if lake.has("bars", session):
-        kept = lake.read("bars", [session])
-        rows = pd.concat([kept[~kept["symbol"].isin(rows["symbol"])], rows]).sort_values("symbol")
-    lake.write("bars", rows, session)
+    there = set(lake.partitions("bars"))
+    shared = [session for session in bars["session"].dt.strftime("%Y-%m-%d").unique() if session in there]
+    if not shared:
+        return bars
+    kept = lake.read("bars", shared)
+    keys = bars.set_index(["session", "symbol"]).index
+    kept = kept[~kept.set_index(["session", "symbol"]).index.isin(keys)]
+    return pd.concat([kept, bars]).sort_values(["session", "symbol"], kind="stable")
 
 
 @command.command()

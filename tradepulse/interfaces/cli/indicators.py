@@ -1,12 +1,19 @@
 """``tradepulse_cli indicators``: list them, compute one over a file."""
 
-import os
 from pathlib import Path
 
 import click
 
 from tradepulse.errors import ConfigError
-from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.params import (
+    as_json,
+    check_place,
+    key_values,
+    number,
+    print_json,
+    print_table,
+    write_rows,
+)
 
 
 @click.group()
@@ -45,18 +52,13 @@ def list_indicators(as_json: bool) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
 def compute(name: str, bars_file: Path, params: tuple[str, ...], out: Path) -> None:
     """Compute an indicator over a file of bars: the same rows, its key columns, one column per output."""
-    import pandas as pd
-
     from tradepulse.core.indicators import indicator
     from tradepulse.ingestion.files import load_file, load_whole_bars
 
     declared = indicator(name)
     settings = {key: number(key, value) for key, value in key_values(params).items()}
     declared.settings(**settings)
-    if out.suffix not in {".csv", ".parquet"}:
-        raise ConfigError(f"--out {out}: end it in .csv or .parquet")
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+    check_place(out)
     bars = load_whole_bars(bars_file)
     raw, _ = load_file(bars_file)
     result = raw[[column for column in ("ts", "session", "symbol") if column in raw.columns]].copy()
@@ -68,12 +70,5 @@ def compute(name: str, bars_file: Path, params: tuple[str, ...], out: Path) -> N
         values = declared({column: rows[column].to_numpy() for column in declared.inputs}, **settings)
         for output, column in values.items():
             result.loc[rows.index, output] = column
-    fresh = out.with_name(f".{os.getpid()}.{out.name}")
-    try:
-        result.to_csv(fresh, index=False) if out.suffix == ".csv" else pd.DataFrame(result).to_parquet(
-            fresh, index=False
-        )
-        os.replace(fresh, out)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_rows(result, out)
     click.echo(f"{out}: {len(result):,} rows of {', '.join(declared.outputs)}")

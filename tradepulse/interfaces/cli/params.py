@@ -1,12 +1,17 @@
 """What several commands take and print."""
 
 import json
+import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tradepulse.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -41,6 +46,31 @@ def number(name: str, text: str) -> float:
     except ValueError as exc:
         raise ConfigError(f"--param {name}={text}: not a number") from exc
     return int(value) if value.is_integer() else value
+
+
+def check_place(out: Path) -> None:
+    """Refuse a place for a table that nothing can be written to, before anything is computed for it.
+
+    Raises
+    ------
+    ConfigError
+        If it ends in neither .csv nor .parquet, or its folder does not exist.
+    """
+    if out.suffix not in {".csv", ".parquet"}:
+        raise ConfigError(f"--out {out}: end it in .csv or .parquet")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+
+
+def write_rows(rows: "pd.DataFrame", out: Path) -> None:
+    """Write rows as CSV or Parquet, by the file's ending, whole or not at all."""
+    check_place(out)
+    fresh = out.with_name(f".{os.getpid()}.{out.name}")
+    try:
+        rows.to_csv(fresh, index=False) if out.suffix == ".csv" else rows.to_parquet(fresh, index=False)
+        os.replace(fresh, out)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def print_json(content: Any) -> None:
