@@ -79,7 +79,7 @@ def test_the_stale_opens_of_the_sp500_are_flagged_in_the_lake(make, home):
     make("bars_history")
     bars = home.lake.read("bars_history", model="bars")
 
-    assert bars.groupby("symbol")["open_is_stale"].mean().round(2).to_dict() == {"NASDAQ": 0.0, "SP500": 0.42}
+    assert bars.groupby("symbol")["open_is_stale"].mean().round(2).to_dict() == {"NASDAQ": 0.0, "SP500": 0.41}
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,11 @@ def test_the_opens_of_the_sp500_file_that_repeat_the_close_before_are_flagged(de
     sp500 = delivery.accepted[delivery.accepted["symbol"] == "SP500"]
     repeats = sp500["open"].eq(sp500["close"].shift())
 
-    assert 0.39 < flagged["SP500"] < 0.41
+    # 2,004 of 5,031 opens repeat, 39.8 %; those before the pattern shows, and a few of quiet years, may be chance.
+    assert repeats.sum() == 2004
+    assert 0.97 * 2004 < flagged["SP500"] * 5031 <= 2004
     assert flagged["NASDAQ"] == 0.0  # repeats in 0.16 % of sessions, by chance
-    assert sp500["open_is_stale"].sum() / repeats.sum() > 0.98
+    assert not (sp500["open_is_stale"] & ~repeats).any()
 
 
 def test_a_session_taken_by_itself_is_the_same_rows(delivery):

@@ -114,4 +114,4 @@ def test_stale_opens_of_a_file_are_flagged(tmp_path):
         tmp_path / "a.parquet"
     )
 
-    assert load_bars(tmp_path / "a.parquet").accepted["open_is_stale"].sum() == 15
+    assert load_bars(tmp_path / "a.parquet").accepted["open_is_stale"].sum() == 13

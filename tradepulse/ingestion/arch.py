@@ -152,7 +152,7 @@ class ArchSource:
                         "low": frame["Low"].to_numpy(float),
                         "close": closes,
                         "volume": frame["Volume"].to_numpy(float),
-                        "open_is_stale": stale_opens(opens, closes),
+                        "open_is_stale": stale_opens(opens, closes, sessions.to_numpy()),
                         "source": self.name,
                         "source_hash": digest,
                     }

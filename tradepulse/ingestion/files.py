@@ -90,7 +90,9 @@ def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | Non
         frame[column] = pd.to_numeric(raw[column], errors="coerce").to_numpy(dtype=float)
     frame["open_is_stale"] = False
     for _, rows in frame.groupby("symbol", sort=False):
-        frame.loc[rows.index, "open_is_stale"] = stale_opens(rows["open"].to_numpy(), rows["close"].to_numpy())
+        frame.loc[rows.index, "open_is_stale"] = stale_opens(
+            *(rows[column].to_numpy() for column in ("open", "close", "session"))
+        )
     frame["source"], frame["source_hash"] = path.name, digest
     # Two bars of one session are only a duplicate when they begin together: intraday bars share their session.
     rules = [rule for rule in BAR_RULES if not rule[0].startswith("symbol and session")]

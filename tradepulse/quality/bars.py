@@ -79,7 +79,7 @@ def stale_opens_are_flagged(bars: pd.DataFrame) -> Check:
 
 
 def _stale(rows: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    return stale_opens(rows["open"].to_numpy(dtype=float), rows["close"].to_numpy(dtype=float))
+    return stale_opens(*(rows[column].to_numpy() for column in ("open", "close", "session")))
 
 
 def with_plausibility(bars: pd.DataFrame) -> pd.DataFrame:

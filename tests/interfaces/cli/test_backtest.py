@@ -93,7 +93,7 @@ def test_a_run_that_is_refused_counts_too(refused, small, tmp_path):
 
     text = refused(*sma(tmp_path / "stale.csv", "--out", tmp_path / "out"))
 
-    assert "stale: 25 of 30 opens from 2015-01-09 to 2015-02-13 repeat the previous close" in text
+    assert "stale: 23 of 30 opens from 2015-01-13 to 2015-02-13 repeat the previous close" in text
     assert not (tmp_path / "out").exists()
     assert Lake(tmp_path / "var" / "lake").read("trials")["status"].tolist() == ["failed"]
 
