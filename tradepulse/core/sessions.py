@@ -131,3 +131,27 @@ def _is_bank_holiday(day: date) -> bool:
     if day.month == 10 and day.weekday() == 0 and 8 <= day.day <= 14:
         return True
     return day.month == 11 and (day.day == 11 or (day.day == 12 and day.weekday() == 0))
+
+
+#: When US equities did not trade within their sessions, New York time: the first circuit breaker, of 1997 (SEC, Trading
+#: Analysis of October 27 and 28, 1997), after whose second halt the market did not open again that day; the late
+#: opening on the first anniversary of 11 September 2001; the circuit breakers of 2020 (SEC and exchanges, Report of the
+#: Market-Wide Circuit Breaker Working Group, 2021). No calendar package lists them.
+_HALTS = (
+    ("1997-10-27", "14:36:00", "15:06:00"),
+    ("1997-10-27", "15:30:00", "16:00:00"),
+    ("2002-09-11", "09:30:00", "11:00:00"),
+    ("2020-03-09", "09:34:13", "09:49:13"),
+    ("2020-03-12", "09:35:44", "09:50:44"),
+    ("2020-03-16", "09:30:01", "09:45:01"),
+    ("2020-03-18", "12:56:17", "13:11:17"),
+)
+
+
+def halts(exchange: Calendar) -> list[tuple[datetime, datetime]]:
+    """Return the market-wide halts of an exchange's sessions as instants, UTC, in time order."""
+
+    def instant(day: str, at: str) -> datetime:
+        return datetime.combine(date.fromisoformat(day), time.fromisoformat(at), exchange.zone).astimezone(UTC)
+
+    return [(instant(day, start), instant(day, end)) for day, start, end in _HALTS]

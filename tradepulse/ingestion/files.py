@@ -3,12 +3,13 @@
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 
 from tradepulse.core.sessions import Calendar, calendar
-from tradepulse.errors import DataError, UnreadableFile
+from tradepulse.errors import ConfigError, DataError, UnreadableFile
 from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
 from tradepulse.ingestion.stale_opens import stale_opens
 
@@ -53,7 +54,27 @@ def load_file(path: Path) -> tuple[pd.DataFrame, str]:
     return frame.reset_index(drop=not named), sha256(content).hexdigest()[:16]
 
 
-def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | None = None) -> Delivery:
+def load_actions(path: Path) -> set[tuple[str, str]]:
+    """Return symbol and session (ISO) of each corporate action in a file with ``symbol`` and ``ex_date``.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file, one of the columns or a date cannot be read.
+    """
+    raw, _ = load_file(path)
+    lacking = [column for column in ("symbol", "ex_date") if column not in raw.columns]
+    if lacking:
+        raise UnreadableFile(f"{path}: lacks the column {lacking[0]!r}; corporate actions have symbol and ex_date")
+    days = pd.to_datetime(raw["ex_date"].astype("str"), format="ISO8601", errors="coerce")
+    if days.isna().any():
+        raise UnreadableFile(f"{path}: row {int(np.argmax(days.isna()))} has no ex_date like 2014-06-09")
+    return set(zip(raw["symbol"].astype("str"), days.dt.strftime("%Y-%m-%d"), strict=True))
+
+
+def load_bars(
+    path: Path, *, exchange: Calendar | None = None, symbol: str | None = None, zone: str | None = None
+) -> Delivery:
     """Return the bars of a file.
 
     Parameters
@@ -62,6 +83,7 @@ def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | Non
         optionally ``symbol``
     exchange : calendar that turns a session into its open; XNYS by default
     symbol : ticker of the rows, where the file has none; by default the file's name
+    zone : IANA name of the zone of times that are written without one; such times are refused without it
 
     Returns
     -------
@@ -82,7 +104,7 @@ def load_bars(path: Path, *, exchange: Calendar | None = None, symbol: str | Non
     if raw.empty:
         raise UnreadableFile(f"{path}: has columns but no rows; there is nothing to use")
     frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
-    frame["ts"], frame["session"] = _times(raw, path, exchange)
+    frame["ts"], frame["session"] = _times(raw, path, exchange, zone)
     frame["symbol"] = (
         raw["symbol"].astype("str").to_numpy() if "symbol" in raw.columns else symbol or path.name.split(".")[0]
     )
@@ -122,10 +144,10 @@ def load_whole_bars(path: Path) -> pd.DataFrame:
 
 
 def _times(
-    raw: pd.DataFrame, path: Path, exchange: Calendar
+    raw: pd.DataFrame, path: Path, exchange: Calendar, zone: str | None
 ) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
     if "ts" in raw.columns:
-        return _instants(raw["ts"], path, exchange)
+        return _instants(raw["ts"], path, exchange, zone)
     if "session" not in raw.columns:
         raise UnreadableFile(f"{path}: lacks both 'ts' and 'session'; bars need one of them")
     try:
@@ -145,7 +167,7 @@ def _times(
 
 
 def _instants(
-    column: "pd.Series[str]", path: Path, exchange: Calendar
+    column: "pd.Series[str]", path: Path, exchange: Calendar, zone: str | None
 ) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
     if column.isna().any():
         raise DataError(f"{path}: row {int(np.argmax(column.isna()))} has no ts")
@@ -157,16 +179,28 @@ def _instants(
         naive = column[~column.astype("str").str.contains(_OFFSET)]
         try:
             # Offsets differ within one file where it is written in a zone that changes to daylight saving and back.
-            times = pd.to_datetime(column, format="ISO8601", utc=True)
+            times = pd.to_datetime(column, format="ISO8601", utc=zone is None or len(naive) < len(column))
         except (ValueError, TypeError) as exc:
             raise DataError(
                 f"{path}: a ts is not a time like 2018-12-31T14:30:00Z ({str(exc).splitlines()[0][:100]})"
             ) from exc
-    if len(naive):
+    if len(naive) and (zone is None or len(naive) < len(column)):
         raise DataError(
-            f"{path}: ts {str(naive.iloc[0])!r} has no time zone; write it as 2018-12-31T14:30:00Z, "
-            "or give session (a date)"
+            f"{path}: ts {str(naive.iloc[0])!r} has no time zone; write it as 2018-12-31T14:30:00Z, name its zone with "
+            "--zone, or give session (a date)"
         )
+    if len(naive):
+        times = _localized(times, path, str(zone))
     utc: pd.Series[pd.Timestamp] = times.dt.tz_convert("UTC").dt.as_unit("ns").reset_index(drop=True)
     local = utc.dt.tz_convert(str(exchange.zone))
     return utc, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")
+
+
+def _localized(times: Any, path: Path, zone: str) -> Any:
+    """Return naive times in the zone declared for them; an hour that occurs twice or never is refused."""
+    try:
+        return times.dt.tz_localize(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        if isinstance(exc, ZoneInfoNotFoundError) or ("/" not in zone and zone != "UTC"):
+            raise ConfigError(f"--zone {zone}: no such zone; name one like America/New_York or UTC") from exc
+        raise DataError(f"{path}: a ts is no time of {zone}, or two ({str(exc).splitlines()[0][:80]})") from exc

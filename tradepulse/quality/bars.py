@@ -1,6 +1,7 @@
-"""What should be true of bars beyond each row by itself."""
+"""What should be true of bars beyond each row by itself, and the verdict on all of it."""
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,71 @@ from tradepulse.core.sessions import Calendar
 from tradepulse.ingestion.source import Delivery
 from tradepulse.ingestion.stale_opens import stale_opens
 from tradepulse.quality.check import Check
+from tradepulse.quality.expectations import validate
+from tradepulse.quality.gaps import DAY, coverage, coverage_checks, interval_of
+from tradepulse.quality.series import (
+    Actions,
+    columns_are_what_they_say,
+    in_time_order,
+    no_spikes,
+    no_stale_repeats,
+    no_unexplained_jumps,
+    one_spelling,
+    owner_since,
+    rows_of_one_security,
+    volume_keeps_its_unit,
+)
+
+
+def examine(delivery: Delivery, *, exchange: Calendar | None, actions: Actions, now: datetime) -> list[Check]:
+    """Return the whole verdict on a delivery of bars: every check there is, in the order in which a person asks.
+
+    Parameters
+    ----------
+    delivery : bars of any interval, one or more symbols
+    exchange : calendar against which gaps and trading hours are judged; neither is judged without one
+    actions : symbol and session (ISO) of the corporate actions that explain jumps
+    now : nothing can have traded later; timezone-aware
+    """
+    bars = delivery.accepted
+    checks = [rows_are_valid(delivery)]
+    if bars.empty:
+        return checks
+    checks += [in_time_order(bars), one_spelling(bars), nothing_from_the_future(bars, now)]
+    bars = bars.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
+    if exchange:
+        known = bars[bars["session"].between(str(exchange.first), str(exchange.last))]
+        checks.append(rows_of_one_security(known, exchange))
+        # What an earlier owner of the ticker did is no fact about the present one.
+        present = [rows.iloc[owner_since(rows, exchange) :] for _, rows in bars.groupby("symbol", sort=True)]
+        bars = pd.concat(present, ignore_index=True)
+        checks += coverage_checks([coverage(rows, exchange) for rows in present])
+    checks += [
+        no_unexplained_jumps(bars, actions),
+        no_spikes(bars),
+        no_stale_repeats(bars),
+        volume_keeps_its_unit(bars),
+        columns_are_what_they_say(bars),
+        opens_are_trades(bars),
+    ]
+    for interval, rows in _by_interval(bars):
+        checks += validate("bars" if interval >= DAY else "bars_intraday", with_plausibility(rows)).checks
+    return checks
+
+
+def _by_interval(bars: pd.DataFrame) -> Iterator[tuple[pd.Timedelta, pd.DataFrame]]:
+    intervals = {symbol: interval_of(rows) for symbol, rows in bars.groupby("symbol", sort=True)}
+    kind = bars["symbol"].map({symbol: interval >= DAY for symbol, interval in intervals.items()})
+    for daily in (True, False):
+        if (kind == daily).any():
+            yield (DAY if daily else DAY / 2), bars[kind == daily]
+
+
+def nothing_from_the_future(bars: pd.DataFrame, now: datetime) -> Check:
+    """Say whether no bar begins after now."""
+    late = bars["ts"] > pd.Timestamp(now)
+    detail = f"{int(late.sum()):,} bars begin after {now:%Y-%m-%d %H:%M}, the last on {bars['ts'].max():%Y-%m-%d}"
+    return Check("nothing_from_the_future", len(bars), int(late.sum()), detail if late.any() else "")
 
 
 def rows_are_valid(delivery: Delivery) -> Check:
@@ -38,15 +104,6 @@ def sessions_are_complete(bars: pd.DataFrame, exchange: Calendar, *, until: date
         holes += [f"{symbol} {day}" for day in missing]
     detail = f"missing: {', '.join(holes[:5])}{' ...' if len(holes) > 5 else ''}" if holes else ""
     return Check("sessions_are_complete", seen, len(holes), detail)
-
-
-def no_bars_outside_sessions(bars: pd.DataFrame, exchange: Calendar) -> Check:
-    """Say whether every bar belongs to a day on which the exchange trades."""
-    days = pd.Series(bars["session"].dt.date.unique())
-    odd = [day for day in days if not (exchange.first <= day <= exchange.last and exchange.is_session(day))]
-    outside = int(bars["session"].dt.date.isin(odd).sum())
-    detail = f"{exchange.name} does not trade on {', '.join(map(str, sorted(odd)[:5]))}" if odd else ""
-    return Check("no_bars_outside_sessions", len(bars), outside, detail)
 
 
 def opens_are_trades(bars: pd.DataFrame) -> Check:
@@ -91,8 +148,12 @@ def with_plausibility(bars: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with ``close_move`` (absolute change of the close from bar to bar, fraction; NaN on a symbol's first) and
-        ``range`` (high less low over the close, fraction) added
+    DataFrame with ``close_move`` (absolute change of the close from bar to bar, fraction; NaN on a symbol's first),
+        ``range`` (high less low over the close, fraction) and ``close_of_symbol`` (text that differs where symbol or
+        close do) added
     """
     move = bars.groupby("symbol", sort=False)["close"].pct_change().abs()
-    return bars.assign(close_move=move, range=(bars["high"] - bars["low"]) / bars["close"])
+    named = bars["symbol"].astype("str") + " " + bars["close"].astype("str")
+    return bars.assign(
+        close_move=move, range=(bars["high"] - bars["low"]) / bars["close"], close_of_symbol=named.to_numpy()
+    )

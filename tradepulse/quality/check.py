@@ -13,22 +13,34 @@ class Check:
     seen : rows (or sessions, or expectations) looked at
     failing : how many of them break it
     detail : what was found, for a person
+    advisory : a finding that a person should look at and that cannot be proven wrong from the data alone: it is shown,
+        and does not fail
     """
 
     name: str
     seen: int
     failing: int
     detail: str = ""
+    advisory: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether something was seen and nothing failed."""
-        return self.seen > 0 and self.failing == 0
+        return self.seen > 0 and (self.failing == 0 or self.advisory)
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, ``FAILED``, or ``look`` where a person should."""
+        if not self.passed:
+            return "FAILED"
+        return "look" if self.failing else "ok"
 
 
 def markdown(checks: "list[Check]") -> str:
     """Return checks as a Markdown table."""
-    rows = [
-        f"| {'ok' if c.passed else '**FAILED**'} | {c.name} | {c.seen:,} | {c.failing:,} | {c.detail} |" for c in checks
-    ]
+    rows = [f"| {_emphasis(c.verdict)} | {c.name} | {c.seen:,} | {c.failing:,} | {c.detail} |" for c in checks]
     return "\n".join(["| | check | seen | failing | detail |", "|---|---|---:|---:|---|", *rows])
+
+
+def _emphasis(verdict: str) -> str:
+    return verdict if verdict == "ok" else f"**{verdict}**"

@@ -1,7 +1,7 @@
 """``tradepulse_cli data``: vendor files into tables, and whether a file can be believed."""
 
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,42 +121,31 @@ def _merged(lake: "Lake", bars: "pd.DataFrame") -> "pd.DataFrame":
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--table", "table_name", default="bars", help="Table that the file should hold; bars.")
 @click.option("--calendar", "calendar_name", help="Exchange whose sessions are expected, for instance XNYS.")
+@click.option("--zone", help="Zone of times that are written without one, for instance America/New_York.")
+@click.option(
+    "--actions", "actions_file", type=click.Path(path_type=Path),
+    help="File of corporate actions, with symbol and ex_date, that explain jumps.",
+)  # fmt: skip
 @as_json
-def quality(file: Path, table_name: str, calendar_name: str | None, as_json: bool) -> int:
+def quality(
+    file: Path, table_name: str, calendar_name: str | None, zone: str | None, actions_file: Path | None, as_json: bool
+) -> int:
     """Give a verdict on a file: each check, what it saw and what failed. Exit code 1 if any failed."""
     from tradepulse.core.sessions import Calendar
-    from tradepulse.ingestion.files import load_bars
-    from tradepulse.quality.bars import (
-        no_bars_outside_sessions,
-        opens_are_trades,
-        rows_are_valid,
-        sessions_are_complete,
-        with_plausibility,
-    )
-    from tradepulse.quality.expectations import validate
+    from tradepulse.ingestion.files import load_actions, load_bars
+    from tradepulse.quality.bars import examine
 
     if table_name != "bars":
         raise ConfigError(f"no checks for files of {table_name!r}; there are checks for bars")
     exchange = Calendar(calendar_name) if calendar_name else None
-    delivery = load_bars(file, exchange=exchange)
-    bars = delivery.accepted
-    checks = [rows_are_valid(delivery)]
-    if len(bars):
-        if exchange:
-            inside = bars[
-                bars["session"].dt.date.map(
-                    lambda day: exchange.first <= day <= exchange.last and exchange.is_session(day)
-                )
-            ]
-            checks.append(no_bars_outside_sessions(bars, exchange))
-            if len(inside):
-                checks.append(sessions_are_complete(inside, exchange))
-        checks.append(opens_are_trades(bars))
-        checks += validate("bars", with_plausibility(bars)).checks
+    actions = load_actions(actions_file) if actions_file else set()
+    delivery = load_bars(file, exchange=exchange, zone=zone)
+    checks = examine(delivery, exchange=exchange, actions=actions, now=datetime.now(UTC))
     passed = all(check.passed for check in checks)
     rows: list[dict[str, Any]] = [
         {
             "passed": check.passed,
+            "verdict": check.verdict,
             "check": check.name,
             "seen": check.seen,
             "failing": check.failing,
@@ -167,6 +156,8 @@ def quality(file: Path, table_name: str, calendar_name: str | None, as_json: boo
     if as_json:
         print_json({"file": str(file), "passed": passed, "received": delivery.received, "checks": rows})
     else:
-        print_table([{**row, "passed": "ok" if row["passed"] else "FAILED"} for row in rows])
+        print_table(
+            [{"": row["verdict"], **{k: row[k] for k in ("check", "seen", "failing", "detail")}} for row in rows]
+        )
         click.echo(f"\n{file}: {'passed' if passed else 'FAILED'}")
     return 0 if passed else 1
