@@ -190,6 +190,15 @@ def bars_meet_expectations(context: dg.AssetCheckExecutionContext, home: Home) -
     return validate("bars", with_plausibility(year)).checks
 
 
+@table_check(asset="bars", team="data")
+def bars_are_one_series(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """Each symbol's bars follow from one another: no rows of another security, no unexplained jump, no repeated bar."""
+    from tradepulse.quality.bars import series_checks
+
+    frame, _ = _bars_so_far(context, home)
+    return series_checks(frame, calendar(), actions=())
+
+
 @table_check(asset="closes", team="data")
 def closes_are_accounted_for(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
     """Every value received is either a close or in quarantine, and no series is empty or constant."""

@@ -49,17 +49,32 @@ def examine(delivery: Delivery, *, exchange: Calendar | None, actions: Actions, 
         present = [rows.iloc[owner_since(rows, exchange) :] for _, rows in bars.groupby("symbol", sort=True)]
         bars = pd.concat(present, ignore_index=True)
         checks += coverage_checks([coverage(rows, exchange) for rows in present])
-    checks += [
+    checks += [*_series(bars, actions), opens_are_trades(bars)]
+    for interval, rows in _by_interval(bars):
+        checks += validate("bars" if interval >= DAY else "bars_intraday", with_plausibility(rows)).checks
+    return checks
+
+
+def series_checks(bars: pd.DataFrame, exchange: Calendar, *, actions: Actions) -> list[Check]:
+    """Say whether each symbol's bars are the series of one security, jumps, spikes and repeats included.
+
+    Parameters
+    ----------
+    bars : rows of ``bars``, sorted by time
+    exchange : whose sessions count
+    actions : symbol and session (ISO) of the corporate actions that explain jumps
+    """
+    return [in_time_order(bars), one_spelling(bars), rows_of_one_security(bars, exchange), *_series(bars, actions)]
+
+
+def _series(bars: pd.DataFrame, actions: Actions) -> list[Check]:
+    return [
         no_unexplained_jumps(bars, actions),
         no_spikes(bars),
         no_stale_repeats(bars),
         volume_keeps_its_unit(bars),
         columns_are_what_they_say(bars),
-        opens_are_trades(bars),
     ]
-    for interval, rows in _by_interval(bars):
-        checks += validate("bars" if interval >= DAY else "bars_intraday", with_plausibility(rows)).checks
-    return checks
 
 
 def _by_interval(bars: pd.DataFrame) -> Iterator[tuple[pd.Timedelta, pd.DataFrame]]:

@@ -25,13 +25,14 @@ def command() -> None:
 @command.command()
 @click.option("--source", required=True, help="arch (embedded), or file.")
 @click.option("--path", type=click.Path(path_type=Path), help="File of bars, for --source file.")
+@click.option("--zone", help="Zone of times that the file writes without one, for instance America/New_York.")
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
 @as_json
 @click.pass_obj
 def ingest(
-    obj: dict[str, Path], source: str, path: Path | None, symbols: tuple[str, ...],
+    obj: dict[str, Path], source: str, path: Path | None, zone: str | None, symbols: tuple[str, ...],
     start: datetime | None, end: datetime | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take bars from a source into the lake, one partition per session, and say what was accepted and what was not."""
@@ -50,7 +51,7 @@ def ingest(
     elif source == "file":
         if path is None:
             raise ConfigError("--source file needs --path FILE")
-        delivery = load_bars(path)
+        delivery = load_bars(path, zone=zone)
     else:
         raise ConfigError(f"no source named {source!r}; there are arch and file")
     bars = delivery.accepted
