@@ -137,7 +137,7 @@ def table_check(
                 return dg.AssetCheckResult(
                     passed=bool(checks) and all(check.passed for check in checks),
                     severity=dg.AssetCheckSeverity.ERROR,
-                    description="; ".join(check.detail for check in checks if not check.passed)[:500] or None,
+                    description="; ".join(map(str, (c for c in checks if not c.passed)))[:500] or None,
                     metadata={"seen": seen, "failing": failing, "result": dg.MetadataValue.md(markdown(checks))},
                 )
 

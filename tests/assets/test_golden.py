@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import dagster as dg
@@ -26,6 +27,6 @@ def test_an_indicator_off_by_one_part_in_a_thousand_stops_everything_downstream(
     assert [name for name, _ in made(result)] == ["golden_values"]
     (found,) = result.get_asset_check_evaluations()
     assert found.severity == dg.AssetCheckSeverity.ERROR
-    assert found.description == "largest relative difference 1.0e-03"
+    assert found.description == "atr.atr: largest relative difference 1.0e-03"
     report = (home.reports / "data_quality" / "regressions" / "index.html").read_text()
-    assert "490 of 6,048 values differ" in report
+    assert re.search(r"490 of [0-9,]+ values differ", report)

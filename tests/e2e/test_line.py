@@ -75,7 +75,8 @@ def test_a_broken_indicator_stops_it_with_one_line(broken_checkout, tmp_path):
 
     assert done.returncode == 1
     assert (
-        "Stopped: check golden_values_match of golden_values failed: largest relative difference 1.0e-03" in done.stderr
+        "Stopped: check golden_values_match of golden_values failed: sma.sma: largest relative difference 1.0e-03"
+        in done.stderr
     )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "var" / "lake" / "bars").exists()

@@ -26,7 +26,7 @@ def test_every_set_says_where_it_comes_from(name):
     metadata = load_golden(name).metadata
 
     assert set(METADATA) <= set(metadata)
-    assert "TA-Lib" in metadata["expected_from"]  # and not TradePulse
+    assert metadata["expected_from"].split()[0] in {"TA-Lib", "pandas"}  # and not TradePulse
     assert len(metadata["tolerance_reason"].split()) > 5
     assert 0 < metadata["relative_tolerance"] <= 1e-8
 
@@ -66,7 +66,8 @@ def test_an_indicator_off_by_one_part_in_a_thousand_is_found(name, monkeypatch):
 
     rows = summary(compare()).set_index("name")
 
-    assert (rows.loc[[name], "differing"] > 400).all()
+    # A value of exactly 0 is still 0; Aroon has some.
+    assert (rows.loc[[name], "differing"] > 350).all()
     assert (rows.drop(index=name)["differing"] == 0).all()
 
 

@@ -28,6 +28,9 @@ class Check:
         """Whether something was seen and nothing failed."""
         return self.seen > 0 and (self.failing == 0 or self.advisory)
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail or f'{self.failing:,} of {self.seen:,} failing'}"
+
     @property
     def verdict(self) -> str:
         """``ok``, ``FAILED``, or ``look`` where a person should."""

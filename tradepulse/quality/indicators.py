@@ -4,6 +4,17 @@ import pandas as pd
 
 from tradepulse.quality.check import Check
 
+_PERCENT = {
+    "mfi": ("mfi",),
+    "adx": ("adx", "plus_di", "minus_di"),
+    "stochastic": ("k", "d"),
+    "stochastic_rsi": ("k", "d"),
+    "aroon": ("up", "down"),
+}
+_NOT_NEGATIVE = (
+    "wma", "dema", "tema", "kama", "hma", "natr", "true_range", "parabolic_sar", "standard_deviation",
+    "historical_volatility", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang",
+)  # fmt: skip
 #: Range that an output can have, by indicator and output.
 RANGES = {
     ("rsi", "rsi"): (0.0, 100.0),
@@ -11,6 +22,11 @@ RANGES = {
     ("bollinger", "bandwidth"): (0.0, float("inf")),
     ("sma", "sma"): (0.0, float("inf")),
     ("ema", "ema"): (0.0, float("inf")),
+    **{(name, output): (0.0, 100.0) for name, outputs in _PERCENT.items() for output in outputs},
+    **{(name, name): (0.0, float("inf")) for name in _NOT_NEGATIVE},
+    ("williams_r", "williams_r"): (-100.0, 0.0),
+    ("aroon", "oscillator"): (-100.0, 100.0),
+    ("cmf", "cmf"): (-1.0, 1.0),
 }
 
 

@@ -116,3 +116,13 @@ def windows(values: Values, window: int) -> Values:
 def warmed(values: Values, length: int) -> Values:
     """Return ``values`` at the end of an array of ``length``, NaN before."""
     return np.concatenate([np.full(length - len(values), np.nan), values])
+
+
+def shifted(values: Values, bars: int) -> Values:
+    """Return each value as it was ``bars`` bars ago, shape (n,); NaN where there was none."""
+    return np.concatenate([np.full(bars, np.nan), values])[: len(values)]
+
+
+def annualised(variances: Values, window: int, bars_per_year: float) -> Values:
+    """Return the root of the mean of the last ``window`` variances per bar, as a fraction per year; NaN in warm-up."""
+    return np.sqrt(warmed(windows(variances, window).mean(axis=1), len(variances)) * bars_per_year)
