@@ -15,6 +15,8 @@ from tradepulse.ingestion.stale_opens import stale_opens
 
 _PRICES = ("open", "high", "low", "close")
 _NEEDED = (*_PRICES, "volume")
+#: Columns by which files of other tables are known.
+_OTHERS = {"trades": {"price", "size"}, "quotes": {"bid", "ask"}}
 #: How a written time ends that says where it stands: Z, +02:00, -0500.
 _OFFSET = r"[T ].*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
@@ -100,7 +102,11 @@ def load_bars(
     exchange = exchange or calendar()
     lacking = [column for column in _NEEDED if column not in raw.columns]
     if lacking:
-        raise UnreadableFile(f"{path}: lacks the column {lacking[0]!r}; bars have ts or session, {' '.join(_NEEDED)}")
+        kind = next((kind for kind, columns in _OTHERS.items() if columns <= set(raw.columns)), None)
+        hint = f"; it looks like {kind}: --table {kind}" if kind else ""
+        raise UnreadableFile(
+            f"{path}: lacks the column {lacking[0]!r}; bars have ts or session, {' '.join(_NEEDED)}{hint}"
+        )
     if raw.empty:
         raise UnreadableFile(f"{path}: has columns but no rows; there is nothing to use")
     frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
@@ -147,7 +153,7 @@ def _times(
     raw: pd.DataFrame, path: Path, exchange: Calendar, zone: str | None
 ) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
     if "ts" in raw.columns:
-        return _instants(raw["ts"], path, exchange, zone)
+        return instants(raw["ts"], path, exchange, zone)
     if "session" not in raw.columns:
         raise UnreadableFile(f"{path}: lacks both 'ts' and 'session'; bars need one of them")
     try:
@@ -166,9 +172,23 @@ def _times(
     return pd.Series(pd.DatetimeIndex(opens, tz="UTC").as_unit("ns")), days
 
 
-def _instants(
+def instants(
     column: "pd.Series[str]", path: Path, exchange: Calendar, zone: str | None
 ) -> "tuple[pd.Series[pd.Timestamp], pd.Series[pd.Timestamp]]":
+    """Return times as UTC instants, and the dates of the exchange that they fall on.
+
+    Parameters
+    ----------
+    column : times as they stand in the file, shape (n,)
+    path : the file, for messages
+    exchange : whose dates
+    zone : IANA name of the zone of times that are written without one
+
+    Raises
+    ------
+    DataError
+        If one is missing, is no time, or has no zone and none was named.
+    """
     if column.isna().any():
         raise DataError(f"{path}: row {int(np.argmax(column.isna()))} has no ts")
     times: Any = column

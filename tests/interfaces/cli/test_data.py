@@ -129,10 +129,28 @@ def test_a_file_of_bad_rows_only_has_not_passed(cli, tmp_path):
     ("arguments", "words"),
     [
         (("nowhere.parquet",), "nowhere.parquet: cannot be read"),
-        (("walk.parquet", "--table", "trades"), "no checks for files of 'trades'; there are checks for bars"),
+        (
+            ("walk.parquet", "--table", "candles"),
+            "no checks for files of 'candles'; there are bars, trades, quotes, book_events",
+        ),
         (("walk.parquet", "--calendar", "XLON"), "No calendar named 'XLON'; known: XNYS"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(refused, bars_file, arguments, words):
     arguments = [str(bars_file) if a == "walk.parquet" else a for a in arguments]
     assert words in refused("data", "quality", *arguments)
+
+
+def test_trades_quotes_and_recordings_are_judged_too(cli, refused, tmp_path):
+    from tests.ingestion.recordings import WHOLE, write
+    from tests.ingestion.test_ticks import QUOTES, TRADES
+
+    (tmp_path / "trades.csv").write_text(TRADES)
+    (tmp_path / "quotes.csv").write_text(QUOTES)
+    write(tmp_path / "book.gz", WHOLE)
+    for table, name in (("trades", "trades.csv"), ("quotes", "quotes.csv"), ("book_events", "book.gz")):
+        done = cli("data", "quality", tmp_path / name, "--table", table, "--json")
+        assert (done.code, done.json["passed"]) == (0, True), done.out
+
+    assert "it looks like trades: --table trades" in refused("data", "quality", tmp_path / "trades.csv")
+    assert "it looks like quotes: --table quotes" in refused("data", "quality", tmp_path / "quotes.csv")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TABLES = (
     "bars",
     "closes",
+    "trades",
+    "quotes",
     "quarantine",
     "golden_values",
     "indicators",

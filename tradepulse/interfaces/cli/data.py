@@ -120,7 +120,13 @@ def _merged(lake: "Lake", bars: "pd.DataFrame") -> "pd.DataFrame":
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--table", "table_name", default="bars", help="Table that the file should hold; bars.")
+@click.option(
+    "--table",
+    "table_name",
+    default="bars",
+    show_default=True,
+    help="What the file should hold: bars, trades, quotes, or book_events (a level-2 recording).",
+)
 @click.option("--calendar", "calendar_name", help="Exchange whose sessions are expected, for instance XNYS.")
 @click.option("--zone", help="Zone of times that are written without one, for instance America/New_York.")
 @click.option(
@@ -134,14 +140,27 @@ def quality(
     """Give a verdict on a file: each check, what it saw and what failed. Exit code 1 if any failed."""
     from tradepulse.core.sessions import Calendar
     from tradepulse.ingestion.files import load_actions, load_bars
+    from tradepulse.ingestion.recording import load_recording
+    from tradepulse.ingestion.ticks import load_quotes, load_trades
     from tradepulse.quality.bars import examine
+    from tradepulse.quality.book import examine_recording
+    from tradepulse.quality.ticks import examine_ticks
 
-    if table_name != "bars":
-        raise ConfigError(f"no checks for files of {table_name!r}; there are checks for bars")
     exchange = Calendar(calendar_name) if calendar_name else None
-    actions = load_actions(actions_file) if actions_file else set()
-    delivery = load_bars(file, exchange=exchange, zone=zone)
-    checks = examine(delivery, exchange=exchange, actions=actions, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    match table_name:
+        case "bars":
+            actions = load_actions(actions_file) if actions_file else set()
+            delivery = load_bars(file, exchange=exchange, zone=zone)
+            checks, received = examine(delivery, exchange=exchange, actions=actions, now=now), delivery.received
+        case "trades" | "quotes":
+            delivery = (load_trades if table_name == "trades" else load_quotes)(file, zone=zone)
+            checks, received = examine_ticks(delivery, exchange=exchange, now=now), delivery.received
+        case "book_events":
+            recording = load_recording(file)
+            checks, received = examine_recording(recording), recording.lines
+        case _:
+            raise ConfigError(f"no checks for files of {table_name!r}; there are bars, trades, quotes, book_events")
     passed = all(check.passed for check in checks)
     rows: list[dict[str, Any]] = [
         {
@@ -155,7 +174,7 @@ def quality(
         for check in checks
     ]
     if as_json:
-        print_json({"file": str(file), "passed": passed, "received": delivery.received, "checks": rows})
+        print_json({"file": str(file), "passed": passed, "received": received, "checks": rows})
     else:
         print_table(
             [{"": row["verdict"], **{k: row[k] for k in ("check", "seen", "failing", "detail")}} for row in rows]
