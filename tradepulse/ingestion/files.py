@@ -129,7 +129,7 @@ def load_bars(
     return Delivery("bars", len(frame), frame[kept].reset_index(drop=True), quarantined, digest)
 
 
-def load_whole_bars(path: Path) -> pd.DataFrame:
+def load_whole_bars(path: Path, *, zone: str | None = None) -> pd.DataFrame:
     """Return the bars of a file of which every row keeps the rules, in the order of the file.
 
     What is computed from a file with rows left out would be about another file, so it is refused instead.
@@ -139,7 +139,7 @@ def load_whole_bars(path: Path) -> pd.DataFrame:
     DataError
         If a row breaks a rule.
     """
-    delivery = load_bars(path)
+    delivery = load_bars(path, zone=zone)
     if len(delivery.quarantined):
         first = delivery.quarantined.iloc[0]
         raise DataError(

@@ -154,3 +154,19 @@ def test_trades_quotes_and_recordings_are_judged_too(cli, refused, tmp_path):
 
     assert "it looks like trades: --table trades" in refused("data", "quality", tmp_path / "trades.csv")
     assert "it looks like quotes: --table quotes" in refused("data", "quality", tmp_path / "quotes.csv")
+
+
+def test_minutes_become_hours_and_a_session(cli, refused, tmp_path):
+    from tests.core.test_resampling import minutes
+
+    minutes("2018-10-01", "2018-11-23").drop(columns="session").to_parquet(tmp_path / "minutes.parquet")
+    for interval, count in (("1h", 7 + 4), ("1D", 2)):
+        out = tmp_path / f"{interval}.parquet"
+        done = cli("data", "resample", tmp_path / "minutes.parquet", "--to", interval, "--out", out)
+        assert done.out == f"{out}: {count} bars of {interval}\n"
+        assert len(load_whole_bars(out)) == count
+
+    for bad in ("soon", "-1h", "0min"):
+        text = refused("data", "resample", tmp_path / "minutes.parquet", "--to", bad, "--out", tmp_path / "x.csv")
+        assert "is no interval; write it as 5min, 1h or 1D" in text
+    assert not (tmp_path / "x.csv").exists()

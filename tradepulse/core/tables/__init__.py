@@ -18,6 +18,7 @@ TABLES = (
     "closes",
     "trades",
     "quotes",
+    "corporate_actions",
     "quarantine",
     "golden_values",
     "indicators",

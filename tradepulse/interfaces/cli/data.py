@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradepulse.errors import ConfigError
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table, write_rows
+from tradepulse.interfaces.cli.params import as_json, check_place, print_json, print_table, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,32 @@ def export(obj: dict[str, Path], symbols: tuple[str, ...], end: datetime | None,
     bars = read_bars(Lake(obj["home"] / "lake"), until=end.date() if end else None, symbols=symbols or None)
     write_rows(bars, out)
     click.echo(f"{out}: {len(bars):,} bars of {', '.join(sorted(bars['symbol'].unique()))}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "interval", required=True, help="Length of the new bars: 5min, 1h, 1D (a session).")
+@click.option("--calendar", "calendar_name", default="XNYS", show_default=True, help="Exchange whose sessions count.")
+@click.option(
+    "--hours",
+    type=click.Choice(["regular", "all"]),
+    default="regular",
+    show_default=True,
+    help="all takes in what lies before the open and after the close.",
+)
+@click.option("--zone", help="Zone of times that the file writes without one, for instance America/New_York.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
+def resample(file: Path, interval: str, calendar_name: str, hours: str, zone: str | None, out: Path) -> None:
+    """Make longer bars from a file of shorter ones, right about sessions, half days and daylight saving."""
+    from tradepulse.core.resampling import interval_named, resampled
+    from tradepulse.core.sessions import Calendar
+    from tradepulse.ingestion.files import load_whole_bars
+
+    length, exchange = interval_named(interval), Calendar(calendar_name)
+    check_place(out)
+    bars = resampled(load_whole_bars(file, zone=zone), length, exchange, hours=hours)  # type: ignore[arg-type]
+    write_rows(bars, out)
+    click.echo(f"{out}: {len(bars):,} bars of {interval}")
 
 
 def _merged(lake: "Lake", bars: "pd.DataFrame") -> "pd.DataFrame":
