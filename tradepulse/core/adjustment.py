@@ -15,9 +15,9 @@ _PRICES = ["open", "high", "low", "close"]
 def factors(bars: pd.DataFrame, actions: pd.DataFrame, *, as_of: date, kind: Kind = "all") -> pd.DataFrame:
     """Return what each bar's prices and volume are to be multiplied with.
 
-    A split of n new units for one old divides earlier prices by n and multiplies earlier volume. A dividend D multiplies
-    earlier prices by ``1 - D / P`` with P the raw close before its ex-date (CRSP's way). Actions that go ex after
-    ``as_of`` are not known yet and change nothing, so a past result stays what it was.
+    A split of n new units for one old divides earlier prices by n and multiplies earlier volume. A dividend D
+    multiplies earlier prices by ``1 - D / P`` with P the raw close before its ex-date (CRSP's way). Actions that go ex
+    after ``as_of`` are not known yet and change nothing, so a past result stays what it was.
 
     Parameters
     ----------
