@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui mlflow test test-all lint lint-fix data-quality lock sbom docs-reference clean
+.PHONY: help setup run ui mlflow test lint lint-fix data-quality lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -52,9 +52,6 @@ test: setup lint  ## lint, types, architecture and the whole suite with coverage
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --include='tradepulse/core/*,tradepulse/execution/*' --fail-under=90 --precision=1
 	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | grep ^TOTAL
-
-test-all: setup  ## the suite with the long proofs too
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long or not long" --run-long
 
 lint: setup  ## format, lint, types, import directions
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }

@@ -24,21 +24,13 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
 
 
-def pytest_addoption(parser):
-    parser.addoption("--run-long", action="store_true", help="run the long proofs too")
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     # The whole run takes a minute and a half. One worker waits for it while the others get on, and it goes first.
     for item in items:
         if "whole_run" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("whole_run"))
     items.sort(key=lambda item: "whole_run" not in item.fixturenames)
-    if not config.getoption("--run-long"):
-        for item in items:
-            if "long" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="a long proof: make test-all runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,8 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     import pandas as pd
 
     from tradepulse.core.tables.base import content_hash
+    from tradepulse.quality.gaps import certificates
+    from tradepulse.warehouse.bars import read_bars
 
     with home.metered(context, "bars", _TAGS):
         asked = context.partition_keys
@@ -120,6 +122,9 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             data_version=dg.DataVersion(content_hash(fresh)),
             metadata={
                 "sessions caught up": len(missed),
+                "coverage": dg.MetadataValue.md(
+                    str(certificates(read_bars(home.lake, until=until), calendar()).to_markdown(index=False))
+                ),
                 "preview": dg.MetadataValue.md(preview(frame)),
                 **_counts(delivery),
             },

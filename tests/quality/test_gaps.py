@@ -6,7 +6,7 @@ import pytest
 
 from tests.property.generators import bars_of, random_walk
 from tradepulse.core.sessions import calendar, halts
-from tradepulse.quality.gaps import coverage, coverage_checks, interval_of
+from tradepulse.quality.gaps import certificates, coverage, coverage_checks, interval_of
 
 EXCHANGE = calendar()
 
@@ -123,6 +123,15 @@ def test_the_certificate_counts_what_a_result_rests_on():
     assert found.certificate == {
         "symbol": "AAA", "interval_s": 86400, "expected": 60, "present": 59, "holes": 1, "no_trade": 0, "halted": 0,
     }  # fmt: skip
+
+
+def test_each_symbol_has_its_certificate():
+    both = pd.concat([bars_of([1.0] * 30), bars_of([1.0] * 20, symbol="BBB").drop(index=5)])
+
+    assert certificates(both, EXCHANGE)[["symbol", "expected", "present", "holes"]].to_numpy().tolist() == [
+        ["AAA", 30, 30, 0],
+        ["BBB", 20, 19, 1],
+    ]
 
 
 @pytest.mark.parametrize(("file", "zone"), [("hourly/us_equity_hour.parquet", "America/New_York")])

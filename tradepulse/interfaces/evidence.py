@@ -12,7 +12,9 @@ from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.ledger import distinct
 from tradepulse.backtest.signals import champion, promoted_strategy
+from tradepulse.core.sessions import calendar
 from tradepulse.finops.attribution import rounded, spend
+from tradepulse.quality.gaps import certificates
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.costs import costs_picture
 from tradepulse.reporting.market import equity_picture, indicators_picture, trades_picture, trials_picture
@@ -120,6 +122,8 @@ def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
             svg(indicators_picture(bars, lake.read("indicators"), symbol)),
             "<h2>Stress</h2>",
             _table(lake.read("stress").drop(columns="trial_id")),
+            "<h2>What the bars cover</h2>",
+            _table(certificates(read_bars(lake), calendar())),
             "<h2>Checks</h2>",
             _table(pd.DataFrame([{**check, "passed": "ok" if check["passed"] else "FAILED"} for check in checks])),
             "<h2>What it cost</h2>",

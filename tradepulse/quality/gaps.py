@@ -169,6 +169,19 @@ def _classified(
     )
 
 
+def certificates(bars: pd.DataFrame, exchange: Calendar) -> pd.DataFrame:
+    """Return what there is and what is missing, a row per symbol: the coverage certificate of results made from bars.
+
+    Parameters
+    ----------
+    bars : rows of ``bars``, sorted by time
+    exchange : whose sessions are expected
+    """
+    return pd.DataFrame(
+        [coverage(rows.reset_index(drop=True), exchange).certificate for _, rows in bars.groupby("symbol", sort=True)]
+    )
+
+
 def coverage_checks(covered: list[Coverage]) -> list[Check]:
     """Say whether nothing is missing that traded, and nothing is there that could not.
 
