@@ -16,7 +16,13 @@ ROOT = Path(__file__).parents[1]
 #: Real market data that is not part of the project; tests that want it skip where it is absent.
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# In CI the examples are the same each time, so that a change is judged by what it changes; elsewhere they are new ones.
+settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("default")
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

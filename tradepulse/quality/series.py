@@ -248,8 +248,11 @@ def columns_are_what_they_say(bars: pd.DataFrame) -> Check:
                 len(rows), f"{symbol}: opens lie {gap:g} from the close before, closes {move:g}: exchanged columns?"
             )
         moved = np.abs(np.diff(closes))
-        step = moved[moved > 0].min() if (moved > 0).any() else 0.0
-        if step > 0.5 * np.median(moved[moved > 0]) and step > 0.01 * np.median(closes):
+        moved = moved[moved > 0]
+        if not len(moved):
+            return
+        step = moved.min()
+        if step > 0.5 * np.median(moved) and step > 0.01 * np.median(closes):
             yield Found(
                 len(rows), f"{symbol}: closes move in steps of {step:g}, {step / np.median(closes):.1%} of the price"
             )
