@@ -7,7 +7,7 @@ them. ``python -m scripts.build_calendar`` rewrites it; a test compares it with 
 from collections import defaultdict
 from pathlib import Path
 
-FIRST, LAST = "1990-01-01", "2027-10-31"
+FIRST, LAST = "1960-01-01", "2027-10-31"
 TARGET = Path(__file__).parents[1] / "tradepulse" / "core" / "calendars" / "xnys.py"
 
 

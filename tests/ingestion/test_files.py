@@ -68,6 +68,17 @@ def test_intraday_bars_share_a_session_and_are_no_duplicates(tmp_path):
         ("a.csv.gz", CSV, "not a readable .gz file"),
         ("a.csv", CSV.replace("volume", "vol"), "lacks the column 'volume'"),
         ("a.csv", CSV.replace("session", "day"), "lacks both 'ts' and 'session'"),
+        (
+            "a.csv",
+            CSV.replace("2018-10-01", "2018-10-01T14:00:00"),
+            "a session is a date and has neither time nor zone",
+        ),
+        (
+            "a.csv",
+            CSV.replace("2018-10-01", "2018-10-01T00:00:00Z").replace("2018-10-02", "2018-10-02T00:00:00Z"),
+            "a session is a date and has neither time nor zone",
+        ),
+        ("a.csv", CSV.replace("open", "Open"), "lacks the column 'open'; .*; rename 'Open'"),
         ("a.csv", CSV.replace("2018-10-01", "October"), "a session is not a date like 2018-12-31"),
         ("a.csv", CSV.replace("2018-10-01", ""), "a session is not a date|has no session"),
         ("a.csv", CSV.replace("session", "ts"), "ts '2018-10-01' has no time zone; write it as"),
@@ -99,6 +110,15 @@ def test_rows_that_break_a_rule_are_quarantined_not_dropped(tmp_path):
         "open is a finite number above zero",
         "symbol and time are unique",
     ]
+
+
+def test_a_row_without_a_symbol_is_quarantined(tmp_path):
+    text = "symbol," + CSV.replace("2018-10-01", ",2018-10-01").replace("2018-10-02", "AAA,2018-10-02")
+
+    delivery = load_bars(write(tmp_path, text))
+
+    assert delivery.quarantined["rule"].tolist() == ["the row names its symbol"]
+    assert delivery.accepted["symbol"].tolist() == ["AAA"]
 
 
 def test_what_is_computed_from_a_file_needs_all_of_it(tmp_path):

@@ -104,6 +104,8 @@ def load_bars(
     if lacking:
         kind = next((kind for kind, columns in _OTHERS.items() if columns <= set(raw.columns)), None)
         hint = f"; it looks like {kind}: --table {kind}" if kind else ""
+        spelled = next((name for name in map(str, raw.columns) if name.strip().lower() == lacking[0]), None)
+        hint = f"; rename {spelled!r}" if spelled else hint
         raise UnreadableFile(
             f"{path}: lacks the column {lacking[0]!r}; bars have ts or session, {' '.join(_NEEDED)}{hint}"
         )
@@ -112,7 +114,9 @@ def load_bars(
     frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
     frame["ts"], frame["session"] = _times(raw, path, exchange, zone)
     frame["symbol"] = (
-        raw["symbol"].astype("str").to_numpy() if "symbol" in raw.columns else symbol or path.name.split(".")[0]
+        raw["symbol"].astype("str").fillna("").to_numpy()
+        if "symbol" in raw.columns
+        else symbol or path.name.split(".")[0]
     )
     for column in _NEEDED:
         frame[column] = pd.to_numeric(raw[column], errors="coerce").to_numpy(dtype=float)
@@ -157,11 +161,14 @@ def _times(
     if "session" not in raw.columns:
         raise UnreadableFile(f"{path}: lacks both 'ts' and 'session'; bars need one of them")
     try:
-        days = pd.to_datetime(raw["session"].astype("str"), format="ISO8601").dt.as_unit("ns").reset_index(drop=True)
+        days: Any = pd.to_datetime(raw["session"].astype("str"), format="ISO8601").dt.as_unit("ns")
+        days = days.reset_index(drop=True)
     except (ValueError, TypeError) as exc:
         raise DataError(f"{path}: a session is not a date like 2018-12-31 ({str(exc).splitlines()[0][:100]})") from exc
     if days.isna().any():
         raise DataError(f"{path}: row {int(np.argmax(days.isna()))} has no session")
+    if days.dt.tz is not None or (days != days.dt.normalize()).any():
+        raise DataError(f"{path}: a session is a date and has neither time nor zone; instants belong into a column ts")
     # A date that the exchange does not know gets noon UTC: whether it should be there is for the quality checks to say.
     opens = [
         exchange.open_at(day.date())

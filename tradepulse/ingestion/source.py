@@ -109,6 +109,7 @@ def _finite_positive(column: str) -> Rule:
 
 #: What must be true of a bar by itself, in the order in which it is asked.
 BAR_RULES: Sequence[Rule] = (
+    ("the row names its symbol", lambda raw: raw["symbol"].astype("str").str.strip() != ""),
     *(_finite_positive(column) for column in ("open", "high", "low", "close")),
     (
         "volume is a finite number not below zero",
