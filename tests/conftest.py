@@ -32,11 +32,12 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    # The whole run takes a minute and a half. One worker waits for it while the others get on, and it goes first.
+    # The whole run takes a minute and a half. One worker waits for it while the others get on, and it goes first; then
+    # what else is slow, so that no worker is left alone with it at the end.
     for item in items:
         if "whole_run" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("whole_run"))
-    items.sort(key=lambda item: "whole_run" not in item.fixturenames)
+    items.sort(key=lambda item: ("whole_run" not in item.fixturenames, "slow" not in item.keywords))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
 """Average true range."""
 
-import numpy as np
-
 from tradepulse.core.indicators.base import Indicator, Values, smoothed
+from tradepulse.core.indicators.true_range import true_range
 
 
 def atr(high: Values, low: Values, close: Values, *, window: int = 14) -> Values:
@@ -22,9 +21,7 @@ def atr(high: Values, low: Values, close: Values, *, window: int = 14) -> Values
     ----------
     Wilder, J. W. (1978). New Concepts in Technical Trading Systems. Trend Research, 21-26.
     """
-    previous = np.concatenate([[np.nan], close[:-1]])[: len(close)]
-    true_range = np.maximum(high, previous) - np.minimum(low, previous)
-    return smoothed(true_range, window, 1 / window)
+    return smoothed(true_range(high, low, close), window, 1 / window)
 
 
 INDICATOR = Indicator("atr", atr, inputs=("high", "low", "close"), outputs=("atr",), params={"window": 14})

@@ -15,7 +15,7 @@ class Orders(Table):
     side: Series[str] = pa.Field(isin=["buy", "sell"], description="buy or sell.")
     quantity: Series[int] = pa.Field(gt=0, description="Units ordered.")
     filled: Series[int] = pa.Field(ge=0, description="Units filled so far.")
-    status: Series[str] = pa.Field(description="As known after this session's run.")
+    status: Series[str] = pa.Field(description="As known when the session was closed.")
     reason: Series[str] = pa.Field(description="Rule that refused it, or empty.")
     reference_micros: Series[int] = pa.Field(
         gt=0, description="Close it was decided at.", metadata={"unit": "micro quote ccy"}

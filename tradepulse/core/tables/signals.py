@@ -16,7 +16,7 @@ class Signals(Table):
     strategy: Series[str] = pa.Field(description="name@version.")
     trial_id: Series[str] = pa.Field(description="Trial that the parameters come from.")
     promotion_id: Series[str] = pa.Field(description="Decision that lets it trade.")
-    data_version: Series[str] = pa.Field(description="Content hash of the bars it saw, up to and with this session.")
+    data_version: Series[str] = pa.Field(description="Content hash of the bars it saw, the session's own included.")
     target_quantity: Series[int] = pa.Field(ge=0, description="Units to hold.")
     reference_close: Series[float] = pa.Field(gt=0, description="Close of the session.", metadata={"unit": "quote ccy"})
 
