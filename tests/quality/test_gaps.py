@@ -106,6 +106,19 @@ def test_days_without_a_bar_are_holes_and_days_without_a_session_are_found():
     assert coverage(odd.iloc[[5]].reset_index(drop=True), EXCHANGE).expected == 0
 
 
+@pytest.mark.parametrize(("period", "days"), [("W", 7), ("M", 30)])
+@pytest.mark.parametrize("keep", ["first", "last"])
+def test_weeks_and_months_are_complete_when_each_has_its_bar(period, days, keep):
+    daily = bars_of([1.0] * 500)
+    bars = daily[~daily["session"].dt.to_period(period).duplicated(keep=keep)].reset_index(drop=True)
+
+    found = coverage(bars, EXCHANGE)
+
+    assert found.interval == pd.Timedelta(days=days)
+    assert (found.expected, found.hole) == (len(bars), 0)
+    assert coverage(bars.drop(index=[5, 9]).reset_index(drop=True), EXCHANGE).hole == 2
+
+
 def test_the_interval_is_the_most_frequent_step():
     assert interval_of(bars_of([1.0] * 5)) == pd.Timedelta(days=1)
     assert interval_of(minutes("2018-10-01", step=5)) == pd.Timedelta(minutes=5)

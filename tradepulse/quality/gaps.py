@@ -12,6 +12,7 @@ from tradepulse.core.sessions import Calendar, halts
 from tradepulse.quality.check import Check
 
 DAY = pd.Timedelta(days=1)
+_WEEK, _MONTH = pd.Timedelta(days=7), pd.Timedelta(days=30)
 #: Expected number of random gaps so long, below which a gap is no accident of thin trading.
 _RARE = 1e-3
 #: A symbol may miss intervals for want of trades when its quiet ones have this share of the usual volume or less.
@@ -57,7 +58,7 @@ class Coverage:
 
 
 def interval_of(rows: pd.DataFrame) -> pd.Timedelta:
-    """Return the length of one symbol's bars: the most frequent step within a session, or a day.
+    """Return the length of one symbol's bars: the most frequent step within a session, or a day, a week or a month.
 
     Parameters
     ----------
@@ -66,7 +67,9 @@ def interval_of(rows: pd.DataFrame) -> pd.Timedelta:
     steps = rows["ts"].diff()[rows["session"].eq(rows["session"].shift())]
     steps = steps[steps > pd.Timedelta(0)]
     if len(steps) * 2 < rows["session"].nunique():
-        return DAY
+        days = pd.DatetimeIndex(rows["session"].unique())
+        apart = float(np.median(np.diff(days.asi8))) / DAY.value if len(days) > 1 else 1.0
+        return _MONTH if apart > 20 else _WEEK if apart > 4 else DAY
     return pd.Timedelta(steps.value_counts().index[0])
 
 
@@ -92,8 +95,12 @@ def coverage(rows: pd.DataFrame, exchange: Calendar) -> Coverage:
 
 
 def _daily(found: Coverage, rows: pd.DataFrame, sessions: Sequence[date]) -> Coverage:
-    expected = np.array(sessions, dtype="datetime64[ns]").astype("int64")
-    present = np.isin(expected, rows["session"].astype("int64").unique())
+    days = pd.DatetimeIndex(np.array(sessions, dtype="datetime64[ns]"))
+    # A week or a month is there when one of its sessions has the bar: vendors date it by the first or by the last.
+    period = {_WEEK: "W", _MONTH: "M"}.get(found.interval, "D")
+    last = ~days.to_period(period).duplicated(keep="last")
+    expected = days[last].asi8
+    present = days[last].to_period(period).isin(pd.DatetimeIndex(rows["session"]).to_period(period))
     usual = rows["volume"].rolling(60, min_periods=1).median()
     thin = _is_thin((rows["volume"] / usual.where(usual > 0)).to_numpy(), 1 - present.mean())
     return _classified(found, expected, present, np.zeros(len(expected), dtype=bool), thin)
