@@ -161,7 +161,9 @@ def test_the_report_shows_what_differs(tmp_path):
     text = page.read_text()
     assert "1 of 1,008 values differ. Nothing downstream may run." in text
     assert "1 rows differ, first at 100" in text
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 2  # the set that differs, and all of them beside one another
+    assert "<h2>sma</h2>" in text
+    assert "<h2>ema</h2>" not in text
 
 
 def test_the_report_of_a_match_says_so(tmp_path):

@@ -155,8 +155,8 @@ def write_report(values: pd.DataFrame, folder: Path) -> Path:
     Parameters
     ----------
     values : rows of ``golden_values``
-    folder : gets ``index.html`` with a verdict and a chart per set, ``verdict.json``, and ``differences.csv`` with
-        every differing cell
+    folder : gets ``index.html`` with a verdict and a chart of each set that differs, ``verdict.json``, and
+        ``differences.csv`` with every differing cell
     """
     from tradepulse.quality.golden_report import page
 

@@ -1,4 +1,4 @@
-"""The golden comparison as a page: verdict first, then a chart per set."""
+"""The golden comparison as a page: verdict first, then what differs, then everything."""
 
 from html import escape
 from typing import TYPE_CHECKING
@@ -37,10 +37,33 @@ def page(values: pd.DataFrame, verdict: pd.DataFrame) -> str:
         "<table><tr><th>set</th><th>version</th><th>output</th><th>values</th><th>differing</th>"
         f"<th>largest relative difference</th></tr>{rows}</table>"
     )
-    charts = "".join(
-        f"<h2>{escape(str(name))}</h2>{svg(chart(part))}" for name, part in values.groupby("name", sort=True)
-    )
-    return document("Golden regression", head + table + charts)
+    # A picture for each set that differs; where none does, of the one that comes nearest to differing.
+    wrong = sorted(set(verdict.loc[verdict["differing"] > 0, "name"]))
+    shown = wrong or [str(verdict.sort_values("largest_difference", na_position="first")["name"].iloc[-1])]
+    charts = "".join(f"<h2>{escape(name)}</h2>{svg(chart(values[values['name'] == name]))}" for name in shown)
+    overview = f"<h2>Largest relative difference of each output</h2>{svg(differences(verdict))}"
+    return document("Golden regression", head + charts + overview + table)
+
+
+def differences(verdict: pd.DataFrame) -> "Figure":
+    """Return the largest relative difference of each output as a bar, those that differ in red.
+
+    Parameters
+    ----------
+    verdict : ``golden.summary``
+    """
+    drawn = figure(height=0.8 + 0.17 * len(verdict))
+    axes = drawn.subplots()
+    names = verdict["name"] + "." + verdict["output"]
+    size = verdict["largest_difference"].fillna(0.0).clip(lower=1e-17)
+    colours = [WARNING if differing else QUIET for differing in verdict["differing"]]
+    axes.barh(names, size, color=colours, left=1e-17)
+    axes.set_xscale("log")
+    axes.tick_params(axis="y", labelsize=7)
+    axes.invert_yaxis()
+    axes.margins(y=0.01)
+    bare(axes)
+    return drawn
 
 
 def chart(part: pd.DataFrame) -> "Figure":
