@@ -8,7 +8,8 @@
     │   ├── InvalidTable            rows break the rules of their table
     │   ├── MissingData (LookupError)   what was asked for is not in the lake or the source
     │   ├── ChecksumMismatch        a vendor file is not the one we know
-    │   └── UnusableOpens           next-open fills were asked for on opens that are not opens
+    │   ├── UnusableOpens           next-open fills were asked for on opens that are not opens
+    │   └── SequenceGap             updates of an order book are missing
     ├── ConfigError (ValueError)    a setting is unknown or out of range
     │   └── UnknownName (KeyError)  a name that no registry holds
     ├── ExecutionError (RuntimeError)
@@ -51,6 +52,10 @@ class ChecksumMismatch(DataError):
 
 class UnusableOpens(DataError):
     """Next-open fills were asked for on rows whose open is not a price that traded."""
+
+
+class SequenceGap(DataError):
+    """A difference of an order book does not follow from the one before it: something was lost in between."""
 
 
 class ConfigError(TradePulseError, ValueError):

@@ -112,7 +112,7 @@ def test_without_a_sharpe_ratio_there_is_no_winner():
         winner(asked, rows)
 
 
-def test_the_grids_are_of_shipped_strategies_and_each_set_in_them_runs():
+def test_the_grids_name_every_parameter_of_shipped_strategies():
     from tradepulse.core.strategies.loader import strategy_class
 
     for name, grid in GRIDS.items():

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradepulse.core.book import Difference, OrderBook, SequenceGap
+from tradepulse.core.book import Difference, OrderBook
+from tradepulse.errors import SequenceGap
 
 
 def spot(first, last, bids=(), asks=()):

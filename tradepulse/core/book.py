@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tradepulse.errors import DataError
-
-
-class SequenceGap(DataError):
-    """A difference does not follow from the one before it: something was lost in between."""
+from tradepulse.errors import SequenceGap
 
 
 @dataclass(frozen=True, slots=True)

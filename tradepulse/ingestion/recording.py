@@ -30,6 +30,7 @@ class Recording:
     ----------
     path, source_hash : where it came from, and the first 16 digits of its SHA-256
     lines : lines in it
+    receipts_late : messages received before one that stands earlier in the file
     received_ns, event_ns : receipt and event time of each message that has both
     book : the snapshots (as books) and differences
     tops : best bids and offers
@@ -42,7 +43,6 @@ class Recording:
     lines: int = 0
     received_ns: list[int] = field(default_factory=list)
     event_ns: list[int] = field(default_factory=list)
-    receipts_in_order: int = 0
     receipts_late: int = 0
     book: list[OrderBook | Difference] = field(default_factory=list)
     tops: list[Top] = field(default_factory=list)
@@ -79,7 +79,6 @@ def load_recording(path: Path) -> Recording:
         except (ValueError, KeyError, TypeError, IndexError):
             recording.malformed.append((recording.lines, line[:200].decode(errors="replace")))
             continue
-        recording.receipts_in_order += received >= newest
         recording.receipts_late += received < newest
         newest = max(newest, received)
     if recording.lines == len(recording.malformed):

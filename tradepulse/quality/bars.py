@@ -1,6 +1,5 @@
 """What should be true of bars beyond each row by itself, and the verdict on all of it."""
 
-from collections.abc import Iterator
 from datetime import date, datetime
 
 import numpy as np
@@ -50,8 +49,8 @@ def examine(delivery: Delivery, *, exchange: Calendar | None, actions: Actions, 
         bars = pd.concat(present, ignore_index=True)
         checks += coverage_checks([coverage(rows, exchange) for rows in present])
     checks += [*_series(bars, actions), opens_are_trades(bars)]
-    for interval, rows in _by_interval(bars):
-        checks += validate("bars" if interval >= DAY else "bars_intraday", with_plausibility(rows)).checks
+    for suite, rows in bars.groupby(bars["symbol"].map(_suites(bars)), sort=True):
+        checks += validate(str(suite), with_plausibility(rows)).checks
     return checks
 
 
@@ -77,12 +76,12 @@ def _series(bars: pd.DataFrame, actions: Actions) -> list[Check]:
     ]
 
 
-def _by_interval(bars: pd.DataFrame) -> Iterator[tuple[pd.Timedelta, pd.DataFrame]]:
-    intervals = {symbol: interval_of(rows) for symbol, rows in bars.groupby("symbol", sort=True)}
-    kind = bars["symbol"].map({symbol: interval >= DAY for symbol, interval in intervals.items()})
-    for daily in (True, False):
-        if (kind == daily).any():
-            yield (DAY if daily else DAY / 2), bars[kind == daily]
+def _suites(bars: pd.DataFrame) -> dict[str, str]:
+    """Return the suite of expectations that each symbol's bars are to meet, by the length of its bars."""
+    return {
+        str(symbol): "bars" if interval_of(rows) >= DAY else "bars_intraday"
+        for symbol, rows in bars.groupby("symbol", sort=True)
+    }
 
 
 def nothing_from_the_future(bars: pd.DataFrame, now: datetime) -> Check:

@@ -4,7 +4,8 @@ from bisect import bisect_right
 
 import numpy as np
 
-from tradepulse.core.book import Difference, OrderBook, SequenceGap
+from tradepulse.core.book import Difference, OrderBook
+from tradepulse.errors import SequenceGap
 from tradepulse.ingestion.recording import Recording
 from tradepulse.quality.check import Check
 
@@ -20,7 +21,7 @@ def examine_recording(recording: Recording) -> list[Check]:
     sizes = [trade for trade in recording.trades if not (trade[0] > 0 and trade[1] > 0)]
     return [
         Check("lines_are_messages", recording.lines, len(recording.malformed), first),
-        Check("receipts_are_in_order", recording.receipts_in_order + recording.receipts_late, recording.receipts_late),
+        Check("receipts_are_in_order", recording.lines - len(recording.malformed), recording.receipts_late),
         nothing_is_received_before_it_happened(recording),
         *_book(recording),
         Check("trades_have_price_and_size", len(recording.trades), len(sizes)),

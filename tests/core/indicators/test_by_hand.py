@@ -136,6 +136,17 @@ def test_random_walks_agree_with_another_library(bars):
         agree(bars, name)
 
 
+@pytest.mark.parametrize("name", ["wma", "hma", "linear_regression_slope"])
+def test_the_last_digit_does_not_depend_on_how_many_bars_follow(name):
+    """A matrix product would sum in another order for one window than for many."""
+    closes = np.random.default_rng(1).normal(100, 1, 300)
+    whole = next(iter(indicator(name)({"close": closes}).values()))
+
+    for known in range(14, 300):
+        part = next(iter(indicator(name)({"close": closes[:known]}).values()))
+        np.testing.assert_array_equal(part, whole[:known])
+
+
 def test_windows_that_do_not_go_together_are_refused():
     with pytest.raises(ConfigError, match="ppo: fast must be shorter than slow, not 26 and 26"):
         indicator("ppo")({"close": np.ones(50)}, fast=26, slow=26)

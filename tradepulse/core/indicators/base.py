@@ -113,6 +113,16 @@ def windows(values: Values, window: int) -> Values:
     return np.lib.stride_tricks.sliding_window_view(values, window)
 
 
+def weighted(values: Values, weights: Values) -> Values:
+    """Return the sum of each run of values times weights, shape (n - k + 1,) for k weights.
+
+    Multiplied and summed row by row, not as a matrix product: BLAS sums in an order that depends on how many rows there
+    are, so that the last digit of a value would depend on the bars after it.
+    """
+    total: Values = (windows(values, len(weights)) * weights).sum(axis=1)
+    return total
+
+
 def warmed(values: Values, length: int) -> Values:
     """Return ``values`` at the end of an array of ``length``, NaN before."""
     return np.concatenate([np.full(length - len(values), np.nan), values])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values, warmed, weighted
 
 
 def linear_regression_slope(close: Values, *, window: int = 14) -> Values:
@@ -18,7 +18,7 @@ def linear_regression_slope(close: Values, *, window: int = 14) -> Values:
     float64 array of shape (n,), in the unit of ``close`` per bar; the first ``window - 1`` values are NaN.
     """
     place = np.arange(window) - (window - 1) / 2
-    return warmed(windows(close, window) @ (place / (place**2).sum()), len(close))
+    return warmed(weighted(close, place / (place**2).sum()), len(close))
 
 
 INDICATOR = Indicator(

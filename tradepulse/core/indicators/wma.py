@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values, warmed, weighted
 
 
 def wma(close: Values, *, window: int = 20) -> Values:
@@ -19,7 +19,7 @@ def wma(close: Values, *, window: int = 20) -> Values:
         window that holds a NaN.
     """
     weights = np.arange(1.0, window + 1)
-    return warmed(windows(close, window) @ (weights / weights.sum()), len(close))
+    return warmed(weighted(close, weights / weights.sum()), len(close))
 
 
 INDICATOR = Indicator("wma", wma, inputs=("close",), outputs=("wma",), params={"window": 20})
