@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 #: Packages whose metadata do not say, read from the licence file that they ship.
 _READ = {
     "huey": "MIT",
+    "peewee": "MIT",
     "skops": "MIT",
     "ta-lib": "BSD-2-Clause",
     "vectorbt": "Apache-2.0 WITH Commons-Clause-1.0",

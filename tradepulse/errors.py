@@ -9,6 +9,7 @@
     │   ├── MissingData (LookupError)   what was asked for is not in the lake or the source
     │   ├── ChecksumMismatch        a vendor file is not the one we know
     │   ├── UnusableOpens           next-open fills were asked for on opens that are not opens
+    │   ├── SourceUnavailable       a vendor does not answer now; asking again later may help
     │   └── SequenceGap             updates of an order book are missing
     ├── ConfigError (ValueError)    a setting is unknown or out of range
     │   └── UnknownName (KeyError)  a name that no registry holds
@@ -52,6 +53,20 @@ class ChecksumMismatch(DataError):
 
 class UnusableOpens(DataError):
     """Next-open fills were asked for on rows whose open is not a price that traded."""
+
+
+class SourceUnavailable(DataError):
+    """A vendor does not answer now, or not with what was asked for; asking again later may help.
+
+    Parameters
+    ----------
+    message : what, where, what to try
+    retry_after : seconds that the vendor asks us to wait, where it says so
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class SequenceGap(DataError):

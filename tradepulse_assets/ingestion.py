@@ -45,12 +45,13 @@ def bars_history(context: dg.AssetExecutionContext, home: Home) -> dg.Materializ
     """
     from tradepulse.core.tables.base import content_hash
     from tradepulse.ingestion.coverage import COVERAGE
+    from tradepulse.warehouse.intake import replace
 
     with home.metered(context, "bars_history", _TAGS):
         delivery = home.source.bars(COVERAGE[home.source.name][0], FIRST_SESSION - timedelta(days=1))
         frame = delivery.accepted
         years = {str(year): rows for year, rows in frame.groupby(frame["session"].dt.year)}
-        home.lake.write_each("bars_history", years, model="bars")
+        replace(home.lake, "bars_history", years)
         home.lake.write("quarantine", delivery.quarantined, "bars_history")
         version = content_hash(frame)
         return dg.MaterializeResult(
@@ -81,13 +82,13 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
 
     A run writes the sessions asked for and catches up any earlier one that is missing, so a night that was missed
     leaves no hole. A backfill takes a range of sessions in one run. Raw prices; the data version is a
-    hash of the content.
+    hash of the content. Rows of other sources stay beside these, and what the vendor said before stays in
+    `superseded_bars`.
     """
-    import pandas as pd
-
     from tradepulse.core.tables.base import content_hash
     from tradepulse.quality.gaps import certificates
     from tradepulse.warehouse.bars import read_bars
+    from tradepulse.warehouse.intake import take
 
     with home.metered(context, "bars", _TAGS):
         asked = context.partition_keys
@@ -97,31 +98,33 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
         wanted = sorted({*asked, *missed})
         delivery = home.source.bars(date.fromisoformat(wanted[0]), until)
         frame = delivery.accepted
-        by_session = {f"{day:%Y-%m-%d}": rows for day, rows in frame.groupby("session")}
-        empty = [session for session in asked if session not in by_session]
+        delivered = set(frame["session"].dt.strftime("%Y-%m-%d"))
+        empty = [session for session in asked if session not in delivered]
         if empty:
             raise dg.Failure(
                 f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?"
             )
         # A session that the source does not have is left out here: bars_are_complete says so.
-        kept = home.lake.write_each("bars", {day: by_session[day] for day in wanted if day in by_session})
-        for session, written in kept.items():
+        restated = take(home.lake, "bars", frame[frame["session"].dt.strftime("%Y-%m-%d").isin(wanted)])
+        for session in (day for day in wanted if day in delivered):
+            stored = home.lake.read("bars", [session])
+            version = content_hash(stored)
             shown: dict[str, Any] = {
-                "dagster/row_count": written.rows,
-                "data version": written.data_version,
-                "file": str(written.path),
+                "dagster/row_count": len(stored),
+                "data version": version,
+                "file": str(home.lake.path("bars", session)),
             }
             if session in missed:
-                tags = {"dagster/data_version": written.data_version, "dagster/data_version_is_user_provided": "true"}
+                tags = {"dagster/data_version": version, "dagster/data_version_is_user_provided": "true"}
                 context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=tags))
             else:
                 context.add_asset_metadata(shown, partition_key=session)
         home.lake.write("quarantine", delivery.quarantined, f"bars_{max(asked)}")
-        fresh = pd.concat([by_session[session] for session in sorted(asked)], ignore_index=True)
         return dg.MaterializeResult(
-            data_version=dg.DataVersion(content_hash(fresh)),
+            data_version=dg.DataVersion(content_hash(home.lake.read("bars", sorted(asked)))),
             metadata={
                 "sessions caught up": len(missed),
+                "sessions restated": ", ".join(restated) or "none",
                 "coverage": dg.MetadataValue.md(
                     str(certificates(read_bars(home.lake, until=until), calendar()).to_markdown(index=False))
                 ),
@@ -140,6 +143,47 @@ def closes(context: dg.AssetExecutionContext, home: Home) -> Rows:
     delivery = home.source.closes()
     home.lake.write("quarantine", delivery.quarantined, "closes")
     return Rows(delivery.accepted, _counts(delivery))
+
+
+@table_asset(group="ingestion", team="data", deps=["bars_history", "bars"])
+def restatements(context: dg.AssetExecutionContext, home: Home) -> Rows:
+    """Each value of the past that a vendor has changed since it was first stored: what it said, and what it says now.
+
+    Lists beside it every partition downstream that was made from what was said before; those, and no others, are to be
+    run again.
+    """
+    from tradepulse.reporting.restatements import write_page
+    from tradepulse.warehouse.intake import restatements as restated
+    from tradepulse.warehouse.stale import stale
+
+    changes, outdated = restated(home.lake), stale(home.lake)
+    page = write_page(changes, outdated, home.reports / "data_quality" / "restatements")
+    return Rows(
+        changes,
+        {
+            "stale partitions": len(outdated),
+            "made from what was said before": dg.MetadataValue.md(str(outdated.head(50).to_markdown(index=False))),
+            "report": dg.MetadataValue.path(str(page)),
+        },
+    )
+
+
+@table_check(asset="restatements", team="data")
+def restatements_lead_to_what_is_there(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
+    """Each restatement begins where the one before it ended, and the last ends with what is stored now."""
+    from tradepulse.core.tables.base import content_hash
+    from tradepulse.quality.check import Check
+    from tradepulse.warehouse.intake import model_of
+
+    rows = home.lake.read("restatements")
+    steps = rows.drop_duplicates(["table", "partition", "restatement"])
+    broken = []
+    for (place, partition), mine in steps.groupby(["table", "partition"]):
+        now = content_hash(home.lake.read(str(place), [str(partition)], model=model_of(str(place))))
+        if [*mine["old_version"].iloc[1:], now] != mine["new_version"].tolist():
+            broken.append(f"{place}/{partition}")
+    partitions = len(home.lake.partitions("bars")) + len(home.lake.partitions("bars_history"))
+    return Check("restatements_lead_to_what_is_there", partitions, len(broken), ", ".join(broken[:5]))
 
 
 @table_check(asset="bars_history", team="data")

@@ -19,7 +19,7 @@ def _assets(*names: str) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*names)
 
 
-_INGESTION = ("bars_history", "bars", "closes")
+_INGESTION = ("bars_history", "bars", "closes", "restatements")
 _RESEARCH = ("golden_values", "indicators", "trials", "stress", "promotions")
 
 ingest = dg.define_asset_job(

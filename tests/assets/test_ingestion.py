@@ -124,3 +124,35 @@ def test_the_table_as_of_a_session_knows_no_later_one(make, home):
     make("bars_history", "bars", partition="2018-01-05")
 
     assert read_bars(home.lake, until=pd.Timestamp("2018-01-03").date())["session"].max() == pd.Timestamp("2018-01-03")
+
+
+def test_a_restated_session_is_told_and_its_old_values_are_kept(make, home, vendor):
+    assert make("bars_history", "bars", "restatements", partition="2018-12-31").success
+    assert home.lake.read("restatements").empty
+    before = home.lake.read("bars", ["2018-12-28"])
+
+    vendor("nasdaq", "12/28/2018", lambda row: {**row, "Volume": "1000"})
+    result = make("bars", partition="2018-12-28")
+    assert result.success
+    [made] = list(result.filter_events(lambda e: e.is_step_materialization))
+    assert made.materialization.metadata["sessions restated"].value == "2018-12-28"
+    assert make("restatements").success
+
+    rows = home.lake.read("restatements")
+    assert rows[["partition", "symbol", "column", "new"]].to_numpy().tolist() == [
+        ["2018-12-28", "NASDAQ", "volume", "1000.0"]
+    ]
+    kept = home.lake.read("superseded_bars", model="bars")
+    assert kept.equals(before)
+
+
+def test_rows_of_another_source_survive_the_night(make, home):
+    assert make("bars_history", "bars", partition="2018-12-31").success
+    mine = home.lake.read("bars", ["2018-12-28"]).head(1)
+    for column, value in (("symbol", "MINE"), ("source", "mine.csv")):
+        mine[column] = value
+    both = [home.lake.read("bars", ["2018-12-28"]), mine]
+    home.lake.write("bars", pd.concat(both, ignore_index=True), "2018-12-28")
+
+    assert make("bars", partition="2018-12-28").success
+    assert "MINE" in set(home.lake.read("bars", ["2018-12-28"])["symbol"])

@@ -112,7 +112,7 @@ def test_bad_rows_of_a_newer_file_are_quarantined_with_their_reason(files):
     assert delivery.received == 2 * 5031 + 1
     assert delivery.quarantined["rule"].tolist() == [
         "high is not below open, close or low",
-        "symbol and session are unique",
+        "symbol and time are unique",
     ]
     assert len(delivery.accepted) == 2 * 5031 - 1
 

@@ -5,12 +5,15 @@ files are found by the package's metadata, never by importing it: importing ``ar
 40 ms.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import ChecksumMismatch, MissingData
 from tradepulse.ingestion.coverage import COVERAGE
-from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
+from tradepulse.ingestion.source import BAR_RULES, Covered, Delivery, Part, Wanted, sift
 from tradepulse.ingestion.stale_opens import stale_opens
 
 #: SHA-256 of each file in arch 8.0.0.
@@ -45,7 +48,10 @@ class ArchSource:
     checksums : expected SHA-256 of each file; ``None`` takes any file, for a vendor's newer one
     """
 
-    name = "arch"
+    name: ClassVar[str] = "arch"
+    tables: ClassVar[tuple[str, ...]] = ("bars", "closes")
+    options: ClassVar[Mapping[str, str]] = {}
+    identity = "arch"
     last_session: date | None = LAST_SESSION
 
     def __init__(self, folder: Path | None = None, checksums: dict[str, str] | None = CHECKSUMS) -> None:
@@ -63,6 +69,15 @@ class ArchSource:
             raise MissingData(
                 "the embedded data come with the arch package, which is not installed: make setup"
             ) from exc
+
+    def parts(self, wanted: Wanted, covered: Covered) -> list[Part]:
+        """Return one piece: reading the files again takes less than a second."""
+        first, last = max(wanted.first, FIRST_SESSION), min(wanted.last, LAST_SESSION)
+        return [Part(wanted.table, replace(wanted, first=first, last=last) if wanted.table == "bars" else wanted)]
+
+    def fetch(self, part: Part) -> Delivery:
+        """Return bars of the sessions asked for, or all closes."""
+        return self.bars(part.wanted.first, part.wanted.last) if part.wanted.table == "bars" else self.closes()
 
     def bars(self, start: date, end: date) -> Delivery:
         """Return Nasdaq and S&P 500 bars of the sessions from ``start`` to ``end``, both included.

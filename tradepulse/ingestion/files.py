@@ -1,5 +1,6 @@
-"""Bars from a CSV or Parquet file that a person names on the command line."""
+"""Bars from a CSV or Parquet file, and files as a source: one that a person names, or a folder that files drop into."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tradepulse.errors import ConfigError, DataError, UnreadableFile
 from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
 from tradepulse.ingestion.stale_opens import stale_opens
 
+#: Says in a drop folder what its files hold.
+MAPPING = "tradepulse.yaml"
 _PRICES = ("open", "high", "low", "close")
 _NEEDED = (*_PRICES, "volume")
 #: Columns by which files of other tables are known.
@@ -21,12 +24,14 @@ _OTHERS = {"trades": {"price", "size"}, "quotes": {"bid", "ask"}}
 _OFFSET = r"[T ].*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 
-def load_file(path: Path) -> tuple[pd.DataFrame, str]:
+def load_file(path: Path, columns: Mapping[str, str] | None = None, *, text: bool = False) -> tuple[pd.DataFrame, str]:
     """Return a table file's rows as they stand, and the first 16 digits of its SHA-256.
 
     Parameters
     ----------
     path : a ``.csv``, ``.csv.gz`` or ``.parquet`` file
+    columns : the file's name of a column, and ours; a named one that is not there is an error
+    text : take every cell of a CSV file as text, so that no digit of an amount is lost
 
     Raises
     ------
@@ -44,7 +49,7 @@ def load_file(path: Path) -> tuple[pd.DataFrame, str]:
         if kind.endswith(".parquet"):
             frame = pd.read_parquet(path)
         elif kind.endswith((".csv", ".csv.gz")):
-            frame = pd.read_csv(path)
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False) if text else pd.read_csv(path)
         else:
             raise UnreadableFile(f"{path}: neither .csv, .csv.gz nor .parquet; convert it, or rename it if it is one")
     except UnreadableFile:
@@ -53,7 +58,11 @@ def load_file(path: Path) -> tuple[pd.DataFrame, str]:
         raise UnreadableFile(f"{path}: not a readable {path.suffix} file ({str(exc).splitlines()[0][:120]})") from exc
     # A frame saved with its index comes back with it: a named one is a column (often ts), an unnamed one is nothing.
     named = [name for name in frame.index.names if name is not None]
-    return frame.reset_index(drop=not named), sha256(content).hexdigest()[:16]
+    frame = frame.reset_index(drop=not named)
+    absent = [name for name in columns or {} if name not in frame.columns]
+    if absent:
+        raise UnreadableFile(f"{path}: lacks the column {absent[0]!r}, which {MAPPING} declares")
+    return frame.rename(columns=dict(columns or {})), sha256(content).hexdigest()[:16]
 
 
 def load_actions(path: Path) -> set[tuple[str, str]]:
@@ -75,8 +84,9 @@ def load_actions(path: Path) -> set[tuple[str, str]]:
 
 
 def load_bars(
-    path: Path, *, exchange: Calendar | None = None, symbol: str | None = None, zone: str | None = None
-) -> Delivery:
+    path: Path, *, exchange: Calendar | None = None, symbol: str | None = None, zone: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Delivery:  # fmt: skip
     """Return the bars of a file.
 
     Parameters
@@ -86,6 +96,7 @@ def load_bars(
     exchange : calendar that turns a session into its open; XNYS by default
     symbol : ticker of the rows, where the file has none; by default the file's name
     zone : IANA name of the zone of times that are written without one; such times are refused without it
+    columns : the file's name of a column, and ours
 
     Returns
     -------
@@ -98,7 +109,7 @@ def load_bars(
     DataError
         If a time has no zone.
     """
-    raw, digest = load_file(path)
+    raw, digest = load_file(path, columns)
     exchange = exchange or calendar()
     lacking = [column for column in _NEEDED if column not in raw.columns]
     if lacking:
@@ -126,11 +137,26 @@ def load_bars(
             *(rows[column].to_numpy() for column in ("open", "close", "session"))
         )
     frame["source"], frame["source_hash"] = path.name, digest
-    # Two bars of one session are only a duplicate when they begin together: intraday bars share their session.
-    rules = [rule for rule in BAR_RULES if not rule[0].startswith("symbol and session")]
-    rules.append(("symbol and time are unique", lambda rows: ~rows.duplicated(["symbol", "ts"], keep="first")))
-    kept, quarantined = sift(frame, rules, table_name="bars", source=path.name, source_hash=digest)
-    return Delivery("bars", len(frame), frame[kept].reset_index(drop=True), quarantined, digest)
+    kept, quarantined = sift(frame, BAR_RULES, table_name="bars", source=path.name, source_hash=digest)
+    accepted = frame[kept].reset_index(drop=True)
+    return Delivery("bars", len(frame), accepted, quarantined, digest, bars_place(accepted))
+
+
+def bars_place(bars: pd.DataFrame) -> str:
+    """Return the table of the lake that bars belong in: ``bars`` a session long, ``bars_5min`` and so on otherwise."""
+    if not bars.duplicated(["symbol", "session"]).any():
+        return "bars"
+    steps = bars.sort_values(["symbol", "ts"]).groupby("symbol")["ts"].diff().dropna()
+    return f"bars_{interval_name(steps.mode().iloc[0])}"
+
+
+def interval_name(interval: pd.Timedelta) -> str:
+    """Return how a length is written in the name of a table: 30s, 5min, 1h, 1D."""
+    seconds = int(interval.total_seconds())
+    for unit, size in (("D", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def load_whole_bars(path: Path, *, zone: str | None = None) -> pd.DataFrame:

@@ -5,13 +5,17 @@ A recording holds depth differences, the best bid and offer (bookTicker), trades
 
 import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradepulse.core.book import Difference, OrderBook
 from tradepulse.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from tradepulse.ingestion.source import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Recording:
     tops: list[Top] = field(default_factory=list)
     trades: list[tuple[float, float]] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
+    #: Of each item of ``book``: symbol, event time and receipt time; a snapshot has no symbol and its receipt for both.
+    book_times: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 def load_recording(path: Path) -> Recording:
@@ -91,12 +97,17 @@ def _take(recording: Recording, received: int, message: dict[str, Any]) -> None:
         recording.book.append(
             OrderBook.of(int(message["lastUpdateId"]), _levels(message["bids"]), _levels(message["asks"]))
         )
+        recording.book_times.append(("", received, received))
         return
     kind, data = message["stream"].partition("@")[2], message["data"]
     if kind.startswith("depth"):
         previous = int(data["pu"]) if "pu" in data else None
         recording.book.append(
             Difference(int(data["U"]), int(data["u"]), previous, _levels(data["b"]), _levels(data["a"]))
+        )
+        event = int(data["E"]) * 1_000_000 if "E" in data else received
+        recording.book_times.append(
+            (str(data.get("s") or message["stream"].partition("@")[0].upper()), event, received)
         )
     elif kind == "bookTicker":
         recording.tops.append(
@@ -113,3 +124,55 @@ def _take(recording: Recording, received: int, message: dict[str, Any]) -> None:
 
 def _levels(raw: list[list[str]]) -> tuple[tuple[float, float], ...]:
     return tuple((float(price), float(size)) for price, size in raw)
+
+
+def load_book_events(path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None) -> "Delivery":
+    """Return the snapshots and differences of a recording as rows of ``book_events``, a row per level.
+
+    A line that is no message is one quarantined row.
+
+    Parameters
+    ----------
+    path : text file, gzipped or not
+    zone, columns : not looked at: a recording's times are instants and its names are the venue's
+    """
+    import pandas as pd
+
+    from tradepulse.core.tables import table
+    from tradepulse.ingestion.source import Delivery, sift
+
+    recording = load_recording(path)
+    named = [symbol for symbol, _, _ in recording.book_times if symbol]
+    if not named:
+        raise UnreadableFile(f"{path}: holds no depth differences; name a level-2 recording")
+    rows: list[tuple[Any, ...]] = []
+    for item, (symbol, event, received) in zip(recording.book, recording.book_times, strict=True):
+        if isinstance(item, OrderBook):
+            head = (event, received, symbol or named[0], "snapshot", item.last_id, item.last_id, -1)
+            levels: list[tuple[Any, ...]]
+            levels = [("bid", *level) for level in item.bids.items()] + [("ask", *level) for level in item.asks.items()]
+        else:
+            previous = -1 if item.previous_id is None else item.previous_id
+            head = (event, received, symbol, "difference", item.first_id, item.last_id, previous)
+            levels = [("bid", *level) for level in item.bids] + [("ask", *level) for level in item.asks]
+        rows += [(*head, *level) for level in levels]
+        if not levels:
+            rows.append((*head, "", None, None))
+    names = ["ts", "received", "symbol", "kind", "first_id", "last_id", "previous_id", "side", "price", "size"]
+    frame = pd.DataFrame(rows, columns=names)
+    for column in ("ts", "received"):
+        frame[column] = pd.to_datetime(frame[column], unit="ns", utc=True)
+    for column in ("price", "size"):
+        frame[column] = frame[column].astype(float)
+    frame = frame.assign(source=path.name, source_hash=recording.source_hash)
+    model = table("book_events")
+    lines = pd.DataFrame(recording.malformed, columns=["line", "text"])
+    _, refused = sift(
+        lines,
+        [("the line is a message", lambda lines: pd.Series(False, index=lines.index))],
+        table_name="book_events",
+        source=path.name,
+        source_hash=recording.source_hash,
+    )
+    accepted = model.accept(frame[list(model.to_schema().columns)], f"book events of {path.name}")
+    return Delivery("book_events", len(frame) + len(lines), accepted, refused, recording.source_hash)

@@ -1,17 +1,21 @@
-"""What every source gives: a delivery in which each received row is either accepted or quarantined."""
+"""What every source gives: a delivery in which each received row is either accepted or quarantined.
+
+A source is one file, found by the entry point ``source.NAME`` of the group ``tradepulse.plugins``, ours like anybody's.
+"""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
+from datetime import date, timedelta
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tradepulse.core.tables import table
-from tradepulse.errors import InvalidTable
+from tradepulse.errors import ConfigError, InvalidTable, UnknownName
 
 #: Name of a rule, and the function that says of each row whether it keeps it.
 Rule = tuple[str, Callable[[pd.DataFrame], "pd.Series[bool]"]]
@@ -28,6 +32,7 @@ class Delivery:
     accepted : rows of that table
     quarantined : rows of the quarantine table
     source_hash : SHA-256 of what was received, first 16 digits
+    stored_as : table of the lake, where it is not ``table``: bars of an hour are ``bars_1h``
     """
 
     table: str
@@ -35,6 +40,7 @@ class Delivery:
     accepted: pd.DataFrame
     quarantined: pd.DataFrame
     source_hash: str
+    stored_as: str = ""
 
     def __post_init__(self) -> None:
         if len(self.accepted) + len(self.quarantined) != self.received:
@@ -43,20 +49,138 @@ class Delivery:
                 f"{len(self.quarantined)} quarantined"
             )
 
+    @property
+    def place(self) -> str:
+        """Table of the lake that the rows belong in."""
+        return self.stored_as or self.table
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asks a source for.
+
+    Parameters
+    ----------
+    table : table of rows
+    symbols : in our spelling; none means all that the source has
+    first, last : trading dates, both included
+    interval : length of bars, as in ``1h``
+    """
+
+    table: str = "bars"
+    symbols: tuple[str, ...] = ()
+    first: date = date.min
+    last: date = date.max
+    interval: str = "1D"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of work that is fetched, stored and remembered as one.
+
+    Parameters
+    ----------
+    stream : what it is a piece of, for instance ``bars 1h BTC/USDT``
+    wanted : what exactly is fetched
+    key : what tells it from other pieces of the stream where dates do not: a file's hash
+    """
+
+    stream: str
+    wanted: Wanted
+    key: str = ""
+
+
+#: Days of a stream that a manifest has, as ranges with both ends included; and keys of the pieces it has.
+Covered = Callable[[str], tuple[list[tuple[date, date]], set[str]]]
+
 
 class Source(Protocol):
-    """A vendor. Rows are read for a range of sessions, so that one session and twenty years are the same call."""
+    """A vendor: says which pieces a wish falls into, and fetches one of them."""
 
-    name: str
-    last_session: date | None
+    name: ClassVar[str]
+    #: Tables it can fill.
+    tables: ClassVar[tuple[str, ...]]
+    #: Options it takes, each with what it says; all are text.
+    options: ClassVar[Mapping[str, str]]
 
-    def bars(self, start: date, end: date) -> Delivery:
-        """Return the bars of the sessions from ``start`` to ``end``, both included."""
+    @property
+    def identity(self) -> str:
+        """What tells one such source from another: its exchange, its folder. Names its manifest."""
         ...
 
-    def closes(self) -> Delivery:
-        """Return every close-only value."""
+    def parts(self, wanted: Wanted, covered: Covered) -> list[Part]:
+        """Return what is still to be fetched, in the order in which to fetch it."""
         ...
+
+    def fetch(self, part: Part) -> Delivery:
+        """Return everything that the vendor has of a part.
+
+        Raises
+        ------
+        SourceUnavailable
+            If asking again later may help.
+        DataError
+            If it will not.
+        """
+        ...
+
+
+def source_names() -> list[str]:
+    """Return the names of the sources there are; nothing is imported."""
+    return sorted({point.name.removeprefix("source.") for point in _points()})
+
+
+def _points() -> list[Any]:
+    return [point for point in entry_points(group="tradepulse.plugins") if point.name.startswith("source.")]
+
+
+def open_source(name: str, options: Mapping[str, str]) -> Source:
+    """Return a source.
+
+    Parameters
+    ----------
+    name : one of ``source_names``
+    options : of that source
+
+    Raises
+    ------
+    UnknownName
+        If there is no such source.
+    ConfigError
+        If it has no such option, or two packages declare it.
+    """
+    points = [point for point in _points() if point.name == f"source.{name}"]
+    if not points:
+        raise UnknownName("source", name, source_names())
+    if len({point.value for point in points}) > 1:
+        raise ConfigError(f"two sources are named {name!r}: {' and '.join(point.value for point in points)}")
+    found = points[0].load()
+    for option in options:
+        if option not in found.options:
+            raise ConfigError(
+                f"source {name} has no option {option!r}; it has {', '.join(found.options) or 'none at all'}"
+            )
+    opened: Source = found(**options)
+    return opened
+
+
+def uncovered(first: date, last: date, covered: Sequence[tuple[date, date]], days: int) -> Iterator[tuple[date, date]]:
+    """Yield the ranges of dates that are not covered, none longer than a number of days, oldest first.
+
+    Parameters
+    ----------
+    first, last : both included
+    covered : ranges with both ends included, in any order
+    days : most that a range may have
+    """
+    day = timedelta(days=1)
+    at = first
+    for begin, end in [*sorted(covered), (last + day, last + day)]:
+        while at < begin and at <= last:
+            until = min(begin - day, last, at + timedelta(days=days - 1))
+            yield at, until
+            at = until + day
+        at = max(at, end + day)
 
 
 def sift(
@@ -120,5 +244,6 @@ BAR_RULES: Sequence[Rule] = (
         lambda raw: raw["high"] >= raw[["open", "close", "low"]].max(axis=1),
     ),
     ("low is not above open or close", lambda raw: raw["low"] <= raw[["open", "close"]].min(axis=1)),
-    ("symbol and session are unique", lambda raw: ~raw.duplicated(["symbol", "session"], keep="first")),
+    # Daily bars begin with their session, so that a session has one of them; intraday bars share theirs.
+    ("symbol and time are unique", lambda raw: ~raw.duplicated(["symbol", "ts"], keep="first")),
 )

@@ -1,6 +1,6 @@
 """Trades and quotes from a CSV or Parquet file that a person names on the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +36,15 @@ QUOTE_RULES: Sequence[Rule] = (
 )
 
 
-def load_trades(path: Path, *, zone: str | None = None) -> Delivery:
+def load_trades(path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None) -> Delivery:
     """Return the trades of a file.
 
     Parameters
     ----------
     path : CSV or Parquet with ``ts`` (timezone-aware), ``price``, ``size`` and optionally ``symbol``, ``venue`` (or
-        ``exchange``), ``condition`` (or ``cond``) and ``suspicious``
+        ``exchange``), ``condition`` (or ``cond``), ``suspicious`` and ``received``
     zone : IANA name of the zone of times that are written without one
+    columns : the file's name of a column, and ours
 
     Raises
     ------
@@ -52,7 +53,7 @@ def load_trades(path: Path, *, zone: str | None = None) -> Delivery:
     DataError
         If a time has no zone.
     """
-    raw, digest = _rows(path, ("ts", "price", "size"), "trades")
+    raw, digest = _rows(path, ("ts", "price", "size"), "trades", columns)
     frame = _frame(raw, path, zone)
     for column in ("price", "size"):
         frame[column] = pd.to_numeric(raw[column], errors="coerce").to_numpy(dtype=float)
@@ -62,14 +63,15 @@ def load_trades(path: Path, *, zone: str | None = None) -> Delivery:
     return _delivery("trades", frame, TRADE_RULES, path, digest)
 
 
-def load_quotes(path: Path, *, zone: str | None = None) -> Delivery:
+def load_quotes(path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None) -> Delivery:
     """Return the quotes of a file; a price of 0 says that the side was not updated.
 
     Parameters
     ----------
     path : CSV or Parquet with ``ts`` (timezone-aware), ``bid``, ``bid_size``, ``ask``, ``ask_size`` and optionally
-        ``symbol`` and ``venue`` (or ``exchange``)
+        ``symbol``, ``venue`` (or ``exchange``) and ``received``
     zone : IANA name of the zone of times that are written without one
+    columns : the file's name of a column, and ours
 
     Raises
     ------
@@ -78,7 +80,7 @@ def load_quotes(path: Path, *, zone: str | None = None) -> Delivery:
     DataError
         If a time has no zone.
     """
-    raw, digest = _rows(path, ("ts", *_SIDES), "quotes")
+    raw, digest = _rows(path, ("ts", *_SIDES), "quotes", columns)
     frame = _frame(raw, path, zone)
     for column in _SIDES:
         frame[column] = pd.to_numeric(raw[column], errors="coerce").to_numpy(dtype=float)
@@ -88,8 +90,8 @@ def load_quotes(path: Path, *, zone: str | None = None) -> Delivery:
     return _delivery("quotes", frame, QUOTE_RULES, path, digest)
 
 
-def _rows(path: Path, needed: Sequence[str], name: str) -> tuple[pd.DataFrame, str]:
-    raw, digest = load_file(path)
+def _rows(path: Path, needed: Sequence[str], name: str, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, str]:
+    raw, digest = load_file(path, columns)
     lacking = [column for column in needed if column not in raw.columns]
     if lacking:
         raise UnreadableFile(f"{path}: lacks the column {lacking[0]!r}; {name} have {' '.join(needed)}")
@@ -101,6 +103,9 @@ def _rows(path: Path, needed: Sequence[str], name: str) -> tuple[pd.DataFrame, s
 def _frame(raw: pd.DataFrame, path: Path, zone: str | None) -> pd.DataFrame:
     frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
     frame["ts"], _ = instants(raw["ts"], path, calendar(), zone)
+    frame["received"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    if "received" in raw.columns:
+        frame["received"], _ = instants(raw["received"], path, calendar(), zone)
     named = "symbol" in raw.columns
     frame["symbol"] = raw["symbol"].astype("str").to_numpy() if named else path.name.split(".")[0]
     return frame

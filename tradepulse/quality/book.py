@@ -3,6 +3,7 @@
 from bisect import bisect_right
 
 import numpy as np
+import numpy.typing as npt
 
 from tradepulse.core.book import Difference, OrderBook
 from tradepulse.errors import SequenceGap
@@ -22,15 +23,20 @@ def examine_recording(recording: Recording) -> list[Check]:
     return [
         Check("lines_are_messages", recording.lines, len(recording.malformed), first),
         Check("receipts_are_in_order", recording.lines - len(recording.malformed), recording.receipts_late),
-        nothing_is_received_before_it_happened(recording),
+        not_before_it_happened(recording.event_ns, recording.received_ns),
         *_book(recording),
         Check("trades_have_price_and_size", len(recording.trades), len(sizes)),
     ]
 
 
-def nothing_is_received_before_it_happened(recording: Recording) -> Check:
-    """Say whether no message was received before the event that it tells of; if so, one of the clocks is wrong."""
-    lead = np.array(recording.event_ns) - np.array(recording.received_ns)
+def not_before_it_happened(event_ns: npt.ArrayLike, received_ns: npt.ArrayLike) -> Check:
+    """Say whether no message was received before the event that it tells of; if so, one of the clocks is wrong.
+
+    Parameters
+    ----------
+    event_ns, received_ns : nanoseconds since 1970, shape (n,)
+    """
+    lead = np.asarray(event_ns) - np.asarray(received_ns)
     early = int((lead > 0).sum())
     detail = ""
     if early:

@@ -8,6 +8,7 @@ import pandas as pd
 from tradepulse.core.sessions import Calendar
 from tradepulse.ingestion.source import Delivery
 from tradepulse.quality.bars import nothing_from_the_future, rows_are_valid
+from tradepulse.quality.book import not_before_it_happened
 from tradepulse.quality.check import Check
 from tradepulse.quality.series import in_time_order, one_spelling
 
@@ -29,6 +30,9 @@ def examine_ticks(delivery: Delivery, *, exchange: Calendar | None, now: datetim
     if rows.empty:
         return checks
     checks += [in_time_order(rows), one_spelling(rows), nothing_from_the_future(rows, now)]
+    heard = rows.dropna(subset=["received"])
+    if len(heard):
+        checks.append(not_before_it_happened(heard["ts"].astype("int64"), heard["received"].astype("int64")))
     if exchange:
         checks.append(_hours(rows, exchange))
     if delivery.table == "trades":

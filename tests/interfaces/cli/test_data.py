@@ -42,7 +42,7 @@ def test_quarantined_rows_are_counted_with_the_reason(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--source", "bloomberg"), "no source named 'bloomberg'; there are arch and file"),
+        (("--source", "bloomberg"), "No source named 'bloomberg'; known: arch, calendar, ccxt, file, folder, yahoo"),
         (("--source", "file"), "--source file needs --path FILE"),
         (("--source", "file", "--path", "nowhere.csv"), "nowhere.csv: cannot be read"),
         (

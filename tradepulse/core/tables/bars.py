@@ -8,9 +8,9 @@ from tradepulse.core.tables.base import Date, Instant, Table
 
 
 class Bars(Table):
-    """One row per symbol and session, as the vendor delivered it."""
+    """One row per symbol and interval, as the vendor delivered it."""
 
-    ts: Series[Instant] = pa.Field(description="Open of the session.")
+    ts: Series[Instant] = pa.Field(description="Open of the interval.")
     session: Series[Date] = pa.Field(description="Trading date.")
     symbol: Series[str] = pa.Field(str_length={"min_value": 1}, description="Ticker, our spelling.")
     open: Series[float] = pa.Field(gt=0, lt=float("inf"), description="First trade.", metadata={"unit": "quote ccy"})
@@ -20,7 +20,7 @@ class Bars(Table):
     volume: Series[float] = pa.Field(
         ge=0,
         lt=float("inf"),
-        description="Traded in the session; 0 where the vendor has none.",
+        description="Traded in the interval; 0 where the vendor has none.",
         metadata={"unit": "shares"},
     )
     open_is_stale: Series[bool] = pa.Field(
@@ -32,10 +32,10 @@ class Bars(Table):
     )
 
     class Config:
-        """Stored as ``bars``; one row per symbol and session."""
+        """Stored as ``bars`` (a day of an exchange) and ``bars_1h`` and so on (any other interval)."""
 
         name = "bars"
-        unique = ["session", "symbol"]
+        unique = ["symbol", "ts"]
 
     @pa.dataframe_check(name="low <= open, close <= high")
     def _inside_range(cls, frame: pd.DataFrame) -> "pd.Series[bool]":

@@ -20,6 +20,10 @@ class CorporateActions(Table):
         gt=0, lt=float("inf"), nullable=True, description="Paid per unit, of a dividend.",
         metadata={"unit": "quote ccy"},
     )  # fmt: skip
+    source: Series[str] = pa.Field(description="Where the row came from.")
+    source_hash: Series[str] = pa.Field(
+        str_length={"min_value": 16}, description="SHA-256 of what the vendor sent, first 16 digits."
+    )
 
     class Config:
         """Stored as ``corporate_actions``."""

@@ -11,6 +11,9 @@ class Quotes(Table):
     """One row per update, in the order of the tape; a side that it does not update is NaN."""
 
     ts: Series[Instant] = pa.Field(description="When the venue says that it happened.")
+    received: Series[Instant] = pa.Field(
+        nullable=True, description="When it was received; missing where the source did not record it."
+    )
     symbol: Series[str] = pa.Field(str_length={"min_value": 1}, description="Ticker, our spelling.")
     bid: Series[float] = pa.Field(
         gt=0, lt=float("inf"), nullable=True, description="Best bid.", metadata={"unit": "quote ccy"}

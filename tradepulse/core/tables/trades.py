@@ -10,6 +10,9 @@ class Trades(Table):
     """One row per trade, in the order of the tape."""
 
     ts: Series[Instant] = pa.Field(description="When the venue says that it happened.")
+    received: Series[Instant] = pa.Field(
+        nullable=True, description="When it was received; missing where the source did not record it."
+    )
     symbol: Series[str] = pa.Field(str_length={"min_value": 1}, description="Ticker, our spelling.")
     price: Series[float] = pa.Field(
         gt=0, lt=float("inf"), description="Price of the trade.", metadata={"unit": "quote ccy"}

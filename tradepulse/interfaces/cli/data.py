@@ -2,91 +2,170 @@
 
 import sys
 from datetime import UTC, date, datetime
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tradepulse.errors import ConfigError
-from tradepulse.interfaces.cli.params import as_json, check_place, print_json, print_table, write_rows
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from tradepulse.warehouse.lake import Lake
+from tradepulse.errors import ConfigError, MissingData
+from tradepulse.interfaces.cli.params import as_json, check_place, key_values, print_json, print_table, write_rows
 
 
 @click.group()
 def command() -> None:
-    """Ingest bars; say whether a file of bars can be believed."""
+    """Ingest market data; say whether a file of them can be believed."""
 
 
 @command.command()
-@click.option("--source", required=True, help="arch (embedded), or file.")
-@click.option("--path", type=click.Path(path_type=Path), help="File of bars, for --source file.")
+@click.option(
+    "--source", required=True, help="Where from: arch (embedded), file, folder, ccxt, yahoo, calendar, or a plug-in."
+)
+@click.option("--table", "table_name", default=None, help="Rows of which table; the source's first by default.")
+@click.option("--path", type=click.Path(path_type=Path), help="File or folder, for the sources file and folder.")
 @click.option("--zone", help="Zone of times that the file writes without one, for instance America/New_York.")
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
+@click.option(
+    "--interval", default="1D", show_default=True, help="Length of bars, where the source has several: 1h, 5min."
+)
+@click.option("--option", "options", multiple=True, help="Option of the source, as name=value; may be repeated.")
+@click.option("--refresh", is_flag=True, help="Fetch again what is already covered: the vendor may have changed it.")
 @as_json
 @click.pass_obj
 def ingest(
-    obj: dict[str, Path], source: str, path: Path | None, zone: str | None, symbols: tuple[str, ...],
-    start: datetime | None, end: datetime | None, as_json: bool,
+    obj: dict[str, Path], source: str, table_name: str | None, path: Path | None, zone: str | None,
+    symbols: tuple[str, ...], start: datetime | None, end: datetime | None, interval: str, options: tuple[str, ...],
+    refresh: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Take bars from a source into the lake, one partition per session, and say what was accepted and what was not."""
-    from tradepulse.ingestion.arch import ArchSource
-    from tradepulse.ingestion.coverage import COVERAGE
-    from tradepulse.ingestion.files import load_bars
+    """Take rows from a source into the lake, and say what was accepted and what was not.
+
+    Stopped at any point, the same command goes on where it was.
+    """
+    import pandas as pd
+
+    from tradepulse.ingestion.backfill import Manifest, backfill
+    from tradepulse.ingestion.source import Delivery, Part, Wanted, open_source
+    from tradepulse.warehouse.intake import take
     from tradepulse.warehouse.lake import Lake
 
-    first = start.date() if start else date.min
-    last = end.date() if end else date.max
+    first, last = start.date() if start else date.min, end.date() if end else date.max
     if first > last:
         raise ConfigError(f"--start {first} is after --end {last}")
-    if source == "arch":
-        covered = COVERAGE["arch"]
-        delivery = ArchSource().bars(max(first, covered[0]), min(last, covered[1]))
-    elif source == "file":
-        if path is None:
-            raise ConfigError("--source file needs --path FILE")
-        delivery = load_bars(path, zone=zone)
-    else:
-        raise ConfigError(f"no source named {source!r}; there are arch and file")
-    bars = delivery.accepted
-    days = bars["session"].dt.date
-    bars = bars[(days >= first) & (days <= last)]
-    if symbols:
-        absent = sorted(set(symbols) - set(bars["symbol"]))
-        if absent:
-            raise ConfigError(
-                f"no bars of {', '.join(absent)} in the range; there are {', '.join(sorted(set(bars['symbol'])))}"
-            )
-        bars = bars[bars["symbol"].isin(symbols)]
-    if bars.empty:
-        raise ConfigError("no bars in the range asked for; widen --start and --end")
-    if bars.duplicated(["session", "symbol"]).any():
-        raise ConfigError(f"{path}: has several bars per session; the lake keeps daily bars, resample the file first")
+    given = {**key_values(options), **({"path": str(path)} if path else {}), **({"zone": zone} if zone else {})}
+    opened = open_source(source, given)
+    wanted = Wanted(table_name or opened.tables[0], symbols, first, last, interval)
     lake = Lake(obj["home"] / "lake")
-    quarantined = delivery.quarantined
-    sessions = {f"{day:%Y-%m-%d}": rows for day, rows in _merged(lake, bars).groupby("session")}
-    # Progress goes to stderr, and only to a person; standard output is for what was asked.
-    years = [list(group) for _, group in groupby(sessions, key=lambda session: session[:4])]
-    with click.progressbar(years, label="years", file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
-        for year in shown:
-            lake.write_each("bars", {session: sessions[session] for session in year})
-    lake.write("quarantine", quarantined, f"ingest_{delivery.source_hash}")
-    reasons = quarantined["rule"].value_counts().to_dict()
+
+    def store(delivery: Delivery, rows: "pd.DataFrame", part: Wanted) -> list[str]:
+        absent = sorted(set(part.symbols) - set(delivery.accepted["symbol"]))
+        if absent and len(delivery.accepted):
+            there = ", ".join(sorted(set(delivery.accepted["symbol"]))[:8]) or "none"
+            raise ConfigError(f"no {part.table} of {', '.join(absent)} in the range; there are {there}")
+        if delivery.received and rows.empty and not len(delivery.quarantined):
+            raise ConfigError(f"no {part.table} in the range asked for; widen --start and --end")
+        restated = take(lake, delivery.place, rows, first=part.first, last=part.last, symbols=part.symbols)
+        if len(delivery.quarantined):
+            refused = delivery.quarantined.assign(
+                table=pd.Series(delivery.place, delivery.quarantined.index, dtype="str")
+            )
+            lake.write("quarantine", refused, f"ingest_{delivery.source_hash}")
+        return [f"{delivery.place}/{name}" for name in restated]
+
+    def progress(part: Part, number: int, of: int) -> None:
+        if sys.stderr.isatty():  # to a person, and never into what was asked for
+            dates = "" if part.wanted.first == date.min else f" {part.wanted.first} to {part.wanted.last}"
+            click.echo(f"{number}/{of} {part.stream}{dates}", err=True)
+
+    manifest = Manifest(obj["home"] / "ingestion", opened.identity)
+    taken = backfill(opened, wanted, manifest, store, refresh=refresh, progress=progress)
+    if taken.parts and not taken.received:
+        raise MissingData(f"{opened.identity} has no {wanted.table} in the range asked for; widen --start and --end")
     found = {
-        "source": source, "received": delivery.received, "accepted": len(delivery.accepted), "written": len(bars),
-        "quarantined": len(quarantined), "why": reasons, "source_hash": delivery.source_hash,
+        "source": source, "table": wanted.table, "parts": taken.parts, "received": taken.received,
+        "accepted": taken.accepted, "written": taken.written, "quarantined": taken.quarantined, "why": taken.why,
+        "source_hash": taken.source_hash, "restated": taken.restated,
     }  # fmt: skip
     if as_json:
         print_json(found)
+    elif not taken.parts:
+        click.echo(f"{opened.identity}: everything asked for is covered already; --refresh fetches it again")
     else:
-        click.echo(f"{len(bars):,} bars written of {delivery.received:,} received, {len(quarantined):,} quarantined")
-        print_table([{"rule": rule, "rows": count} for rule, count in reasons.items()]) if reasons else None
+        click.echo(
+            f"{taken.written:,} {wanted.table} written of {taken.received:,} received, "
+            f"{taken.quarantined:,} quarantined"
+        )
+        print_table([{"rule": rule, "rows": count} for rule, count in taken.why.items()]) if taken.why else None
+        if taken.restated:
+            click.echo(
+                f"{len(taken.restated):,} partitions say something else than before, {taken.restated[0]} first; "
+                "see tradepulse_cli data restatements"
+            )
+
+
+@command.command()
+@as_json
+@click.pass_obj
+def restatements(obj: dict[str, Path], as_json: bool) -> None:
+    """Show what vendors have changed of the past, and which results were made from what they said before."""
+    from tradepulse.core.tables.base import records
+    from tradepulse.reporting.restatements import write_page
+    from tradepulse.warehouse.intake import restatements as restated
+    from tradepulse.warehouse.lake import Lake
+    from tradepulse.warehouse.stale import stale
+
+    lake = Lake(obj["home"] / "lake")
+    changes, outdated = restated(lake), stale(lake)
+    page = write_page(changes, outdated, obj["reports"] / "data_quality" / "restatements")
+    if as_json:
+        print_json({"restatements": records(changes), "stale": records(outdated), "report": str(page)})
+        return
+    shown = [
+        {"table": row["table"], "partition": row["partition"], "symbol": row["symbol"],
+         "change": f"{row['column'] or 'row'} {row['change']}", "old": row["old"], "new": row["new"]}
+        for row in records(changes)
+    ]  # fmt: skip
+    print_table(shown[:40])
+    if len(shown) > 40:
+        click.echo(f"and {len(shown) - 40:,} more")
+    click.echo(f"\nmade from what was said before ({len(outdated):,}):")
+    print_table(records(outdated)[:40])
+    click.echo(f"\nreport: {page}")
+
+
+@command.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
+@click.option("--table", "table_name", help="Only rows meant for this table.")
+@click.pass_obj
+def quarantine(obj: dict[str, Path], out: Path, table_name: str | None) -> None:
+    """Write quarantined rows to a file, each with its rule, to be mended there and given to data replay."""
+    from tradepulse.warehouse.lake import Lake
+    from tradepulse.warehouse.replay import refused_rows
+
+    check_place(out)
+    rows = refused_rows(Lake(obj["home"] / "lake"), table_name)
+    write_rows(rows, out)
+    click.echo(f"{out}: {len(rows):,} rows; mend them there, then tradepulse_cli data replay {out}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@click.pass_obj
+def replay(obj: dict[str, Path], file: Path, as_json: bool) -> int:
+    """Take mended rows out of quarantine. Exit code 1 if one still breaks a rule; it stays where it is."""
+    from tradepulse.quality.replay import replayed
+    from tradepulse.warehouse.lake import Lake
+
+    outcome = replayed(Lake(obj["home"] / "lake"), file)
+    if as_json:
+        print_json(outcome)
+    else:
+        click.echo(
+            f"{outcome['accepted']:,} of {outcome['replayed']:,} rows accepted, {outcome['left']:,} stay in quarantine"
+        )
+        print_table(outcome["why"]) if outcome["why"] else None
+    return 1 if outcome["why"] else 0
 
 
 @command.command()
@@ -128,20 +207,6 @@ def resample(file: Path, interval: str, calendar_name: str, hours: str, zone: st
     bars = resampled(load_whole_bars(file, zone=zone), length, exchange, hours=hours)  # type: ignore[arg-type]
     write_rows(bars, out)
     click.echo(f"{out}: {len(bars):,} bars of {interval}")
-
-
-def _merged(lake: "Lake", bars: "pd.DataFrame") -> "pd.DataFrame":
-    """Return bars with those rows of the same sessions that the lake has of other symbols."""
-    import pandas as pd
-
-    there = set(lake.partitions("bars"))
-    shared = [session for session in bars["session"].dt.strftime("%Y-%m-%d").unique() if session in there]
-    if not shared:
-        return bars
-    kept = lake.read("bars", shared)
-    keys = bars.set_index(["session", "symbol"]).index
-    kept = kept[~kept.set_index(["session", "symbol"]).index.isin(keys)]
-    return pd.concat([kept, bars]).sort_values(["session", "symbol"], kind="stable")
 
 
 @command.command()
