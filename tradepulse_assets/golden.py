@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 @table_asset(group="golden", team="quality", kinds=("numpy", "parquet"))
 def golden_values(context: dg.AssetExecutionContext, home: Home) -> Rows:
-    """What the indicators compute on the golden inputs, beside the values that another library computed.
+    """What the code computes on the golden inputs, beside values from elsewhere.
+
+    Indicators, trades and equity of a backtest, settlement and daily costs; from TA-Lib, pandas, vectorbt, published
+    dates and hand arithmetic.
 
     Writes the comparison with charts to `reports/data_quality/regressions/`.
     """
+    from tradepulse.interfaces.golden import COMPUTERS
     from tradepulse.quality.golden import compare, summary, write_report
     from tradepulse.quality.golden_report import chart
 
-    values = compare()
+    values = compare(computers=COMPUTERS)
     page = write_report(values, home.reports / "data_quality" / "regressions")
     verdict = summary(values)
     worst = verdict.sort_values(["differing", "largest_difference"])["name"].iloc[-1]
@@ -36,7 +40,7 @@ def golden_values(context: dg.AssetExecutionContext, home: Home) -> Rows:
 
 @table_check(asset="golden_values", team="quality")
 def golden_values_match(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
-    """Each indicator gives the golden values within the tolerance of its set."""
+    """Every golden set was compared, and each of its values is met within the tolerance of its set."""
     from tradepulse.quality.check import Check
     from tradepulse.quality.golden import golden_names, summary
 

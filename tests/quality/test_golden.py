@@ -1,5 +1,6 @@
 import json
 import shutil
+import subprocess
 from datetime import date
 from hashlib import sha256
 
@@ -21,7 +22,7 @@ def sets(tmp_path):
     return shutil.copytree(shipped("data/golden"), tmp_path / "golden")
 
 
-@pytest.mark.parametrize("name", golden_names())
+@pytest.mark.parametrize("name", golden_names(kind="indicator"))
 def test_every_set_says_where_it_comes_from(name):
     metadata = load_golden(name).metadata
 
@@ -31,7 +32,7 @@ def test_every_set_says_where_it_comes_from(name):
     assert 0 < metadata["relative_tolerance"] <= 1e-8
 
 
-@pytest.mark.parametrize("name", golden_names())
+@pytest.mark.parametrize("name", golden_names(kind="indicator"))
 def test_the_stored_values_are_what_the_independent_source_gives_today(name):
     stored = load_golden(name)
     values = independent(name).values(stored.inputs, stored.metadata["params"])
@@ -50,10 +51,10 @@ def test_every_indicator_gives_its_golden_values():
     values = compare()
 
     assert values["matches"].all()
-    assert len(values) == 504 * sum(len(indicator(name).outputs) for name in golden_names())
+    assert len(values) == 504 * sum(len(indicator(name).outputs) for name in golden_names(kind="indicator"))
 
 
-@pytest.mark.parametrize("name", golden_names())
+@pytest.mark.parametrize("name", golden_names(kind="indicator"))
 def test_an_indicator_off_by_one_part_in_a_thousand_is_found(name, monkeypatch):
     declared = indicator(name)
 
@@ -169,3 +170,83 @@ def test_the_report_shows_what_differs(tmp_path):
 def test_the_report_of_a_match_says_so(tmp_path):
     assert "All 504 values match the golden ones" in write_report(compare(["sma"]), tmp_path).read_text()
     assert json.loads((tmp_path / "verdict.json").read_text())["passed"] is True
+
+
+@pytest.fixture
+def table_set(tmp_path):
+    """A golden table: what each of three teams spent."""
+    rows = pd.DataFrame({"team": ["a", "b", "c"], "spent": [1.0, 2.0, 3.0]})
+    expected = golden.Expected(rows, ("team",), "hand arithmetic", 1e-12, "exact", "none disputed")
+    about = {"kind": "spending", "params": {"factor": 1}, "source": "made up", "licence": "Apache-2.0"}
+    golden.write_golden(
+        tmp_path / "spent" / "v1",
+        "spent",
+        rows[["team"]],
+        about,
+        "first version",
+        "A. Reviewer",
+        date(2026, 1, 2),
+        expected,
+    )
+    return tmp_path
+
+
+def spending(rows):
+    return {"spending": lambda inputs, params: rows}
+
+
+def test_rows_of_a_table_are_matched_by_their_key(table_set):
+    rows = pd.DataFrame({"team": ["c", "d", "a"], "spent": [3.0, 9.0, 1.5]})
+
+    values = compare(root=table_set, computers=spending(rows))
+
+    assert values[["key", "expected", "actual", "matches"]].fillna(-1).to_numpy().tolist() == [
+        ["a", 1.0, 1.5, False], ["b", 2.0, -1, False], ["c", 3.0, 3.0, True], ["d", -1, 9.0, False],
+    ]  # fmt: skip
+    page = write_report(values, table_set / "report").read_text()
+    assert "<td>spent</td><td>d</td><td>spent</td><td class='n'>nan</td><td class='n'>9</td>" in page
+    assert pd.read_csv(table_set / "report" / "differences.csv")["key"].tolist() == ["a", "b", "d"]
+
+
+def test_two_rows_of_one_key_are_two_rows(table_set):
+    rows = pd.DataFrame({"team": ["a", "a", "b", "c"], "spent": [1.0, 1.0, 2.0, 3.0]})
+
+    values = compare(root=table_set, computers=spending(rows))
+
+    assert values[~values["matches"]]["key"].tolist() == ["a (2)"]
+
+
+def test_a_table_that_nothing_computes_is_refused_and_never_passed_over_in_silence(table_set):
+    with pytest.raises(ConfigError, match="of the kind 'spending', which nothing computes here"):
+        compare(["spent"], table_set)
+    with pytest.raises(ConfigError, match="a comparison of nothing proves nothing"):
+        compare(root=table_set)
+    with pytest.raises(UnreadableFile, match=r"expected.csv has 'spent', which nothing computes"):
+        compare(root=table_set, computers=spending(pd.DataFrame({"team": ["a"]})))
+
+
+def test_a_table_is_updated_from_a_file_with_the_same_columns(table_set):
+    (table_set / "new.csv").write_text("team,spent\na,5\n")
+    reason = ("spent", "prices went up by far", "A. Reviewer", date(2026, 1, 2), table_set)
+
+    with pytest.raises(ConfigError, match=r"give its new values with --expected FILE \(hand arithmetic\)"):
+        update(*reason)
+    update(*reason, expected=table_set / "new.csv")
+    assert load_golden("spent", table_set).expected["spent"].tolist() == [5]
+    (table_set / "new.csv").write_text("team,cost\na,5\n")
+    with pytest.raises(UnreadableFile, match="not rows of"):
+        update(*reason, expected=table_set / "new.csv")
+
+
+def test_no_version_was_ever_changed_after_it_was_written():
+    root = shipped("data/golden")
+    if not (root.parents[1] / ".git").exists():
+        pytest.skip("not a git checkout: there is no history to look at")
+
+    def git(*arguments):
+        command = ["git", "-C", str(root.parents[1]), *arguments, "--", "data/golden/*/v*/*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert git("ls-files")
+    assert git("log", "--diff-filter=MDR", "--format=%h", "--name-only") == []
+    assert git("diff", "HEAD", "--diff-filter=MDR", "--name-only") == []

@@ -2,11 +2,14 @@
 
 A golden set is a folder ``data/golden/<name>/v<N>`` with ``input.csv``, ``expected.csv`` and ``metadata.json``. The
 newest version counts. A set's files carry checksums, so that nobody regenerates them in silence.
+
+Sets of the kind ``indicator`` are compared row by row. Those of other kinds are tables: their metadata name the key
+columns by which rows are matched, and who compares says how each kind is computed.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -15,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tradepulse.core.indicators import indicator
 from tradepulse.core.tables import table
@@ -26,6 +30,31 @@ METADATA = (
     "name", "version", "kind", "params", "source", "licence", "input_sha256", "expected_from", "expected_sha256",
     "relative_tolerance", "tolerance_reason", "convention", "approved_by", "approved_on", "reason",
 )  # fmt: skip
+
+
+#: Computes from the input rows and parameters of a table set what its expected rows should be.
+Computer = Callable[[pd.DataFrame, Mapping[str, Any]], pd.DataFrame]
+INDICATOR = "indicator"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Expected values that are not an indicator's, and where they come from.
+
+    Parameters
+    ----------
+    rows : key columns and numeric output columns
+    key : names of the key columns
+    source : hand arithmetic, or a library with its version and call
+    tolerance, tolerance_reason, convention : as in the metadata
+    """
+
+    rows: pd.DataFrame
+    key: tuple[str, ...]
+    source: str
+    tolerance: float
+    tolerance_reason: str
+    convention: str
 
 
 @dataclass(frozen=True)
@@ -48,10 +77,16 @@ class GoldenSet:
         """Name of the set: the indicator's."""
         return str(self.metadata["name"])
 
+    @property
+    def kind(self) -> str:
+        """What computes it: ``indicator``, or a kind of table."""
+        return str(self.metadata["kind"])
 
-def golden_names(root: Path | None = None) -> list[str]:
-    """Return the names of the golden sets there are."""
-    return sorted(path.name for path in (root or shipped("data/golden")).iterdir() if path.is_dir())
+
+def golden_names(root: Path | None = None, *, kind: str | None = None) -> list[str]:
+    """Return the names of the golden sets there are, or of those of one kind."""
+    names = sorted(path.name for path in (root or shipped("data/golden")).iterdir() if path.is_dir())
+    return names if kind is None else [name for name in names if load_golden(name, root).kind == kind]
 
 
 def load_golden(name: str, root: Path | None = None) -> GoldenSet:
@@ -88,23 +123,37 @@ def load_golden(name: str, root: Path | None = None) -> GoldenSet:
     return GoldenSet(metadata, pd.read_csv(folder / "input.csv"), pd.read_csv(folder / "expected.csv"))
 
 
-def compare(names: Sequence[str] | None = None, root: Path | None = None) -> pd.DataFrame:
+def compare(
+    names: Sequence[str] | None = None, root: Path | None = None, *, computers: Mapping[str, Computer] | None = None
+) -> pd.DataFrame:
     """Return rows of ``golden_values``: each expected value beside the one that the code computes.
 
     Parameters
     ----------
-    names : sets to compare; all of them by default
+    names : sets to compare; by default all those of indicators and of the kinds in ``computers``
     root : folder of the sets; the shipped one by default
+    computers : how each kind of table set is computed
 
     Raises
     ------
     ConfigError
-        If there is nothing to compare.
+        If there is nothing to compare, or nobody says how a set is computed.
     """
-    chosen = list(names) if names else golden_names(root)
-    if not chosen:
+    known = computers or {}
+    sets = [load_golden(name, root) for name in (names or golden_names(root))]
+    if not names:
+        sets = [golden for golden in sets if golden.kind in {INDICATOR, *known}]
+    if not sets:
         raise ConfigError("there is no golden set to compare with; a comparison of nothing proves nothing")
-    frame = pd.concat([_compared(load_golden(name, root)) for name in chosen], ignore_index=True)
+    strange = [golden for golden in sets if golden.kind not in {INDICATOR, *known}]
+    if strange:
+        raise ConfigError(
+            f"golden set {strange[0].name} is of the kind {strange[0].kind!r}, which nothing computes here"
+        )
+    frame = pd.concat(
+        [_compared(one) if one.kind == INDICATOR else _compared_table(one, known[one.kind]) for one in sets],
+        ignore_index=True,
+    )
     return table("golden_values").accept(frame, "golden comparison")
 
 
@@ -119,24 +168,54 @@ def _compared(golden: GoldenSet) -> pd.DataFrame:
     parts = []
     for output in declared.outputs:
         expected, actual = golden.expected[output].to_numpy(dtype=float), computed[output]
-        tolerance = float(golden.metadata["relative_tolerance"])
-        # A value near zero (a histogram that changes sign) is compared on the scale of its series.
-        scale = np.nanmax(np.abs(expected))
-        close = np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 1e-3 * scale)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "name": golden.name,
-                    "version": golden.metadata["version"],
-                    "row": np.arange(len(expected)),
-                    "output": output,
-                    "expected": expected,
-                    "actual": actual,
-                    "matches": close | (np.isnan(expected) & np.isnan(actual)),
-                }
-            )
-        )
+        matches = _close(golden, expected, actual) | (np.isnan(expected) & np.isnan(actual))
+        rows = np.arange(len(expected))
+        parts.append(_values(golden, rows, pd.Series(rows).astype("str"), output, expected, actual, matches))
     return pd.concat(parts, ignore_index=True)
+
+
+def _compared_table(golden: GoldenSet, compute: Computer) -> pd.DataFrame:
+    """Compare a table set: rows are matched by key, so that one that is missing is one row and not all after it."""
+    key = list(golden.metadata["key"])
+    outputs = [name for name in golden.expected.columns if name not in key]
+    computed = compute(golden.inputs, golden.metadata["params"])
+    lacking = [name for name in (*key, *outputs) if name not in computed.columns]
+    if lacking:
+        raise UnreadableFile(f"golden set {golden.name}: expected.csv has {lacking[0]!r}, which nothing computes")
+    sides = [_keyed(rows, key) for rows in (golden.expected, computed)]
+    order = [*sides[0].index, *(name for name in sides[1].index if name not in sides[0].index)]
+    expected, actual = (side.reindex(order) for side in sides)
+    both = np.array([name in sides[0].index and name in sides[1].index for name in order])
+    parts = []
+    for output in outputs:
+        want, have = expected[output].to_numpy(dtype=float), actual[output].to_numpy(dtype=float)
+        matches = _close(golden, want, have) | (both & np.isnan(want) & np.isnan(have))
+        parts.append(_values(golden, np.arange(len(order)), pd.Series(order, dtype="str"), output, want, have, matches))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return rows indexed by their key as text; equal keys are numbered, so that no row stands for another."""
+    names = rows[key].astype("str").agg(" ".join, axis=1)
+    again = names.groupby(names).cumcount()
+    return rows.set_axis(names.where(again == 0, names + " (" + (again + 1).astype("str") + ")").to_numpy())
+
+
+def _close(golden: GoldenSet, expected: "NDArray[np.float64]", actual: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+    tolerance = float(golden.metadata["relative_tolerance"])
+    # A value near zero (a histogram that changes sign) is compared on the scale of its series.
+    scale = np.nanmax(np.abs(expected), initial=0.0)
+    return np.asarray(np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 1e-3 * scale))
+
+
+def _values(
+    golden: GoldenSet, row: Any, key: "pd.Series[str]", output: str, expected: Any, actual: Any, matches: Any
+) -> pd.DataFrame:
+    about = {"name": golden.name, "version": golden.metadata["version"]}
+    return pd.DataFrame(
+        {**about, "row": row, "key": key.to_numpy(), "output": output, "expected": expected, "actual": actual,
+         "matches": matches}
+    ).astype(dict.fromkeys(("name", "version", "key", "output"), "str"))  # fmt: skip
 
 
 def summary(values: pd.DataFrame) -> pd.DataFrame:
@@ -175,19 +254,30 @@ def write_report(values: pd.DataFrame, folder: Path) -> Path:
     return folder / "index.html"
 
 
-def update(name: str, reason: str, approved_by: str, approved_on: date, root: Path | None = None) -> Path:
-    """Write a new version of a golden set, its values computed by the independent source, and return its folder.
+def update(
+    name: str,
+    reason: str,
+    approved_by: str,
+    approved_on: date,
+    root: Path | None = None,
+    *,
+    expected: Path | None = None,
+) -> Path:
+    """Write a new version of a golden set, its values from the independent source, and return its folder.
 
     Parameters
     ----------
     name : a golden set
     reason : why the old values no longer hold
     approved_by, approved_on : who approves it, and when
+    expected : CSV of the new values of a table set, from wherever its metadata say that they come from
 
     Raises
     ------
     ConfigError
-        If no reason is given.
+        If no reason is given, or a table set is given no new values, or an indicator is.
+    UnreadableFile
+        If the new values have other columns than the old ones.
     ToolMissing
         If the independent source is not installed.
     """
@@ -198,8 +288,29 @@ def update(name: str, reason: str, approved_by: str, approved_on: date, root: Pa
     root = root or shipped("data/golden")
     last = load_golden(name, root)
     version = f"v{int(last.metadata['version'][1:]) + 1}"
-    kept = {key: last.metadata[key] for key in ("params", "source", "licence")}
-    return write_golden(root / name / version, name, last.inputs, kept, reason, approved_by, approved_on)
+    kept = {key: last.metadata[key] for key in ("kind", "params", "source", "licence")}
+    given = _given(last, expected) if last.kind != INDICATOR else None
+    if last.kind == INDICATOR and expected:
+        raise ConfigError(
+            f"{name} is an indicator: its values come from {last.metadata['expected_from']}, not from a file"
+        )
+    return write_golden(root / name / version, name, last.inputs, kept, reason, approved_by, approved_on, given)
+
+
+def _given(last: GoldenSet, path: Path | None) -> Expected:
+    about = last.metadata
+    if path is None:
+        raise ConfigError(
+            f"{last.name} is a table: give its new values with --expected FILE ({about['expected_from']})"
+        )
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError) as exc:
+        raise UnreadableFile(f"{path}: no readable CSV ({str(exc).splitlines()[0][:100]})") from exc
+    if list(rows.columns) != list(last.expected.columns) or rows.empty:
+        raise UnreadableFile(f"{path}: has {list(rows.columns)}, not rows of {list(last.expected.columns)}")
+    fixed = (about["expected_from"], about["relative_tolerance"], about["tolerance_reason"], about["convention"])
+    return Expected(rows, tuple(about["key"]), *fixed)
 
 
 def write_golden(
@@ -210,33 +321,39 @@ def write_golden(
     reason: str,
     approved_by: str,
     approved_on: date,
+    expected: Expected | None = None,
 ) -> Path:
     """Write one version of a golden set, with expected values from the independent source, and return its folder.
 
     Parameters
     ----------
     folder : ``.../<name>/v<N>``; must not exist
-    inputs : input columns of the indicator
-    about : params, source and licence of the inputs
+    inputs : input columns of the indicator, or input rows of a table
+    about : kind, params, source and licence of the inputs
+    expected : of a table; an indicator's come from ``quality.independent``
     """
     from tradepulse.quality.independent import independent
 
     if folder.exists():
         raise ConfigError(f"{folder}: exists; a version is never rewritten")
-    source = independent(name)
-    expected = source.values(inputs, about["params"])
-    contents = {"input": inputs.to_csv(index=False), "expected": expected.to_csv(index=False)}
+    if expected is None:
+        source = independent(name)
+        values = source.values(inputs, about["params"])
+        expected = Expected(
+            values, (), source.name, source.tolerance, source.tolerance_reason, source.convention
+        )  # fmt: skip
+    contents = {"input": inputs.to_csv(index=False), "expected": expected.rows.to_csv(index=False)}
     metadata = {
         "name": name,
         "version": folder.name,
-        "kind": "indicator",
         **about,
         "input_sha256": sha256(contents["input"].encode()).hexdigest(),
-        "expected_from": source.name,
+        "expected_from": expected.source,
+        **({"key": list(expected.key)} if expected.key else {}),
         "expected_sha256": sha256(contents["expected"].encode()).hexdigest(),
-        "relative_tolerance": source.tolerance,
-        "tolerance_reason": source.tolerance_reason,
-        "convention": source.convention,
+        "relative_tolerance": expected.tolerance,
+        "tolerance_reason": expected.tolerance_reason,
+        "convention": expected.convention,
         "approved_by": approved_by,
         "approved_on": approved_on.isoformat(),
         "reason": reason,

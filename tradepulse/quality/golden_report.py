@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Differing cells of each set that the page lists.
+_CELLS = 20
+
+
 def page(values: pd.DataFrame, verdict: pd.DataFrame) -> str:
     """Return the page.
 
@@ -40,9 +44,21 @@ def page(values: pd.DataFrame, verdict: pd.DataFrame) -> str:
     # A picture for each set that differs; where none does, of the one that comes nearest to differing.
     wrong = sorted(set(verdict.loc[verdict["differing"] > 0, "name"]))
     shown = wrong or [str(verdict.sort_values("largest_difference", na_position="first")["name"].iloc[-1])]
+    cells = values[~values["matches"]]
+    listed = "".join(
+        f"<tr><td>{escape(str(row['name']))}</td><td>{escape(str(row['key']))}</td><td>{escape(str(row['output']))}</td>"
+        f"<td class='n'>{row['expected']:.10g}</td><td class='n'>{row['actual']:.10g}</td></tr>"
+        for row in records(cells.groupby("name", sort=True).head(_CELLS))
+    )
+    differing = (
+        f"<h2>What differs (of each set the first {_CELLS}; all are in differences.csv)</h2><table><tr><th>set</th>"
+        f"<th>row</th><th>output</th><th>expected</th><th>computed</th></tr>{listed}</table>"
+        if listed
+        else ""
+    )
     charts = "".join(f"<h2>{escape(name)}</h2>{svg(chart(values[values['name'] == name]))}" for name in shown)
     overview = f"<h2>Largest relative difference of each output</h2>{svg(differences(verdict))}"
-    return document("Golden regression", head + charts + overview + table)
+    return document("Golden regression", head + differing + charts + overview + table)
 
 
 def differences(verdict: pd.DataFrame) -> "Figure":

@@ -15,7 +15,7 @@ def test_matching_indicators_are_exit_code_0_with_a_report(cli, tmp_path):
 def test_a_difference_is_exit_code_1(cli, monkeypatch):
     values = golden.compare(["sma"])
     values.loc[30, ["actual", "matches"]] = [0.0, False]
-    monkeypatch.setattr(golden, "compare", lambda _: values)
+    monkeypatch.setattr(golden, "compare", lambda _, computers: values)
 
     done = cli("golden", "compare", "sma")
 

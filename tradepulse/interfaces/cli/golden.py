@@ -11,7 +11,7 @@ from tradepulse.interfaces.cli.params import as_json, print_json, print_table
 
 @click.group()
 def command() -> None:
-    """Indicators against their golden values."""
+    """Indicators, backtests, settlement and costs against their golden values."""
 
 
 @command.command()
@@ -19,11 +19,12 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def compare(obj: dict[str, Path], names: tuple[str, ...], as_json: bool) -> int:
-    """Compare indicators with their golden values, all of them or those named. Exit code 1 if any value differs."""
+    """Compare what the code computes with the golden values, all sets or those named. Exit code 1 if any differs."""
     from tradepulse.core.tables.base import records
+    from tradepulse.interfaces.golden import COMPUTERS
     from tradepulse.quality import golden
 
-    values = golden.compare(names)
+    values = golden.compare(names, computers=COMPUTERS)
     page = golden.write_report(values, obj["reports"] / "data_quality" / "regressions")
     verdict = golden.summary(values)
     passed = int(verdict["differing"].sum()) == 0
@@ -40,9 +41,10 @@ def compare(obj: dict[str, Path], names: tuple[str, ...], as_json: bool) -> int:
 @click.argument("name")
 @click.option("--reason", required=True, help="Why the old values no longer hold.")
 @click.option("--approved-by", default=getpass.getuser, help="Who approves it; by default the user.")
-def update(name: str, reason: str, approved_by: str) -> None:
+@click.option("--expected", type=click.Path(path_type=Path), help="CSV of the new values of a set that is a table.")
+def update(name: str, reason: str, approved_by: str, expected: Path | None) -> None:
     """Write a new version of a golden set, with values from the independent source."""
     from tradepulse.quality import golden
 
-    folder = golden.update(name, reason, approved_by, datetime.now(UTC).date())
+    folder = golden.update(name, reason, approved_by, datetime.now(UTC).date(), expected=expected)
     click.echo(f"wrote {folder}; commit it with the change that it belongs to")
