@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui mlflow test lint lint-fix data-quality lock sbom docs-reference clean
+.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -63,8 +63,13 @@ lint-fix: setup  ## format, and mend what can be mended
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix .
 
-data-quality: setup  ## the golden regression, locally
+data-quality: setup  ## golden sets, and the checks themselves measured: reports in reports/data_quality (a minute)
 	@$(BIN)/tradepulse_cli golden compare
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/quality
+	@cat reports/data_quality/checks.json
+
+bench-data: setup  ## bars from 50 M trades beside the bare query, row rules over 1 M bars: reports/performance/data.md
+	@$(BIN)/python -m scripts.bench_data
 
 docs-reference: setup  ## rewrite what is derived from the tables' declarations and the lock
 	@$(BIN)/python -m scripts.build_reference

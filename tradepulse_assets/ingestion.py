@@ -207,7 +207,9 @@ def _bars_so_far(context: dg.AssetCheckExecutionContext, home: Home) -> "tuple[p
     from tradepulse.warehouse.bars import read_bars
 
     until = date.fromisoformat(max(context.op_execution_context.partition_keys))
-    return read_bars(home.lake, until=until), until
+    bars = read_bars(home.lake, until=until)
+    # What else a person has ingested is for the verdict of `data quality`: this source cannot complete it.
+    return bars[bars["source"] == home.source.name].reset_index(drop=True), until
 
 
 @table_check(asset="bars", team="data")
@@ -237,6 +239,16 @@ def bars_meet_expectations(context: dg.AssetCheckExecutionContext, home: Home) -
     frame, until = _bars_so_far(context, home)
     year = frame[frame["session"] > str(until - timedelta(days=365))]
     return validate("bars", with_plausibility(year)).checks
+
+
+@table_check(asset="bars", team="data")
+def bars_have_not_drifted(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """The newest bars are fresh, and like those accepted before, by the suite `expectations/drift.json`."""
+    from tradepulse.quality.drift import drift
+    from tradepulse.quality.expectations import validate
+
+    frame, until = _bars_so_far(context, home)
+    return validate("drift", drift(frame, calendar(), until)).checks
 
 
 @table_check(asset="bars", team="data")

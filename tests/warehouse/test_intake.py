@@ -70,6 +70,16 @@ def test_each_restatement_of_a_day_is_kept(lake):
     assert len(versions(lake, "bars")[DAYS[1]]) == 3
 
 
+def test_the_same_values_from_a_new_file_change_nothing(lake):
+    again = BARS.assign(source_hash=pd.Series(["1" * 16] * 4, dtype="str"))
+
+    assert take(lake, "bars", again) == []
+    assert set(read_bars(lake)["source_hash"]) == {"0" * 16}
+    again.loc[3, ["close", "high"]] = 13.5
+    assert take(lake, "bars", again) == [DAYS[3]]
+    assert read_bars(lake)["source_hash"].tolist() == ["0" * 16] * 3 + ["1" * 16]
+
+
 def test_other_symbols_and_sources_stay(lake):
     other = BARS.assign(symbol=pd.Series(["BBB"] * 4, dtype="str"), source=pd.Series(["b"] * 4, dtype="str"))
 

@@ -113,8 +113,12 @@ def _frame(raw: pd.DataFrame, path: Path, zone: str | None) -> pd.DataFrame:
 
 def _text(raw: pd.DataFrame, names: Sequence[str]) -> "pd.Series[str]":
     name = next((name for name in names if name in raw.columns), None)
-    found = pd.Series([""] * len(raw), dtype="str") if name is None else raw[name].fillna("").astype("str")
-    return found.reset_index(drop=True)
+    if name is None:
+        return pd.Series([""] * len(raw), dtype="str")
+    codes = raw[name].reset_index(drop=True)
+    if pd.api.types.is_float_dtype(codes) and (codes.dropna() % 1 == 0).all():
+        codes = codes.astype("Int64")  # a CSV of codes of which some are absent reads as 20.0
+    return codes.astype("object").where(codes.notna(), "").astype("str")
 
 
 def _delivery(name: str, frame: pd.DataFrame, rules: Sequence[Rule], path: Path, digest: str) -> Delivery:

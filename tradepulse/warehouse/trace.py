@@ -9,6 +9,7 @@ import pandas as pd
 from tradepulse.core.tables.base import content_hash, records
 from tradepulse.errors import MissingData
 from tradepulse.warehouse.bars import read_bars
+from tradepulse.warehouse.intake import SUPERSEDED
 from tradepulse.warehouse.lake import Lake
 
 
@@ -96,8 +97,13 @@ def trace(lake: Lake, fill_id: str) -> list[Link]:
     ]
     bars = read_bars(lake, until=order["session"].date(), symbols=[order["symbol"]])
     source, digest = bars["source"].iloc[-1], bars["source_hash"].iloc[-1]
-    facts = f"{len(bars):,} bars of {order['symbol']} from source {source}, whose file has this SHA-256"
-    links.append(Link("bars", digest, facts, bool((bars["source_hash"] == digest).all())))
+    same = int((bars["source_hash"] == digest).sum())
+    facts = f"{same:,} bars of {order['symbol']} from source {source}, whose file has this SHA-256"
+    if same < len(bars):
+        facts += f"; {len(bars) - same:,} from files before it"
+    # Rows of another file are explained by a restatement on record, and by nothing else.
+    restated = bool(lake.partitions(f"{SUPERSEDED}bars") or lake.partitions(f"{SUPERSEDED}bars_history"))
+    links.append(Link("bars", digest, facts, same == len(bars) or restated))
     return links
 
 

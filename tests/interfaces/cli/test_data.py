@@ -170,3 +170,42 @@ def test_minutes_become_hours_and_a_session(cli, refused, tmp_path):
         text = refused("data", "resample", tmp_path / "minutes.parquet", "--to", bad, "--out", tmp_path / "x.csv")
         assert "is no interval; write it as 5min, 1h or 1D" in text
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_trades_are_made_into_bars(cli, tmp_path):
+    (tmp_path / "tape.csv").write_text(
+        "ts,price,size,cond\n2018-11-23T14:30:00Z,10,1,\n2018-11-23T14:30:30Z,99,5,20\n2018-11-23T14:31:00Z,11,2,\n"
+    )
+
+    options = ("--table", "trades", "--without-price", "20", "--out", tmp_path / "bars.csv")
+    assert cli("data", "resample", tmp_path / "tape.csv", "--to", "1min", *options).code == 0
+
+    assert (tmp_path / "bars.csv").read_text().splitlines()[1].endswith("10.0,10.0,10.0,10.0,6.0")
+
+
+def test_a_drop_folder_is_ingested_once_and_its_restatement_is_told(cli, tmp_path):
+    place = tmp_path / "drop"
+    place.mkdir()
+    (place / "tradepulse.yaml").write_text("table: bars\nfiles: '*.csv'\nsymbol: SPY\n")
+    (place / "a.csv").write_text(CSV)
+    command = ("data", "ingest", "--source", "folder", "--path", place)
+    assert "2 bars written of 2 received" in cli(*command).out
+    assert "everything asked for is covered already" in cli(*command).out
+
+    (place / "a.csv").write_text(CSV.replace("11,100", "11.5,100"))
+    assert "1 partitions say something else than before, bars/2018-10-01 first" in cli(*command).out
+
+    done = cli("data", "restatements", "--json")
+    assert [(row["column"], row["old"], row["new"]) for row in done.json["restatements"]] == [("close", "11.0", "11.5")]
+    assert done.json["stale"] == []
+    assert "close changed" in cli("data", "restatements").out
+    page = (tmp_path / "reports" / "data_quality" / "restatements" / "index.html").read_text()
+    assert "1 values of 1 partitions say something else than before" in page
+
+
+def test_sessions_are_ingested_as_a_table(cli, tmp_path):
+    done = cli("data", "ingest", "--source", "calendar", "--start", "2018-11-22", "--end", "2018-11-26", "--json")
+
+    assert (done.code, done.json["table"], done.json["written"]) == (0, "sessions", 2)
+    rows = Lake(tmp_path / "var" / "lake").query("SELECT ts, closes FROM sessions ORDER BY session")
+    assert (rows["closes"] - rows["ts"]).dt.total_seconds().tolist() == [3.5 * 3600, 6.5 * 3600]

@@ -195,16 +195,33 @@ def export(obj: dict[str, Path], symbols: tuple[str, ...], end: datetime | None,
     help="all takes in what lies before the open and after the close.",
 )
 @click.option("--zone", help="Zone of times that the file writes without one, for instance America/New_York.")
+@click.option(
+    "--table",
+    "table_name",
+    type=click.Choice(["bars", "trades"]),
+    default="bars",
+    show_default=True,
+    help="What the file holds.",
+)
+@click.option("--without-price", multiple=True, help="Sale condition whose trades count for volume only; repeatable.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
-def resample(file: Path, interval: str, calendar_name: str, hours: str, zone: str | None, out: Path) -> None:
-    """Make longer bars from a file of shorter ones, right about sessions, half days and daylight saving."""
-    from tradepulse.core.resampling import interval_named, resampled
+def resample(
+    file: Path, interval: str, calendar_name: str, hours: str, zone: str | None, table_name: str,
+    without_price: tuple[str, ...], out: Path,
+) -> None:  # fmt: skip
+    """Make bars from a file of shorter ones or of trades, right about sessions, half days and daylight saving."""
+    from tradepulse.core.resampling import bars_of_trades, interval_named, resampled
     from tradepulse.core.sessions import Calendar
     from tradepulse.ingestion.files import load_whole_bars
+    from tradepulse.ingestion.ticks import load_trades
 
     length, exchange = interval_named(interval), Calendar(calendar_name)
     check_place(out)
-    bars = resampled(load_whole_bars(file, zone=zone), length, exchange, hours=hours)  # type: ignore[arg-type]
+    if table_name == "trades":
+        trades = load_trades(file, zone=zone).accepted
+        bars = bars_of_trades(trades, length, exchange, hours=hours, without_price=without_price)  # type: ignore[arg-type]
+    else:
+        bars = resampled(load_whole_bars(file, zone=zone), length, exchange, hours=hours)  # type: ignore[arg-type]
     write_rows(bars, out)
     click.echo(f"{out}: {len(bars):,} bars of {interval}")
 
