@@ -26,7 +26,7 @@ ingest = dg.define_asset_job(
     "ingest",
     _assets(*_INGESTION),
     partitions_def=SESSIONS,
-    description="Vendor files into bars and closes: one session, and any earlier one that is missing.",
+    description="Vendor files into bars and closes: one session, any earlier one that is missing, and restatements.",
     tags={"team": "data", **_NEWEST},
 )
 research = dg.define_asset_job(
@@ -38,7 +38,7 @@ research = dg.define_asset_job(
 golden_regression = dg.define_asset_job(
     "golden_regression",
     _assets("golden_values"),
-    description="Each indicator against its golden values. What CI runs.",
+    description="Indicators, a backtest, settlement and costs against their golden values. What CI runs.",
     tags={"team": "quality"},
 )
 nightly = dg.define_asset_job(

@@ -1,12 +1,14 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.property.generators import bars_of
-from tradepulse.errors import InvalidTable
-from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
+from tradepulse.errors import ConfigError, InvalidTable, ToolMissing
+from tradepulse.ingestion.source import BAR_RULES, Delivery, open_source, sift, source_names
 
 
 def sifted(frame):
@@ -52,3 +54,52 @@ def test_a_delivery_accounts_for_every_row():
 
     with pytest.raises(InvalidTable, match="3 rows received, but 1 accepted and 0 quarantined"):
         Delivery("bars", 3, bars_of([1.0]), refused, "0" * 16)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Put a package on the path that declares a source, as installing it would."""
+
+    def install(name, target, code):
+        (tmp_path / f"{name}_plugin.py").write_text(code)
+        about = tmp_path / f"{name}_plugin-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[tradepulse.plugins]\nsource.{target} = {name}_plugin:Mine\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return install
+
+
+CODE = "class Mine:\n    name, tables, options = 'mine', ('bars',), {}\n"
+
+
+def test_a_source_of_another_package_is_found_by_its_entry_point(installed):
+    installed("mine", "mine", CODE)
+
+    assert "mine" in source_names()
+    assert open_source("mine", {}).tables == ("bars",)
+
+
+def test_two_sources_of_one_name_are_refused(installed):
+    installed("theirs", "arch", CODE)
+
+    with pytest.raises(ConfigError, match="two sources are named 'arch'"):
+        open_source("arch", {})
+
+
+@pytest.mark.parametrize(("source", "package"), [("ccxt", "ccxt"), ("yahoo", "yfinance")])
+def test_an_absent_sdk_names_the_extra_to_install(monkeypatch, source, package):
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(ToolMissing, match=rf"needs the {package} package: pip install 'tradepulse\[{source}\]'"):
+        open_source(source, {})
+
+
+def test_finding_sources_imports_none_of_them():
+    code = (
+        "import sys; from tradepulse.ingestion.source import source_names; source_names(); "
+        "sys.exit(bool({'ccxt', 'yfinance', 'tradepulse.ingestion.ccxt'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

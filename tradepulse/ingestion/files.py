@@ -109,6 +109,8 @@ def load_bars(
     DataError
         If a time has no zone.
     """
+    if zone is not None:
+        zone_named(zone)  # a wrong one is wrong also where no time needs it
     raw, digest = load_file(path, columns)
     exchange = exchange or calendar()
     lacking = [column for column in _NEEDED if column not in raw.columns]
@@ -249,11 +251,25 @@ def instants(
     return utc, local.dt.normalize().dt.tz_localize(None).dt.as_unit("ns")
 
 
+def zone_named(zone: str) -> ZoneInfo:
+    """Return a zone.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise ConfigError(f"--zone {zone}: no such zone; name one like America/New_York or UTC") from exc
+
+
 def _localized(times: Any, path: Path, zone: str) -> Any:
     """Return naive times in the zone declared for them; an hour that occurs twice or never is refused."""
     try:
-        return times.dt.tz_localize(ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        if isinstance(exc, ZoneInfoNotFoundError) or ("/" not in zone and zone != "UTC"):
-            raise ConfigError(f"--zone {zone}: no such zone; name one like America/New_York or UTC") from exc
+        return times.dt.tz_localize(zone_named(zone))
+    except ConfigError:
+        raise
+    except ValueError as exc:
         raise DataError(f"{path}: a ts is no time of {zone}, or two ({str(exc).splitlines()[0][:80]})") from exc

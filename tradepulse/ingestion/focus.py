@@ -13,7 +13,7 @@ import pandas as pd
 from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import UnreadableFile
-from tradepulse.ingestion.files import instants, load_file
+from tradepulse.ingestion.files import instants, load_file, zone_named
 from tradepulse.ingestion.source import Delivery, Rule, sift
 
 #: FOCUS column, ours.
@@ -42,6 +42,8 @@ def load_bills(path: Path, *, zone: str | None = None, columns: Mapping[str, str
     DataError
         If a time has no zone and none is declared.
     """
+    if zone is not None:
+        zone_named(zone)
     raw, digest = load_file(path, columns, text=True)
     lacking = [name for name, ours in _COLUMNS.items() if name not in raw.columns and ours not in _MAY_BE_EMPTY]
     if lacking:

@@ -9,7 +9,7 @@ import pandas as pd
 from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import UnreadableFile
-from tradepulse.ingestion.files import instants, load_file
+from tradepulse.ingestion.files import instants, load_file, zone_named
 from tradepulse.ingestion.source import Delivery, Rule, sift
 
 _SIDES = ("bid", "bid_size", "ask", "ask_size")
@@ -101,6 +101,8 @@ def _rows(path: Path, needed: Sequence[str], name: str, columns: Mapping[str, st
 
 
 def _frame(raw: pd.DataFrame, path: Path, zone: str | None) -> pd.DataFrame:
+    if zone is not None:
+        zone_named(zone)
     frame = pd.DataFrame(index=pd.RangeIndex(len(raw)))
     frame["ts"], _ = instants(raw["ts"], path, calendar(), zone)
     frame["received"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")

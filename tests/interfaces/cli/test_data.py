@@ -44,6 +44,11 @@ def test_quarantined_rows_are_counted_with_the_reason(cli, tmp_path):
     [
         (("--source", "bloomberg"), "No source named 'bloomberg'; known: arch, calendar, ccxt, file, folder, yahoo"),
         (("--source", "file"), "--source file needs --path FILE"),
+        (("--source", "arch", "--zone", "UTC"), "source arch has no option 'zone'"),
+        (("--source", "arch", "--table", "trades"), "source arch has no trades; it has bars, closes"),
+        (("--source", "ccxt", "--option", "exchange"), "--option 'exchange': write it as name=value"),
+        (("--source", "calendar", "--start", "2050-01-01"), "outside the XNYS calendar"),
+        (("--source", "folder", "--path", "nowhere"), "nowhere/tradepulse.yaml: cannot be read"),
         (("--source", "file", "--path", "nowhere.csv"), "nowhere.csv: cannot be read"),
         (
             ("--source", "arch", "--start", "2018-02-01", "--end", "2018-01-01"),

@@ -52,7 +52,11 @@ def ingest(
     first, last = start.date() if start else date.min, end.date() if end else date.max
     if first > last:
         raise ConfigError(f"--start {first} is after --end {last}")
-    given = {**key_values(options), **({"path": str(path)} if path else {}), **({"zone": zone} if zone else {})}
+    given = {
+        **key_values(options, "--option"),
+        **({"path": str(path)} if path else {}),
+        **({"zone": zone} if zone else {}),
+    }
     opened = open_source(source, given)
     wanted = Wanted(table_name or opened.tables[0], symbols, first, last, interval)
     lake = Lake(obj["home"] / "lake")

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def key_values(pairs: Sequence[str]) -> dict[str, str]:
+def key_values(pairs: Sequence[str], option: str = "--param") -> dict[str, str]:
     """Return ``k=v`` pairs as a dict.
+
+    Parameters
+    ----------
+    pairs : as given
+    option : that they were given with, for messages
 
     Raises
     ------
@@ -28,9 +33,9 @@ def key_values(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key or not value:
-            raise ConfigError(f"--param {pair!r}: write it as name=value")
+            raise ConfigError(f"{option} {pair!r}: write it as name=value")
         if key in found:
-            raise ConfigError(f"--param {key}: given twice")
+            raise ConfigError(f"{option} {key}: given twice")
         found[key] = value
     return found
 
