@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tradepulse_assets.home import Home
-from tradepulse_assets.table_asset import Rows, plot, table_asset, table_check
+from tradepulse_assets.table_asset import Rows, coverage, plot, table_asset, table_check
 
 if TYPE_CHECKING:
     from tradepulse.quality.check import Check
@@ -25,7 +25,7 @@ def indicators(context: dg.AssetExecutionContext, home: Home) -> Rows:
 
     bars = read_bars(home.lake)
     table = long_table(bars)
-    return Rows(table, {"last year": plot(indicators_picture(bars, table))})
+    return Rows(table, {**coverage(home, bars), "last year": plot(indicators_picture(bars, table))})
 
 
 @table_check(asset="indicators", team="research")

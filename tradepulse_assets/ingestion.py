@@ -8,7 +8,7 @@ import dagster as dg
 from tradepulse.core.sessions import calendar
 from tradepulse_assets.home import Home
 from tradepulse_assets.partitions import FIRST_SESSION, SESSIONS
-from tradepulse_assets.table_asset import Rows, column_schema, preview, table_asset, table_check
+from tradepulse_assets.table_asset import Rows, column_schema, coverage, preview, table_asset, table_check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +86,6 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     `superseded_bars`.
     """
     from tradepulse.core.tables.base import content_hash
-    from tradepulse.quality.gaps import certificates
-    from tradepulse.warehouse.bars import read_bars
     from tradepulse.warehouse.intake import take
 
     with home.metered(context, "bars", _TAGS):
@@ -125,9 +123,7 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             metadata={
                 "sessions caught up": len(missed),
                 "sessions restated": ", ".join(restated) or "none",
-                "coverage": dg.MetadataValue.md(
-                    str(certificates(read_bars(home.lake, until=until), calendar()).to_markdown(index=False))
-                ),
+                **coverage(home, _of_source(home, until)),
                 "preview": dg.MetadataValue.md(preview(frame)),
                 **_counts(delivery),
             },
@@ -203,13 +199,17 @@ def history_opens_are_flagged(context: dg.AssetCheckExecutionContext, home: Home
     return stale_opens_are_flagged(home.lake.read("bars_history", model="bars"))
 
 
-def _bars_so_far(context: dg.AssetCheckExecutionContext, home: Home) -> "tuple[pd.DataFrame, date]":
+def _of_source(home: Home, until: date) -> "pd.DataFrame":
+    """Return the source's own bars up to a session: what else a person has ingested it cannot complete."""
     from tradepulse.warehouse.bars import read_bars
 
-    until = date.fromisoformat(max(context.op_execution_context.partition_keys))
     bars = read_bars(home.lake, until=until)
-    # What else a person has ingested is for the verdict of `data quality`: this source cannot complete it.
-    return bars[bars["source"] == home.source.name].reset_index(drop=True), until
+    return bars[bars["source"] == home.source.name].reset_index(drop=True)
+
+
+def _bars_so_far(context: dg.AssetCheckExecutionContext, home: Home) -> "tuple[pd.DataFrame, date]":
+    until = date.fromisoformat(max(context.op_execution_context.partition_keys))
+    return _of_source(home, until), until
 
 
 @table_check(asset="bars", team="data")

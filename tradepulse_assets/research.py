@@ -8,7 +8,7 @@ import dagster as dg
 
 from tradepulse_assets.home import Home
 from tradepulse_assets.partitions import SESSIONS
-from tradepulse_assets.table_asset import Rows, plot, table_asset, table_check
+from tradepulse_assets.table_asset import Rows, coverage, plot, table_asset, table_check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +61,7 @@ def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     return Rows(
         rows,
         {
+            **coverage(home, sample),
             "new trials": len(fresh),
             "distinct trials": len(ledger),
             "best": dg.MetadataValue.md(str(shown.to_markdown(index=False))),
@@ -151,6 +152,7 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     return Rows(
         decision,
         {
+            **coverage(home, sample),
             "promoted": bool(row["promoted"]),
             "trial": best.trial_id,
             "gates": dg.MetadataValue.md(str(gates.to_markdown(index=False))),
@@ -195,7 +197,7 @@ def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
     session = date.fromisoformat(context.partition_key)
     promotion = champion(home.lake.read("promotions"))
     bars = read_bars(home.lake, until=session, symbols=[promotion["symbol"]])
-    return Rows(signal_rows(bars, promotion, session), {"promotion": promotion["promotion_id"]})
+    return Rows(signal_rows(bars, promotion, session), {**coverage(home, bars), "promotion": promotion["promotion_id"]})
 
 
 @table_check(asset="signals", team="research")

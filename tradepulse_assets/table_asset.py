@@ -187,6 +187,16 @@ def preview(frame: "pd.DataFrame") -> str:
     return str(shown.to_markdown(index=False)) if len(frame) else "no rows"
 
 
+def coverage(home: Home, bars: "pd.DataFrame") -> dict[str, dg.MarkdownMetadataValue]:
+    """Return as metadata what there is and what is missing of the bars that a result was made from."""
+    from tradepulse.core.sessions import calendar
+    from tradepulse.quality.gaps import certificates
+    from tradepulse.warehouse.replay import refused_by_symbol
+
+    found = certificates(bars, calendar(), refused_by_symbol(home.lake, ("bars", "bars_history")))
+    return {"coverage": dg.MetadataValue.md(str(found.to_markdown(index=False)))}
+
+
 def plot(drawn: "Figure") -> dg.MarkdownMetadataValue:
     """Return a figure as metadata that the UI shows as a picture."""
     from tradepulse.reporting.charts import png

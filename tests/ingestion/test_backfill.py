@@ -1,6 +1,10 @@
 """A backfill that is killed at any point and run again leaves what one that was not killed leaves."""
 
+import json
+import subprocess
+import sys
 from datetime import date, timedelta
+from time import monotonic, sleep
 
 import pandas as pd
 import pytest
@@ -131,3 +135,38 @@ def test_what_is_left_and_what_is_covered_are_what_was_wanted_and_do_not_overlap
 def test_a_table_without_rows_is_not_written(tmp_path):
     assert take(Lake(tmp_path), "bars", table("bars").no_rows()) == []
     assert not Lake(tmp_path).partitions("bars")
+
+
+@pytest.mark.slow
+def test_the_command_killed_by_the_system_and_run_again_leaves_the_same(tmp_path):
+    place = tmp_path / "drop"
+    place.mkdir()
+    (place / "tradepulse.yaml").write_text("table: bars\nfiles: '*.csv'\nsymbol: AAA\n")
+    rows = BARS[["session", "open", "high", "low", "close", "volume"]]
+    for at in range(0, 60, 3):
+        rows.iloc[at : at + 3].to_csv(place / f"{at:02d}.csv", index=False)
+
+    def start(home):
+        command = [sys.executable, "-m", "tradepulse.interfaces.cli.main", "--home", str(home), "data", "ingest"]
+        return subprocess.Popen([*command, "--source", "folder", "--path", str(place)], stdout=subprocess.DEVNULL)
+
+    def left(home):
+        lake = Lake(home / "lake")
+        [manifest] = (home / "ingestion").glob("*.json")
+        return content_hash(lake.read("bars")), lake.partitions("bars"), json.loads(manifest.read_text())["parts"]
+
+    assert start(tmp_path / "whole").wait() == 0
+    kills = 0
+    for wanted in (1, 5, 9, 14, 19):
+        home = tmp_path / str(wanted)
+        child = start(home)
+        deadline = monotonic() + 60
+        # Killed while some pieces are stored and others are not, at whatever the process is doing then.
+        while len(list((home / "lake" / "bars").glob("[!.]*.parquet"))) < 3 * wanted and monotonic() < deadline:
+            sleep(0.001)
+        kills += child.poll() is None
+        child.kill()
+        child.wait()
+        assert start(home).wait() == 0
+        assert left(home) == left(tmp_path / "whole"), wanted
+    assert kills >= 3

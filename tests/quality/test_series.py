@@ -12,6 +12,7 @@ from tradepulse.quality.series import (
     no_unexplained_jumps,
     one_spelling,
     owner_since,
+    prices_are_on_tick,
     rows_of_one_security,
     volume_keeps_its_unit,
 )
@@ -132,3 +133,29 @@ def test_symbols_that_differ_in_case_or_blanks_are_found(bars, other):
 
     assert not one_spelling(both).passed
     assert one_spelling(pd.concat([bars, bars.assign(symbol="AAB")])).passed
+
+
+@pytest.mark.parametrize(
+    ("price", "tick", "failing"),
+    [
+        (10.01, 0.01, 0),
+        (10.015, 0.01, 1),
+        (0.1 + 0.2, 0.1, 0),
+        (61_800.2, 0.1, 0),
+        (1e6 + 0.005, 0.01, 1),
+        (7.0, 2.0, 1),
+    ],
+)
+def test_prices_off_the_grid_are_named(price, tick, failing):
+    check = prices_are_on_tick(bars_of([price]), tick)
+
+    assert (check.seen, check.failing) == (1, failing)
+    assert ("AAA" in check.detail) == bool(failing)
+
+
+def test_raw_prices_of_real_trades_are_in_cents_and_adjusted_ones_are_not(shared_data):
+    tape = pd.read_parquet(shared_data / "ticks" / "ibm_20131007_08_trade.parquet")
+    regular = tape[tape["suspicious"] == 0]
+
+    assert prices_are_on_tick(regular, 0.0001).failing == 0
+    assert prices_are_on_tick(regular.assign(price=regular["price"] * 0.9931), 0.01).failing > 0.9 * len(regular)

@@ -1,6 +1,6 @@
 """What is missing from bars, and why: a hole, no trade, a halt, a closed market. Nothing is filled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -176,17 +176,29 @@ def _classified(
     )
 
 
-def certificates(bars: pd.DataFrame, exchange: Calendar) -> pd.DataFrame:
+def certificates(bars: pd.DataFrame, exchange: Calendar, refused: Mapping[str, int] | None = None) -> pd.DataFrame:
     """Return what there is and what is missing, a row per symbol: the coverage certificate of results made from bars.
 
     Parameters
     ----------
     bars : rows of ``bars``, sorted by time
     exchange : whose sessions are expected
+    refused : rows in quarantine by symbol
+
+    Returns
+    -------
+    DataFrame with symbol, interval_s, and bars expected, present, quarantined, holes, no_trade and halted; without rows
+        where bars lie on days that are no sessions of the exchange: they are another market's then
     """
-    return pd.DataFrame(
-        [coverage(rows.reset_index(drop=True), exchange).certificate for _, rows in bars.groupby("symbol", sort=True)]
-    )
+    days = pd.DatetimeIndex(bars["session"].unique())
+    if not all(exchange.first <= day.date() <= exchange.last and exchange.is_session(day.date()) for day in days):
+        return pd.DataFrame()
+    rows = []
+    for symbol, mine in bars.groupby("symbol", sort=True):
+        found = coverage(mine.reset_index(drop=True), exchange).certificate
+        rows.append({**found, "quarantined": (refused or {}).get(str(symbol), 0)})
+    order = ["symbol", "interval_s", "expected", "present", "quarantined", "holes", "no_trade", "halted"]
+    return pd.DataFrame(rows, columns=order)
 
 
 def coverage_checks(covered: list[Coverage]) -> list[Check]:

@@ -258,3 +258,22 @@ def columns_are_what_they_say(bars: pd.DataFrame) -> Check:
             )
 
     return _check("columns_are_what_they_say", bars, find)
+
+
+def prices_are_on_tick(rows: pd.DataFrame, tick: float) -> Check:
+    """Say whether every price is a whole number of ticks; a series adjusted for dividends is not, a raw one is.
+
+    Parameters
+    ----------
+    rows : of ``bars``, ``trades`` or ``quotes``
+    tick : smallest step of the price
+    """
+    columns = [name for name in ("open", "high", "low", "close", "price", "bid", "ask") if name in rows.columns]
+    steps = rows[columns].to_numpy(dtype=float) / tick
+    # A price is a float64: a step of it is off by less than a millionth of a tick, or by the price's own last digits.
+    off = (np.abs(steps - np.round(steps)) > np.maximum(1e-6, np.abs(steps) * 1e-15)).any(axis=1)
+    detail = ""
+    if off.any():
+        row = rows[off].iloc[0]
+        detail = f"{row['symbol']} {row['ts']:%Y-%m-%d %H:%M:%S}: {', '.join(f'{row[c]:.10g}' for c in columns)}"
+    return Check("prices_are_on_tick", len(rows), int(off.sum()), detail)

@@ -1,6 +1,7 @@
 """The quarantine, on its way out: refused rows to be mended, and mended ones taken out."""
 
 import json
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -42,6 +43,16 @@ def refused_rows(lake: Lake, name: str | None = None) -> pd.DataFrame:
             payload.pop(key, None)
         rows.append({**{key: row[key] for key in KEY}, "rule": row["rule"], **payload})
     return pd.DataFrame(rows)
+
+
+def refused_by_symbol(lake: Lake, names: Collection[str]) -> dict[str, int]:
+    """Return how many rows meant for these tables are in quarantine, by symbol."""
+    counts: dict[str, int] = {}
+    held = lake.read("quarantine") if lake.partitions("quarantine") else None
+    for payload in held[held["table"].isin(list(names))]["payload"] if held is not None else ():
+        symbol = str(json.loads(payload).get("symbol", ""))
+        counts[symbol] = counts.get(symbol, 0) + 1
+    return counts
 
 
 def release(lake: Lake, keys: "set[tuple[str, str, str, int]]") -> int:

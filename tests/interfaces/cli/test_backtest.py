@@ -190,3 +190,19 @@ def test_a_sweep_asks_every_combination_and_counts_each(cli, small, tmp_path):
 def test_a_bad_range_is_refused_before_anything_runs(refused, small, tmp_path, param, words):
     assert words in refused("backtest", "sweep", "--bars", small, "--strategy", "sma_cross", "--param", param)
     assert not (tmp_path / "var").exists()
+
+
+def test_a_result_carries_the_coverage_of_its_bars(cli, bars_file, tmp_path):
+    import json
+
+    import pandas as pd
+
+    bars = pd.read_parquet(bars_file)
+    bars.drop(index=[50, 51]).to_parquet(bars_file)
+    options = ("--strategy", "sma_cross", "--param", "fast=3", "--param", "slow=9", "--out", tmp_path / "out")
+    assert cli("backtest", "run", "--bars", bars_file, *options).code == 0
+
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    [row] = summary["coverage"]
+    assert (row["symbol"], row["expected"], row["present"], row["holes"], row["quarantined"]) == ("AAA", 120, 118, 2, 0)
+    assert "118 of 120 expected bars, 2 holes" in (tmp_path / "out" / "report.html").read_text()

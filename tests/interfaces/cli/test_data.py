@@ -214,3 +214,14 @@ def test_sessions_are_ingested_as_a_table(cli, tmp_path):
     assert (done.code, done.json["table"], done.json["written"]) == (0, "sessions", 2)
     rows = Lake(tmp_path / "var" / "lake").query("SELECT ts, closes FROM sessions ORDER BY session")
     assert (rows["closes"] - rows["ts"]).dt.total_seconds().tolist() == [3.5 * 3600, 6.5 * 3600]
+
+
+def test_prices_off_the_tick_are_a_negative_verdict_and_a_tick_of_nothing_is_refused(cli, refused, tmp_path):
+    (tmp_path / "spy.csv").write_text(CSV.replace("11.5", "11.505"))
+
+    def tick(value):
+        return cli("data", "quality", tmp_path / "spy.csv", "--tick", value, "--json").json["checks"][-1]
+
+    assert (tick("0.01")["check"], tick("0.01")["failing"]) == ("prices_are_on_tick", 1)
+    assert tick("0.005")["failing"] == 0
+    assert "--tick 0.0: a price step above zero" in refused("data", "quality", tmp_path / "spy.csv", "--tick", "0")

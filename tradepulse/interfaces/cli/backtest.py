@@ -67,9 +67,11 @@ def run(
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import Question
     from tradepulse.backtest.scenario import load_scenario
+    from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
-    from tradepulse.core.tables.base import content_hash
+    from tradepulse.core.tables.base import content_hash, records
     from tradepulse.ingestion.files import load_whole_bars
+    from tradepulse.quality.gaps import certificates
 
     chosen = strategy_class(strategy_name)
     settings = {key: number(key, value) for key, value in key_values(params).items()}
@@ -100,9 +102,12 @@ def run(
         "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp, "scenario": scenario,
         "data_version": question.data_version, "trial_id": question.trial_id,
         "source_hash": bars["source_hash"].iloc[0],
+        # A file of which a row breaks a rule is refused as a whole, so that none is in quarantine.
+        "coverage": records(certificates(bars, calendar())),
     }  # fmt: skip
     identity = {"strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
-                "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"])}  # fmt: skip
+                "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"]),
+                **{f"coverage of {row['symbol']}": _words(row) for row in summary["coverage"]}}  # fmt: skip
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
         raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
@@ -209,3 +214,11 @@ def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, 
             status="done", n_orders=summary["n_fills"], sharpe=float("nan") if ratio is None else ratio, **figures
         )
     Lake(home / "lake").write("trials", rows, run_id)
+
+
+def _words(row: dict[str, Any]) -> str:
+    """Return a coverage certificate in words."""
+    return (
+        f"{row['present']:,} of {row['expected']:,} expected bars, {row['holes']:,} holes, "
+        f"{row['no_trade'] + row['halted']:,} explained, {row['quarantined']:,} quarantined"
+    )

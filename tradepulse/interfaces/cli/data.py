@@ -245,10 +245,12 @@ def resample(
     "--actions", "actions_file", type=click.Path(path_type=Path),
     help="File of corporate actions, with symbol and ex_date, that explain jumps.",
 )  # fmt: skip
+@click.option("--tick", type=float, help="Smallest step of the price: prices off it are named, for instance 0.01.")
 @as_json
 def quality(
-    file: Path, table_name: str, calendar_name: str | None, zone: str | None, actions_file: Path | None, as_json: bool
-) -> int:
+    file: Path, table_name: str, calendar_name: str | None, zone: str | None, actions_file: Path | None,
+    tick: float | None, as_json: bool,
+) -> int:  # fmt: skip
     """Give a verdict on a file: each check, what it saw and what failed. Exit code 1 if any failed."""
     from tradepulse.core.sessions import Calendar
     from tradepulse.ingestion.files import load_actions, load_bars
@@ -256,9 +258,12 @@ def quality(
     from tradepulse.ingestion.ticks import load_quotes, load_trades
     from tradepulse.quality.bars import examine
     from tradepulse.quality.book import examine_recording
+    from tradepulse.quality.series import prices_are_on_tick
     from tradepulse.quality.ticks import examine_ticks
 
     exchange = Calendar(calendar_name) if calendar_name else None
+    if tick is not None and (not 0 < tick < float("inf") or table_name == "book_events"):
+        raise ConfigError(f"--tick {tick}: a price step above zero, of bars, trades or quotes")
     now = datetime.now(UTC)
     match table_name:
         case "bars":
@@ -273,6 +278,8 @@ def quality(
             checks, received = examine_recording(recording), recording.lines
         case _:
             raise ConfigError(f"no checks for files of {table_name!r}; there are bars, trades, quotes, book_events")
+    if tick is not None:
+        checks.append(prices_are_on_tick(delivery.accepted, tick))
     passed = all(check.passed for check in checks)
     rows: list[dict[str, Any]] = [
         {
