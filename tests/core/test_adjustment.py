@@ -24,6 +24,8 @@ def actions_of(*rows, bars=BARS):
         [(bars["symbol"].iloc[0], day(row, bars), kind, ratio, amount) for row, kind, ratio, amount in rows],
         columns=["symbol", "ex_date", "action", "ratio", "amount"],
     ).astype({"symbol": "str", "action": "str", "ratio": float, "amount": float, "ex_date": "datetime64[ns]"})
+    frame = frame.assign(source=pd.Series(["test"] * len(frame), dtype="str"), source_hash="0" * 16)
+    frame["source_hash"] = frame["source_hash"].astype("str")
     return table("corporate_actions").accept(frame, "test")
 
 

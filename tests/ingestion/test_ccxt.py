@@ -139,7 +139,7 @@ def test_an_answer_that_hangs_is_a_bad_answer(taken, exchange, httpserver):
     def hang(request):
         if not exchange.asked:
             exchange.asked.append(request.args["start"])
-            sleep(1.0)
+            sleep(0.8)
         return slow(request)
 
     httpserver.clear()
@@ -149,7 +149,8 @@ def test_an_answer_that_hangs_is_a_bad_answer(taken, exchange, httpserver):
     httpserver.expect_request("/products/BTC-USD/candles").respond_with_handler(hang)
 
     made, _, pauses = taken()
-    assert (made.received, pauses) == (72, [1.0])
+    # The server answers one request at a time: the second attempt may find it still asleep.
+    assert (made.received, pauses[0]) == (72, 1.0)
 
 
 def test_repeated_and_disordered_rows_are_accounted_for(taken, exchange):

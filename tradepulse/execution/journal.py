@@ -49,6 +49,7 @@ class Journal:
     Parameters
     ----------
     path : the file; made if absent, its folder too
+    durable : False leaves an append in the page cache: it survives the death of the process, but not of the machine
 
     Raises
     ------
@@ -56,8 +57,9 @@ class Journal:
         If a record other than a torn last one is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
         path.parent.mkdir(parents=True, exist_ok=True)
         self.records: list[Record] = []
         self._chain = _GENESIS
@@ -69,11 +71,12 @@ class Journal:
             raise
 
     def append(self, kind: str, **body: Any) -> Record:
-        """Add a record and return it once it is on the disk."""
+        """Add a record and return it once it is on the disk, or with the kernel where ``durable`` is False."""
         payload = _payload(kind, body)
         chain = sha256(self._chain + payload).digest()
         _write_all(self._file, _HEAD.pack(len(payload), crc32(payload), chain) + payload)
-        os.fdatasync(self._file)
+        if self._durable:
+            os.fdatasync(self._file)
         record = Record(len(self.records), kind, body, chain.hex())
         self.records.append(record)
         self._chain = chain

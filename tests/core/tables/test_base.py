@@ -58,7 +58,7 @@ def _changed(**columns):
             _changed(ts=_changed()["ts"].dt.tz_localize(None)),
             "ts is datetime64[ns], not datetime64[ns, UTC]",
         ),  # a naive time is not UTC
-        (_changed(session=_changed()["session"].iloc[[0, 0, 2]].to_numpy()), "session and symbol are not unique (2x)"),
+        (_changed(ts=_changed()["ts"].iloc[[0, 0, 2]].reset_index(drop=True)), "symbol and ts are not unique (2x)"),
     ],
 )
 def test_bad_bars_are_refused_in_one_line(frame, rule):

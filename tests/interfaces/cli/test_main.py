@@ -60,3 +60,28 @@ def test_help_does_not_wait_for_pandas():
     )
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_cards_say_what_differs_and_no_cards_is_no_success(cli, refused, tmp_path):
+    import json
+
+    card = {
+        "id": "one", "venue": {"symbol": "T", "tick": "1", "lot": "1"},
+        "book": [{"side": "sell", "price": "5", "quantity": "1"}],
+        "steps": [{"at_ms": 0, "submit": {"id": "A", "side": "buy", "type": "market", "quantity": "1"}}],
+        "expect": {"position": "1"},
+    }  # fmt: skip
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "a.json").write_text(json.dumps([card, {**card, "id": "two", "expect": {"position": "2"}}]))
+
+    done = cli("execution", "cards", tmp_path / "cards", "--json", tmp_path / "out.json")
+
+    assert done.code == 1
+    assert done.out.splitlines()[:3] == ["passed  one", "FAILED  two", "        position is 1, expected 2"]
+    written = json.loads((tmp_path / "out.json").read_text())["cards"]
+    assert [(row["id"], row["passed"], row["observed"]["position"]) for row in written] == [
+        ("one", True, "1"), ("two", False, "1"),
+    ]  # fmt: skip
+    (tmp_path / "none").mkdir()
+    assert cli("execution", "cards", tmp_path / "none").code == 1
+    assert "cannot be read" in refused("execution", "cards", tmp_path / "absent.yaml")

@@ -1,5 +1,7 @@
-"""``tradepulse_cli execution``: look into a book's journal. Nothing here can trade."""
+"""``tradepulse_cli execution``: look into a book's journal, and run scenario cards. Nothing here can trade."""
 
+import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import click
 
 from tradepulse.core.orders import from_micros
-from tradepulse.errors import JournalCorrupt, MissingData
+from tradepulse.errors import ConfigError, JournalCorrupt, MissingData
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.journal import Record, read_journal
 from tradepulse.interfaces.cli.params import as_json, print_json, print_table
@@ -16,7 +18,34 @@ from tradepulse.interfaces.cli.params import as_json, print_json, print_table
 
 @click.group()
 def command() -> None:
-    """Look into the order path's journal."""
+    """Look into the order path's journal; run scenario cards against the simulated venue."""
+
+
+@command.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "out", type=click.Path(path_type=Path), help="File for the verdicts, as JSON.")
+def cards(paths: tuple[Path, ...], out: Path | None) -> int:
+    """Run scenario cards through the order path and the simulated venue. Exit code 1 if one fails or there is none."""
+    from tradepulse.execution.cards import load_cards, run_card
+
+    if out and not out.parent.is_dir():
+        raise ConfigError(f"--json {out}: the folder {out.parent} does not exist")
+    # All are read before the first is run: a bad file is known before anything is printed.
+    verdicts = [run_card(card) for _, card in list(load_cards(list(paths)))]
+    for verdict in verdicts:
+        click.echo(f"{'passed' if verdict.passed else 'FAILED'}  {verdict.id}")
+        for difference in verdict.differences:
+            click.echo(f"        {difference}")
+    failed = sum(not verdict.passed for verdict in verdicts)
+    click.echo(f"\n{len(verdicts):,} cards, {failed:,} failed" if verdicts else "no cards found")
+    if out:
+        rows = [
+            {"id": v.id, "passed": v.passed, "differences": v.differences, "observed": v.observed} for v in verdicts
+        ]
+        fresh = out.with_name(f".{out.name}.{os.getpid()}")
+        fresh.write_text(json.dumps({"cards": rows}, indent=1) + "\n")
+        os.replace(fresh, out)
+    return 1 if failed or not verdicts else 0
 
 
 @command.command()

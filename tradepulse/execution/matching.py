@@ -1,0 +1,579 @@
+"""The simulated venue: price-time priority, one instrument, others' liquidity as it was displayed and nothing more.
+
+Prices and quantities are integers of :data:`UNIT`; the venue does no arithmetic on them that could round. What others
+display and print comes from outside (a recording, a card); our own orders stand in the queue behind it. Each thing the
+venue tells us is an event in :attr:`Venue.events`, in the order in which it happened; who listens keeps a place in it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal
+
+from tradepulse.core.orders import Side
+from tradepulse.errors import ConfigError
+
+#: One unit of price or quantity as it is held: 10**9 parts.
+UNIT = 10**9
+
+
+class OrderType(StrEnum):
+    """What an order does when it arrives, or when its trigger is reached."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    MARKET_IF_TOUCHED = "market_if_touched"
+    LIMIT_IF_TOUCHED = "limit_if_touched"
+    TRAILING_STOP = "trailing_stop"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a trigger before it is an order."""
+        return self not in {OrderType.MARKET, OrderType.LIMIT}
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it has a limit price."""
+        return self in {OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED}
+
+    @property
+    def touches(self) -> bool:
+        """Whether its trigger is reached from the other side: it buys when the price has fallen."""
+        return self in {OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED}
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives."""
+
+    GTC = "gtc"
+    DAY = "day"
+    IOC = "ioc"
+    FOK = "fok"
+    GTD = "gtd"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An order as it is sent.
+
+    Parameters
+    ----------
+    id : ours; a venue takes each once
+    quantity : total, in units
+    price, stop_price, trail_offset : in units, where the type has them
+    expire_at_ms : of a ``gtd`` order
+    display_quantity : shown part of an iceberg
+    trigger : ``last`` trade or opposite ``quote``
+    """
+
+    id: str
+    side: Side
+    type: OrderType
+    quantity: int
+    price: int | None = None
+    stop_price: int | None = None
+    tif: TimeInForce = TimeInForce.GTC
+    expire_at_ms: int | None = None
+    display_quantity: int | None = None
+    trail_offset: int | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    trigger: Literal["last", "quote"] = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the venue tells us.
+
+    Parameters
+    ----------
+    kind : ``working``, ``waiting``, ``filled``, ``ended``, ``changed``, ``not_changed`` or ``reported``
+    id : order
+    status, reason : how an order ended
+    side, price, quantity, liquidity, fill_id : of a fill
+    ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
+    """
+
+    kind: str
+    id: str
+    status: str = ""
+    reason: str = ""
+    side: Side = Side.BUY
+    price: int = 0
+    quantity: int = 0
+    liquidity: str = ""
+    fill_id: str = ""
+    ticket: Ticket | None = None
+
+
+@dataclass(slots=True)
+class _Resting:
+    """One of our orders at the venue: in the book, or waiting for its trigger."""
+
+    ticket: Ticket
+    age: int
+    place: int = 0
+    filled: int = 0
+    ahead: int = 0
+    shown: int = 0
+    waiting: bool = False
+    #: Of a trailing stop: the best trigger price seen.
+    best: int | None = None
+
+    @property
+    def left(self) -> int:
+        return self.ticket.quantity - self.filled
+
+
+@dataclass(slots=True)
+class Venue:
+    """A venue for one instrument.
+
+    Parameters
+    ----------
+    self_trade : what happens when our own orders would meet: ``cancel_newest``, ``cancel_oldest`` or ``cancel_both``
+    position : what the account holds, in units; reduce-only orders are held to it
+    """
+
+    self_trade: str = "cancel_newest"
+    position: int = 0
+    others: dict[Side, dict[int, int]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}})
+    last: int | None = None
+    halted: bool = False
+    closed: bool = False
+    now_ms: int = 0
+    events: list[Event] = field(default_factory=list)
+    _orders: dict[str, _Resting] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _clock: int = 0
+    _traded: int = 0
+    _fill_ids: set[str] = field(default_factory=set)
+    _triggered: list[_Resting] = field(default_factory=list)
+
+    # -- what we send ------------------------------------------------------------------------------------------------
+
+    def submit(self, ticket: Ticket) -> None:
+        """Take a new order. An id that has come before is not placed again."""
+        if ticket.id in self._seen:
+            return
+        self._seen.add(ticket.id)
+        if self.closed or self.halted:
+            self._say_ended(ticket.id, "rejected", "closed" if self.closed else "halted")
+        elif ticket.expire_at_ms is not None and self.now_ms >= ticket.expire_at_ms:
+            self._say_ended(ticket.id, "rejected", "expired")
+        else:
+            order = _Resting(ticket, self._tick())
+            if ticket.type.waits:
+                order.waiting = True
+                self._orders[ticket.id] = order
+                self.events.append(Event("waiting", ticket.id, ticket=ticket))
+                self._look()
+            else:
+                self._arrive(order)
+            self._settle()
+
+    def cancel(self, id: str, reason: str = "requested") -> None:
+        """End an order of ours, if it is here; halts and the close do not hinder it."""
+        if order := self._orders.get(id):
+            self._end(order, "canceled", reason)
+
+    def replace(self, id: str, *, price: int | None, quantity: int | None, stop_price: int | None) -> None:
+        """Change an order of ours; ``quantity`` is the new total, fills included."""
+        order = self._orders.get(id)
+        if order is None:
+            return
+        if self.halted or self.closed:
+            self.events.append(Event("not_changed", id, reason="closed" if self.closed else "halted"))
+            return
+        old = order.ticket
+        new = replace(
+            old,
+            price=old.price if price is None else price,
+            quantity=old.quantity if quantity is None else quantity,
+            stop_price=old.stop_price if stop_price is None else stop_price,
+        )
+        if new.quantity <= order.filled:
+            order.ticket = new
+            self._end(order, "filled" if order.filled else "canceled", "" if order.filled else "requested")
+            return
+        if old.reduce_only and not order.waiting:
+            new = replace(new, quantity=order.filled + min(new.quantity - order.filled, self._reducible(order)))
+        if new == old:
+            self.events.append(Event("changed", id, ticket=new))
+            return
+        if new.post_only and not order.waiting and self._would_take(new):
+            self.events.append(Event("not_changed", id, reason="post_only_would_take"))
+            return
+        order.ticket = new
+        self.events.append(Event("changed", id, ticket=new))
+        if order.waiting:
+            self._look()
+        elif new.price == old.price and new.quantity < old.quantity:
+            order.shown = min(order.shown, order.left)
+        else:
+            del self._orders[id]
+            self._arrive(order, known=True)
+        self._settle()
+
+    # -- what others do ----------------------------------------------------------------------------------------------
+
+    def display(self, levels: Iterable[tuple[Side, int, int]]) -> None:
+        """Others now display these absolute quantities: side, price and quantity of each level.
+
+        Raises
+        ------
+        ConfigError
+            If this leaves others' own book crossed.
+        """
+        ordered = sorted(levels, key=lambda level: -level[0].sign * level[1])
+        for side, price, quantity in ordered:
+            left = quantity
+            if self._matching:
+                for order in self._crossed_by(side, price):
+                    left -= self._fill(order, min(left, order.left), order.ticket.price or 0, "maker")
+            if left:
+                self.others[side][price] = left
+            else:
+                self.others[side].pop(price, None)
+            if self._matching:
+                self._shorten(side, price)
+        bid, ask = self.best(Side.BUY), self.best(Side.SELL)
+        if bid is not None and ask is not None and bid >= ask:
+            raise ConfigError(f"others' own book is crossed: they bid {bid / UNIT:g} and offer {ask / UNIT:g}")
+        self._after_step()
+
+    def trade(self, price: int, quantity: int, aggressor: Side) -> None:
+        """Others have traded: ``aggressor`` took ``quantity`` at ``price`` from the other side."""
+        side = _other(aggressor)
+        beyond = [level for level in self.others[side] if side.sign * level > side.sign * price]
+        for level in beyond:
+            del self.others[side][level]
+        left = quantity
+        if self._matching:
+            for order in self._resting(side):
+                own = order.ticket.price or 0
+                if side.sign * own > side.sign * price:
+                    order.ahead = 0
+                    left -= self._fill(order, min(left, order.left), own, "maker")
+            self._print(side, price, left)
+        else:
+            self._take_displayed(side, price, left)
+        self.last = price
+        self._after_step()
+
+    def report(self, id: str, side: Side, price: int, quantity: int, fill_id: str) -> None:
+        """Tell us a fill, without a trade here: a repetition, or something that we did not know.
+
+        One that has not been told before has changed the account's position, and reduce-only orders are cut to it.
+        """
+        self.events.append(Event("reported", id, side=side, price=price, quantity=quantity, fill_id=fill_id))
+        if fill_id not in self._fill_ids:
+            self._fill_ids.add(fill_id)
+            self.position += side.sign * quantity
+            self._cut()
+
+    def advance(self, now_ms: int) -> None:
+        """Let time pass: what expires does so before anything else happens."""
+        self.now_ms = now_ms
+        for order in list(self._orders.values()):
+            if order.ticket.expire_at_ms is not None and now_ms >= order.ticket.expire_at_ms:
+                self._end(order, "expired", "expired")
+
+    def halt(self) -> None:
+        """Stop matching; what is displayed and printed is still recorded."""
+        self.halted = True
+
+    def resume(self) -> None:
+        """Match again: display that crosses our orders trades with them, then stops trigger."""
+        self.halted = False
+        if self.closed:
+            return
+        for side in Side:
+            for price in sorted(self.others[side], key=lambda level: -side.sign * level):
+                for order in self._crossed_by(side, price):
+                    had = self.others[side].get(price, 0)
+                    self._set(
+                        side, price, had - self._fill(order, min(had, order.left), order.ticket.price or 0, "maker")
+                    )
+        self._after_step()
+
+    def close(self) -> None:
+        """End the session: ``day`` orders expire, others stay; nothing matches any more."""
+        self.closed = True
+        for order in list(self._orders.values()):
+            if order.ticket.tif is TimeInForce.DAY:
+                self._end(order, "expired", "expired")
+
+    # -- what there is to see ----------------------------------------------------------------------------------------
+
+    def best(self, side: Side) -> int | None:
+        """Return the best price that others display on a side."""
+        prices = self.others[side]
+        if not prices:
+            return None
+        return max(prices) if side is Side.BUY else min(prices)
+
+    def knows(self, id: str) -> bool:
+        """Whether an order has ever arrived."""
+        return id in self._seen
+
+    # -- arriving ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _matching(self) -> bool:
+        return not (self.halted or self.closed)
+
+    def _tick(self) -> int:
+        self._clock += 1
+        return self._clock
+
+    def _arrive(self, order: _Resting, *, known: bool = False, triggered: bool = False) -> None:
+        """Let an order take what it may, and rest with what is left.
+
+        Parameters
+        ----------
+        known : it was working before, and has been replaced
+        triggered : it was waiting before
+        """
+        ticket = order.ticket
+        if ticket.reduce_only:
+            most = self._reducible(order)
+            if not most:
+                self._end(order, "canceled" if known or triggered else "rejected", "reduce_only")
+                return
+            if order.left > most:
+                order.ticket = ticket = replace(ticket, quantity=order.filled + most)
+        if ticket.post_only and self._would_take(ticket):
+            self._end(order, "rejected", "post_only_would_take")
+            return
+        # It is working from here on, also for reduce-only orders that are cut while it takes.
+        self._orders[ticket.id] = order
+        order.place = self._tick()
+        if not known:
+            self.events.append(Event("working", ticket.id, ticket=ticket))
+        if ticket.tif is TimeInForce.FOK and (reason := self._not_whole(order)):
+            self._end(order, "canceled", reason)
+            return
+        took = self._take(order)
+        if ticket.id in self._orders:
+            if not ticket.type.has_limit:
+                self._end(order, "canceled", "no_liquidity")
+            elif ticket.tif in {TimeInForce.IOC, TimeInForce.FOK}:
+                self._end(order, "canceled", "ioc")
+            else:
+                self._rest(order)
+        if took:
+            self._look()
+
+    def _rest(self, order: _Resting) -> None:
+        ticket = order.ticket
+        order.place = self._tick()
+        order.ahead = self.others[ticket.side].get(ticket.price or 0, 0)
+        order.shown = min(ticket.display_quantity or order.left, order.left)
+
+    def _take(self, order: _Resting) -> bool:
+        """Take from others, best price first, until done or one of our own is in the way; say whether any was taken."""
+        took = False
+        for price, own, quantity in self._facing(order.ticket):
+            if not order.left or order.ticket.id not in self._orders:
+                break
+            if own is None:
+                part = min(quantity, order.left, self.others[_other(order.ticket.side)].get(price, 0))
+                if part:
+                    took = True
+                    self._take_displayed(_other(order.ticket.side), price, part)
+                    self._fill(order, part, price, "taker")
+                continue
+            if own.ticket.id not in self._orders:
+                continue
+            if self.self_trade in {"cancel_oldest", "cancel_both"}:
+                self._end(own, "canceled", "self_trade")
+            if self.self_trade in {"cancel_newest", "cancel_both"}:
+                self._end(order, "canceled", "self_trade")
+        return took
+
+    def _facing(self, ticket: Ticket) -> Iterator[tuple[int, "_Resting | None", int]]:
+        """Yield what an order meets in the order of the queue: price, our own order or None, and others' quantity."""
+        side = _other(ticket.side)
+        mine = [own for own in self._resting(side) if own.ticket.id != ticket.id]
+        prices = {*self.others[side], *(own.ticket.price or 0 for own in mine)}
+        for price in sorted(prices, key=lambda level: -side.sign * level):
+            if ticket.type.has_limit and ticket.side.sign * price > ticket.side.sign * (ticket.price or 0):
+                return
+            # As the queue stands now: while it is being taken, what is ahead of us shrinks.
+            displayed, passed = self.others[side].get(price, 0), 0
+            for own, ahead in [(own, own.ahead) for own in mine if own.ticket.price == price]:
+                before = min(ahead, displayed) - passed
+                if before > 0:
+                    yield price, None, before
+                    passed += before
+                yield price, own, 0
+            if displayed > passed:
+                yield price, None, displayed - passed
+
+    def _not_whole(self, order: _Resting) -> str:
+        """Return why a fill-or-kill order cannot fill whole at once, or nothing."""
+        left = order.left
+        for _, own, quantity in self._facing(order.ticket):
+            if own is not None:
+                return "self_trade"
+            left -= quantity
+            if left <= 0:
+                return ""
+        return "fok"
+
+    def _would_take(self, ticket: Ticket) -> bool:
+        """Whether an order would take from others; that it would meet our own is for the self-trade rule."""
+        best = self.best(_other(ticket.side))
+        return best is not None and ticket.side.sign * best <= ticket.side.sign * (ticket.price or 0)
+
+    # -- filling -----------------------------------------------------------------------------------------------------
+
+    def _fill(self, order: _Resting, quantity: int, price: int, liquidity: str) -> int:
+        if quantity <= 0:
+            return 0
+        ticket = order.ticket
+        order.filled += quantity
+        self.position += ticket.side.sign * quantity
+        self._traded += 1
+        fill_id = f"V{self._traded}"
+        self._fill_ids.add(fill_id)
+        self.events.append(Event("filled", ticket.id, "", "", ticket.side, price, quantity, liquidity, fill_id))
+        order.shown = max(0, min(order.shown - quantity, order.left))
+        if not order.left:
+            self._orders.pop(ticket.id, None)
+        elif liquidity == "maker" and not order.shown:
+            self._rest(order)  # the next part of an iceberg, at the back of the queue
+        self._cut()
+        return quantity
+
+    def _print(self, side: Side, price: int, left: int) -> None:
+        """Let a print use up the queue at its price: what stands ahead of us, then us, then what stands behind."""
+        while left:
+            queue = [own for own in self._resting(side) if own.ticket.price == price]
+            if not queue:
+                break
+            first = queue[0]
+            before = min(first.ahead, self.others[side].get(price, 0), left)
+            if before:
+                self._take_displayed(side, price, before)
+                left -= before
+                continue
+            part = self._fill(first, min(left, first.shown), price, "maker")
+            left -= part
+        self._take_displayed(side, price, left)
+
+    def _take_displayed(self, side: Side, price: int, quantity: int) -> None:
+        """Remove what others displayed, from the front of their queue."""
+        had = self.others[side].get(price, 0)
+        gone = min(had, quantity)
+        self._set(side, price, had - gone)
+        if self._matching:
+            for own in self._resting(side):
+                if own.ticket.price == price:
+                    own.ahead = max(0, own.ahead - gone)
+
+    def _set(self, side: Side, price: int, quantity: int) -> None:
+        if quantity > 0:
+            self.others[side][price] = quantity
+        else:
+            self.others[side].pop(price, None)
+
+    def _shorten(self, side: Side, price: int) -> None:
+        """What others took back is taken to have stood behind us."""
+        displayed = self.others[side].get(price, 0)
+        for own in self._resting(side):
+            if own.ticket.price == price:
+                own.ahead = min(own.ahead, displayed)
+
+    def _resting(self, side: Side) -> list[_Resting]:
+        """Return our orders in the book on a side, best price first, then by place in the queue."""
+        here = [own for own in self._orders.values() if own.ticket.side is side and not own.waiting and own.shown]
+        return sorted(here, key=lambda own: (-side.sign * (own.ticket.price or 0), own.place))
+
+    def _crossed_by(self, side: Side, price: int) -> list[_Resting]:
+        """Return our resting orders that a level of others on ``side`` would trade with."""
+        mine = self._resting(_other(side))
+        return [own for own in mine if side.sign * (own.ticket.price or 0) <= side.sign * price]
+
+    # -- reduce-only -------------------------------------------------------------------------------------------------
+
+    def _reducible(self, order: _Resting) -> int:
+        """Return what a reduce-only order may still take off the position, beside what others of its kind can."""
+        side = order.ticket.side
+        held = -side.sign * self.position
+        others = sum(own.left for own in self._reducing(side) if own is not order)
+        return max(0, min(order.left, held - others))
+
+    def _reducing(self, side: Side) -> list[_Resting]:
+        return [
+            own for own in self._orders.values()
+            if own.ticket.reduce_only and own.ticket.side is side and not own.waiting
+        ]  # fmt: skip
+
+    def _cut(self) -> None:
+        """Cut working reduce-only orders, youngest first, to what is left of the position."""
+        for side in Side:
+            mine = sorted(self._reducing(side), key=lambda own: -own.place)
+            excess = sum(own.left for own in mine) - max(0, -side.sign * self.position)
+            for own in mine:
+                if excess <= 0:
+                    break
+                part = min(own.left, excess)
+                excess -= part
+                own.ticket = replace(own.ticket, quantity=own.ticket.quantity - part)
+                own.shown = min(own.shown, own.left)
+                if own.left:
+                    self.events.append(Event("changed", own.ticket.id, ticket=own.ticket))
+                else:
+                    self._end(own, "canceled", "reduce_only")
+
+    # -- triggers ----------------------------------------------------------------------------------------------------
+
+    def _after_step(self) -> None:
+        if self._matching:
+            self._look()
+            self._settle()
+
+    def _look(self) -> None:
+        """Look at the trigger prices: move trailing stops, and line up what they trigger, oldest first."""
+        for order in sorted(self._orders.values(), key=lambda own: own.age):
+            if not order.waiting:
+                continue
+            ticket = order.ticket
+            seen = self.last if ticket.trigger == "last" else self.best(_other(ticket.side))
+            if seen is None:
+                continue
+            if ticket.type is OrderType.TRAILING_STOP:
+                sign = ticket.side.sign
+                order.best = seen if order.best is None or sign * seen < sign * order.best else order.best
+                level = order.best + sign * (ticket.trail_offset or 0)
+            else:
+                level = ticket.stop_price or 0
+            rising = ticket.side.sign * (-1 if ticket.type.touches else 1)
+            if rising * seen >= rising * level:
+                order.waiting = False
+                self._triggered.append(order)
+
+    def _settle(self) -> None:
+        """Let triggered orders arrive, one after another; each may trigger more."""
+        while self._triggered:
+            order = self._triggered.pop(0)
+            if self._orders.get(order.ticket.id) is order:
+                del self._orders[order.ticket.id]
+                self._arrive(order, triggered=True)
+
+    # -- saying ------------------------------------------------------------------------------------------------------
+
+    def _end(self, order: _Resting, status: str, reason: str) -> None:
+        self._orders.pop(order.ticket.id, None)
+        self._say_ended(order.ticket.id, status, reason)
+
+    def _say_ended(self, id: str, status: str, reason: str) -> None:
+        self.events.append(Event("ended", id, status=status, reason=reason))
+
+
+def _other(side: Side) -> Side:
+    return Side.SELL if side is Side.BUY else Side.BUY
