@@ -166,7 +166,6 @@ class _Desk:
         if allowed is not None:
             body = _mapping(body or {}, name)
             _only(body, allowed, name)
-        self.path.begin_step()
         self.venue.advance(at)
         self._listen()
         getattr(self, f"_{name}")(body)
@@ -266,7 +265,7 @@ class _Desk:
         state = self.path.state
         lines: dict[tuple[int, str, int, str], int] = {}
         for fill in state.fills:
-            key = (fill.step, fill.order, fill.price, fill.liquidity)
+            key = (fill.moment, fill.order, fill.price, fill.liquidity)
             lines[key] = lines.get(key, 0) + fill.quantity
         return {
             "orders": {

@@ -94,6 +94,7 @@ class Event:
     status, reason : how an order ended
     side, price, quantity, liquidity, fill_id : of a fill
     ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
+    moment : of a fill: what happens at the venue at once has the same
     """
 
     kind: str
@@ -106,6 +107,7 @@ class Event:
     liquidity: str = ""
     fill_id: str = ""
     ticket: Ticket | None = None
+    moment: int = 0
 
 
 @dataclass(slots=True)
@@ -144,6 +146,7 @@ class Venue:
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
+    moment: int = 0
     events: list[Event] = field(default_factory=list)
     _orders: dict[str, _Resting] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
@@ -268,15 +271,16 @@ class Venue:
 
         One that has not been told before has changed the account's position, and reduce-only orders are cut to it.
         """
-        self.events.append(Event("reported", id, side=side, price=price, quantity=quantity, fill_id=fill_id))
+        self.events.append(Event("reported", id, "", "", side, price, quantity, "", fill_id, moment=self.moment))
         if fill_id not in self._fill_ids:
             self._fill_ids.add(fill_id)
             self.position += side.sign * quantity
             self._cut()
 
     def advance(self, now_ms: int) -> None:
-        """Let time pass: what expires does so before anything else happens."""
+        """Let another moment begin: what expires by then does so before anything else happens."""
         self.now_ms = now_ms
+        self.moment += 1
         for order in list(self._orders.values()):
             if order.ticket.expire_at_ms is not None and now_ms >= order.ticket.expire_at_ms:
                 self._end(order, "expired", "expired")
@@ -440,7 +444,9 @@ class Venue:
         self._traded += 1
         fill_id = f"V{self._traded}"
         self._fill_ids.add(fill_id)
-        self.events.append(Event("filled", ticket.id, "", "", ticket.side, price, quantity, liquidity, fill_id))
+        self.events.append(
+            Event("filled", ticket.id, "", "", ticket.side, price, quantity, liquidity, fill_id, moment=self.moment)
+        )
         order.shown = max(0, min(order.shown - quantity, order.left))
         if not order.left:
             self._orders.pop(ticket.id, None)

@@ -86,14 +86,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A fill as it was booked; ``step`` tells which moment it belongs to."""
+    """A fill as it was booked, and the moment at the venue that it belongs to."""
 
     order: str
     side: Side
     price: int
     quantity: int
     liquidity: str
-    step: int
+    moment: int
 
 
 class Market(Protocol):
@@ -120,7 +120,6 @@ class State:
     sent_ms: list[int] = field(default_factory=list)
     killed: bool = False
     heard: int = 0
-    step: int = 0
     #: Equity at the first moment at which it could be marked.
     opening: int | None = None
     flagged: list[str] = field(default_factory=list)
@@ -193,10 +192,6 @@ class OrderPath:
         """Take the equity that daily loss is counted from, once it can be marked."""
         if self.state.opening is None and (equity := self._equity(market)) is not None:
             self._note("opened", equity=equity)
-
-    def begin_step(self) -> None:
-        """Say that another moment begins: fills of one order at one price in one moment are one line."""
-        self._note("step")
 
     # -- hearing -----------------------------------------------------------------------------------------------------
 
@@ -379,8 +374,6 @@ class OrderPath:
     def _apply(self, record: Record) -> None:
         state, body = self.state, record.body
         match record.kind:
-            case "step":
-                state.step += 1
             case "opened":
                 state.opening = body["equity"]
             case "sent" | "refused":
@@ -437,7 +430,7 @@ class OrderPath:
         state.cash -= side.sign * notional * _WHOLE_BP + notional * rate
         state.position += side.sign * quantity
         liquidity = "reported" if reported else event["liquidity"]
-        state.fills.append(Booked(event["id"], side, price, quantity, liquidity, state.step))
+        state.fills.append(Booked(event["id"], side, price, quantity, liquidity, event["moment"]))
         if order is None:
             state.flagged.append(f"fill {event['fill_id']} of the unknown order {event['id']}")
             return
