@@ -1,5 +1,7 @@
 """Yahoo's chart API as it answers, over HTTP on loopback."""
 
+import re
+import sys
 from datetime import UTC, date, datetime
 
 import pytest
@@ -41,11 +43,16 @@ def chart():
 def source(httpserver, monkeypatch):
     """The source, with yfinance asking the local server; the cookie that Yahoo wants comes from another host."""
     import yfinance.data
-    import yfinance.scrapers.history
 
     base = httpserver.url_for("").rstrip("/")
-    monkeypatch.setattr(yfinance.scrapers.history, "_BASE_URL_", base)
-    monkeypatch.setattr(yfinance.base, "_BASE_URL_", base)
+    for name, module in list(sys.modules.items()):
+        for host in ("_BASE_URL_", "_QUERY1_URL_"):
+            if name.startswith("yfinance.") and hasattr(module, host):
+                monkeypatch.setattr(module, host, base)
+    import yfinance.scrapers.quote
+
+    monkeypatch.setattr(yfinance.scrapers.quote, "_QUOTE_SUMMARY_URL_", f"{base}/v10/finance/quoteSummary")
+    monkeypatch.setattr(yfinance.base, "_tz_info_fetch_ctr", 0)
     monkeypatch.setattr(yfinance.data.YfData, "_get_cookie_and_crumb", lambda *_, **__: (None, "basic"))
     yfinance.data.YfData().cache_get.cache_clear()
     return open_source("yahoo", {"timeout": "0.5"})
@@ -81,7 +88,7 @@ def test_corporate_actions_are_per_share_of_their_day(source, httpserver):
 
 def test_a_symbol_that_yahoo_has_not_is_an_error(source, httpserver):
     error = {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found"}}}
-    httpserver.expect_request("/v8/finance/chart/ABC").respond_with_json(error, status=404)
+    httpserver.expect_request(re.compile("/.*")).respond_with_json(error, status=404)
 
     with pytest.raises(MissingData, match="yahoo has no bars of ABC"):
         fetched(source)

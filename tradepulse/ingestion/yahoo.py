@@ -74,6 +74,7 @@ class YahooSource:
 
     def _history(self, symbol: str, first: date) -> pd.DataFrame:
         errors = self._yfinance.exceptions
+        absent = MissingData(f"yahoo has no bars of {symbol} from {first}; is it Yahoo's spelling?")
         try:
             found: pd.DataFrame = self._yfinance.Ticker(symbol).history(
                 start=first.isoformat(), interval="1d", auto_adjust=False, actions=True, keepna=True,
@@ -82,11 +83,13 @@ class YahooSource:
         except errors.YFRateLimitError as exc:
             raise SourceUnavailable(f"yahoo asks for fewer requests ({symbol})") from exc
         except (errors.YFPricesMissingError, errors.YFTzMissingError, errors.YFInvalidPeriodError) as exc:
-            raise MissingData(f"yahoo has no bars of {symbol} from {first}; is it Yahoo's spelling?") from exc
+            raise absent from exc
         except Exception as exc:  # a dozen unrelated types, from curl, json and yfinance itself
+            if getattr(getattr(exc, "response", None), "status_code", None) == 404:
+                raise absent from exc
             raise SourceUnavailable(f"yahoo does not answer for {symbol}: {' '.join(str(exc).split())[:120]}") from exc
         if found.empty:
-            raise MissingData(f"yahoo has no bars of {symbol} from {first}; is it Yahoo's spelling?")
+            raise absent
         return found
 
 
