@@ -71,7 +71,7 @@ def test_a_file_is_taken_once_whatever_it_is_called_and_a_new_one_is_taken(folde
         ("table: trades\nsymbol: A\n", "symbol is for bars"),
         ("table: bars\nfiles: '*.parquet'\n", "no file is named like"),
         ("table: bars\nfiles: '*.csv'\ncolumns: {Date: ts}\n", "lacks the column 'Date'"),
-        ("table: trades\nfiles: '*.csv'\n", "the folder holds trades, not bars"),
+        ("table: trades\nfiles: '*.csv'\n", "source folder has no bars; it has trades"),
     ],
 )
 def test_a_folder_that_says_something_else_is_refused_in_one_line(folder, tmp_path, mapping, words):
@@ -202,3 +202,34 @@ def test_bars_of_a_parquet_folder_without_a_zone_are_sessions(tmp_path):
 
     assert delivery.place == "bars"
     assert delivery.accepted["ts"].iloc[0] == calendar().open_at(bars["session"].iloc[0].date())
+
+
+def instruments(path, columns=None):
+    from tradepulse.ingestion.folder import load_instruments
+
+    return load_instruments(path, columns=columns)
+
+
+def test_instruments_of_a_file_are_taken_and_odd_ones_are_not(tmp_path):
+    (tmp_path / "list.csv").write_text(
+        "symbol,kind,tick,last_session\nSPY,ETF,0.01,\nOLD,stock,,2010-01-04\n,fund,,\nX,potato,,\nY,fx,-1,\n"
+        "Z,index,,soon\nSPY,fund,,\n"
+    )
+
+    delivery = instruments(tmp_path / "list.csv")
+
+    assert delivery.accepted[["symbol", "kind"]].to_numpy().tolist() == [["SPY", "fund"], ["OLD", "equity"]]
+    assert delivery.accepted["tick"].iloc[0] == 0.01
+    assert delivery.accepted["last_session"].iloc[1] == pd.Timestamp("2010-01-04")
+    assert [rule.split()[0] for rule in delivery.quarantined["rule"]] == [
+        "the", "kind", "tick", "last_session", "symbols",
+    ]  # fmt: skip
+
+
+def test_a_real_security_master_is_taken_with_a_mapping(shared_data):
+    names = {"first_valid_session": "first_session", "last_valid_session": "last_session", "primary_mic": "venue"}
+
+    delivery = instruments(shared_data / "reference" / "security_master.csv", names)
+
+    assert (delivery.received, len(delivery.quarantined)) == (6, 0)
+    assert set(delivery.accepted["kind"]) == {"fund", "equity"}

@@ -69,12 +69,65 @@ def load_actions_table(path: Path, *, zone: str | None = None, columns: Mapping[
     return Delivery("corporate_actions", len(frame), accepted, quarantined, digest)
 
 
+#: What vendors call kinds of instruments, and we.
+_KINDS = {"etf": "fund", "stock": "equity", "spot": "crypto_spot", "perpetual": "crypto_perpetual"}
+
+
+def load_instruments(path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None) -> Delivery:
+    """Return the instruments of a file with ``symbol`` and ``kind``, and what else of the table it has.
+
+    Parameters
+    ----------
+    path : CSV or Parquet; ``currency venue tick lot minimum_notional first_session last_session`` may be absent
+    zone : not looked at: listings are dates
+    columns : the file's name of a column, and ours
+    """
+    raw, digest = load_file(path, columns)
+    lacking = [column for column in ("symbol", "kind") if column not in raw.columns]
+    if lacking or raw.empty:
+        what = f"lacks the column {lacking[0]!r}" if lacking else "has columns but no rows"
+        raise UnreadableFile(f"{path}: {what}; instruments have symbol and kind")
+    raw = raw.reset_index(drop=True)
+    absent = pd.Series([None] * len(raw), dtype="object")
+
+    def text(name: str) -> "pd.Series[str]":
+        return raw.get(name, absent).fillna("").astype("str").str.strip()
+
+    frame = pd.DataFrame({"symbol": text("symbol"), "kind": text("kind").str.lower().replace(_KINDS)})
+    frame["currency"], frame["venue"] = text("currency"), text("venue")
+    for name in ("tick", "lot", "minimum_notional"):
+        frame[name] = pd.to_numeric(raw.get(name, absent), errors="coerce").astype(float)
+    for name in ("first_session", "last_session"):
+        frame[name] = pd.to_datetime(text(name), format="ISO8601", errors="coerce").dt.as_unit("ns")
+    for name, value in (("source", path.name), ("source_hash", digest)):
+        frame[name] = pd.Series([value] * len(frame), dtype="str")
+    model = table("instruments")
+    kinds = ("equity", "fund", "index", "crypto_spot", "crypto_perpetual", "future", "fx", "other")
+    rules: list[Rule] = [
+        ("the row names its symbol", lambda rows: rows["symbol"] != ""),
+        (f"kind is one of {', '.join(kinds)}", lambda rows: rows["kind"].isin(kinds)),
+        *(
+            (f"{name} is above zero where it is given", lambda rows, name=name: rows[name].isna() | (rows[name] > 0))
+            for name in ("tick", "lot")
+        ),
+        *(
+            (f"{name} is a date where it is given", lambda rows, name=name: rows[name].notna() | (text(name) == ""))
+            for name in ("first_session", "last_session")
+        ),
+        ("symbols are unique", lambda rows: ~rows.duplicated("symbol")),
+    ]
+    kept, quarantined = sift(frame, rules, table_name="instruments", source=path.name, source_hash=digest)
+    accepted = model.accept(frame[kept].reset_index(drop=True)[list(model.to_schema().columns)], str(path))
+    return Delivery("instruments", len(frame), accepted, quarantined, digest)
+
+
 #: How a file of each table is read.
 LOADERS: dict[str, Callable[..., Delivery]] = {
     "bars": load_bars,
     "trades": load_trades,
     "quotes": load_quotes,
     "corporate_actions": load_actions_table,
+    "instruments": load_instruments,
     "book_events": load_book_events,
     "bills": load_bills,
 }
@@ -121,7 +174,6 @@ class FolderSource:
     """
 
     name: ClassVar[str] = "folder"
-    tables: ClassVar[tuple[str, ...]] = tuple(LOADERS)
     options: ClassVar[Mapping[str, str]] = {"path": f"the folder, with {MAPPING} in it"}
 
     def __init__(self, path: str = "") -> None:
@@ -132,14 +184,17 @@ class FolderSource:
         self._files: dict[str, Path] = {}
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """The table that the folder says it holds."""
+        return (self._says["table"],)
+
+    @property
     def identity(self) -> str:
         """The folder's place."""
         return f"folder {self.path.resolve()}"
 
     def parts(self, wanted: Wanted, covered: Covered) -> list[Part]:
         """Return a piece for each file that has not been taken, in the order of their names."""
-        if wanted.table != self._says["table"]:
-            raise ConfigError(f"{self.path / MAPPING}: the folder holds {self._says['table']}, not {wanted.table}")
         files = sorted(path for path in self.path.glob(self._says["files"]) if path.is_file() and path.name != MAPPING)
         if not files:
             raise MissingData(f"{self.path}: no file is named like {self._says['files']!r}")

@@ -98,10 +98,13 @@ class Source(Protocol):
     """A vendor: says which pieces a wish falls into, and fetches one of them."""
 
     name: ClassVar[str]
-    #: Tables it can fill.
-    tables: ClassVar[tuple[str, ...]]
     #: Options it takes, each with what it says; all are text.
     options: ClassVar[Mapping[str, str]]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables that it can fill, the one that is meant where none is named first."""
+        ...
 
     @property
     def identity(self) -> str:
