@@ -240,11 +240,13 @@ def test_a_table_is_updated_from_a_file_with_the_same_columns(table_set):
 
 def test_no_version_was_ever_changed_after_it_was_written():
     root = shipped("data/golden")
-    if not (root.parents[1] / ".git").exists():
+    if not (root.parents[1] / ".git").exists() or not shutil.which("git"):
         pytest.skip("not a git checkout: there is no history to look at")
 
     def git(*arguments):
-        command = ["git", "-C", str(root.parents[1]), *arguments, "--", "data/golden/*/v*/*"]
+        # A checkout that belongs to another user is read all the same: nothing of it is run.
+        where = ["git", "-c", "safe.directory=*", "-C", str(root.parents[1])]
+        command = [*where, *arguments, "--", "data/golden/*/v*/*"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
     assert git("ls-files")
