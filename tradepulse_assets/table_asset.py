@@ -191,7 +191,7 @@ def coverage(home: Home, bars: "pd.DataFrame") -> dict[str, dg.MarkdownMetadataV
     """Return as metadata what there is and what is missing of the bars that a result was made from."""
     from tradepulse.core.sessions import calendar
     from tradepulse.quality.gaps import certificates
-    from tradepulse.warehouse.replay import refused_by_symbol
+    from tradepulse.warehouse.quarantine import refused_by_symbol
 
     found = certificates(bars, calendar(), refused_by_symbol(home.lake, ("bars", "bars_history")))
     return {"coverage": dg.MetadataValue.md(str(found.to_markdown(index=False)))}

@@ -88,6 +88,15 @@ def test_other_symbols_and_sources_stay(lake):
     assert lake.read("bars", [DAYS[2]])["symbol"].tolist() == ["BBB"]
 
 
+def test_a_source_takes_nothing_back_that_another_one_said(lake):
+    fewer = BARS.drop(index=2).assign(source=pd.Series(["other"] * 4, dtype="str"), close=9.5, low=9.5)
+
+    take(lake, "bars", fewer)
+
+    assert read_bars(lake)["source"].tolist() == ["other", "other", "test", "other"]
+    assert read_bars(lake)["close"].iloc[2] == 12.0
+
+
 def test_a_day_that_lies_outside_what_is_delivered_stays(lake):
     take(lake, "bars", BARS.head(2))
 

@@ -33,6 +33,15 @@ def interval_named(text: str) -> pd.Timedelta:
     return interval
 
 
+def interval_name(interval: pd.Timedelta) -> str:
+    """Return how a length is written in the name of a table: 30s, 5min, 1h, 1D."""
+    seconds = int(interval.total_seconds())
+    for unit, size in (("D", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def resampled(
     bars: pd.DataFrame, interval: pd.Timedelta, exchange: Calendar, *, hours: Hours = "regular"
 ) -> pd.DataFrame:

@@ -236,10 +236,7 @@ class Venue:
             if self._matching:
                 for order in self._crossed_by(side, price):
                     left -= self._fill(order, min(left, order.left), order.ticket.price or 0, "maker")
-            if left:
-                self.others[side][price] = left
-            else:
-                self.others[side].pop(price, None)
+            self._set(side, price, left)
             if self._matching:
                 self._shorten(side, price)
         bid, ask = self.best(Side.BUY), self.best(Side.SELL)

@@ -219,14 +219,7 @@ class OrderPath:
             return ""
         if state.killed:
             return "killed"
-        value = self._value(ticket, quantity, market)
-        if value is None:
-            return "no_price"
-        if limits.max_order_quantity is not None and quantity > limits.max_order_quantity:
-            return "max_order_quantity"
-        if limits.max_order_notional is not None and value * _WHOLE_BP > limits.max_order_notional:
-            return "max_order_notional"
-        if reason := self._outside_collar(ticket, market):
+        if reason := self._objection_to_itself(ticket, quantity, market):
             return reason
         if self._exceeds_position(ticket.side, quantity):
             return "max_position"
@@ -241,7 +234,7 @@ class OrderPath:
         return ""
 
     def _objection_to_change(self, order: Known, changed: Ticket, quantity: int | None, market: Market) -> str:
-        limits, old = self.terms.limits, order.ticket
+        old = order.ticket
         if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % self.terms.lot == 0:
             return ""  # it ends the order, which only takes exposure away
         if shape := self._off_grid(changed):
@@ -252,18 +245,22 @@ class OrderPath:
             return ""
         if self.state.killed and left > before:
             return "killed"
-        value = self._value(changed, changed.quantity, market)
-        if value is None:
-            return "no_price"
-        if limits.max_order_quantity is not None and changed.quantity > limits.max_order_quantity:
-            return "max_order_quantity"
-        if limits.max_order_notional is not None and value * _WHOLE_BP > limits.max_order_notional:
-            return "max_order_notional"
-        if reason := self._outside_collar(changed, market):
+        if reason := self._objection_to_itself(changed, changed.quantity, market):
             return reason
         if left > before and self._exceeds_position(old.side, left, already=others):
             return "max_position"
         return ""
+
+    def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market) -> str:
+        """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
+        limits, value = self.terms.limits, self._value(ticket, quantity, market)
+        if value is None:
+            return "no_price"
+        if limits.max_order_quantity is not None and quantity > limits.max_order_quantity:
+            return "max_order_quantity"
+        if limits.max_order_notional is not None and value * _WHOLE_BP > limits.max_order_notional:
+            return "max_order_notional"
+        return self._outside_collar(ticket, market)
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""

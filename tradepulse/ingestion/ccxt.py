@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from tradepulse.core.resampling import interval_named
+from tradepulse.core.resampling import interval_name, interval_named
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, DataError, MissingData, SourceUnavailable, ToolMissing
-from tradepulse.ingestion.files import interval_name
 from tradepulse.ingestion.source import BAR_RULES, Covered, Delivery, Part, Rule, Wanted, sift, uncovered
 from tradepulse.ingestion.ticks import TRADE_RULES
 

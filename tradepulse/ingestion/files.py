@@ -1,6 +1,6 @@
 """Bars from a CSV or Parquet file, and files as a source: one that a person names, or a folder that files drop into."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
+from tradepulse.core.resampling import interval_name
 from tradepulse.core.sessions import Calendar, calendar
 from tradepulse.errors import ConfigError, DataError, UnreadableFile
 from tradepulse.ingestion.source import BAR_RULES, Delivery, sift
@@ -152,15 +153,6 @@ def bars_place(bars: pd.DataFrame) -> str:
     return f"bars_{interval_name(steps.mode().iloc[0])}"
 
 
-def interval_name(interval: pd.Timedelta) -> str:
-    """Return how a length is written in the name of a table: 30s, 5min, 1h, 1D."""
-    seconds = int(interval.total_seconds())
-    for unit, size in (("D", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
 def load_whole_bars(path: Path, *, zone: str | None = None) -> pd.DataFrame:
     """Return the bars of a file of which every row keeps the rules, in the order of the file.
 
@@ -197,14 +189,21 @@ def _times(
         raise DataError(f"{path}: row {int(np.argmax(days.isna()))} has no session")
     if days.dt.tz is not None or (days != days.dt.normalize()).any():
         raise DataError(f"{path}: a session is a date and has neither time nor zone; instants belong into a column ts")
-    # A date that the exchange does not know gets noon UTC: whether it should be there is for the quality checks to say.
+    return opens_of(days, exchange), days
+
+
+def opens_of(days: "Iterable[pd.Timestamp]", exchange: Calendar) -> "pd.Series[pd.Timestamp]":
+    """Return the instants at which sessions open; a date that the exchange does not know gets noon UTC.
+
+    Whether such a date should be there is for the quality checks to say.
+    """
     opens = [
         exchange.open_at(day.date())
         if exchange.first <= day.date() <= exchange.last and exchange.is_session(day.date())
         else day.tz_localize("UTC") + pd.Timedelta(hours=12)
         for day in days
     ]
-    return pd.Series(pd.DatetimeIndex(opens, tz="UTC").as_unit("ns")), days
+    return pd.Series(pd.DatetimeIndex(opens, tz="UTC").as_unit("ns"))
 
 
 def instants(

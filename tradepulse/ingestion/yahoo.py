@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ import pandas as pd
 from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, MissingData, SourceUnavailable, ToolMissing
+from tradepulse.ingestion.files import opens_of
 from tradepulse.ingestion.source import BAR_RULES, Covered, Delivery, Part, Wanted, sift
 from tradepulse.ingestion.stale_opens import stale_opens
 
@@ -100,20 +101,12 @@ def _cache_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _bars(symbol: str, history: pd.DataFrame, last: date) -> Delivery:
-    exchange = calendar()
     days = pd.DatetimeIndex(history.index).tz_localize(None).normalize().as_unit("ns")
     splits = history["Stock Splits"].replace(0.0, 1.0).fillna(1.0).to_numpy(dtype=float)
     # Splits that go ex after a day: the product of all later ones, the day's own already being in its price.
     later = np.append(np.cumprod(splits[::-1])[::-1][1:], 1.0)
     frame = pd.DataFrame({"session": days})
-    frame["ts"] = pd.DatetimeIndex(
-        [
-            exchange.open_at(day.date())
-            if exchange.is_session(day.date())
-            else day.tz_localize("UTC") + timedelta(hours=12)
-            for day in days
-        ]
-    ).as_unit("ns")
+    frame["ts"] = opens_of(days, calendar())
     frame["symbol"] = pd.Series([symbol] * len(days), dtype="str")
     for name in ("open", "high", "low", "close"):
         frame[name] = (history[name.title()].to_numpy(dtype=float) * later).round(6)

@@ -12,7 +12,7 @@ from tradepulse.ingestion.source import BAR_RULES, sift
 from tradepulse.ingestion.ticks import QUOTE_RULES, TRADE_RULES
 from tradepulse.warehouse.intake import model_of, partitions_of
 from tradepulse.warehouse.lake import Lake
-from tradepulse.warehouse.replay import KEY, refused_rows, release
+from tradepulse.warehouse.quarantine import KEY, refused_rows, release
 
 _RULES = {"bars": BAR_RULES, "trades": TRADE_RULES, "quotes": QUOTE_RULES}
 

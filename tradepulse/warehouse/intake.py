@@ -46,12 +46,12 @@ def take(
     first, last : dates that the delivery speaks for; by default those of its rows
     symbols : it speaks for, beside those of its rows
     """
-    if rows.empty and (first == date.min or not symbols):
+    if rows.empty:
         return []
     days = partitions_of(rows)
     begin = first.isoformat() if first != date.min else str(days.min())
     end = last.isoformat() if last != date.max else str(days.max())
-    speaks_for = {*symbols, *(rows["symbol"].unique() if "symbol" in rows.columns else ())}
+    speaks_for, sources = {*symbols, *rows["symbol"].unique()}, set(rows["source"])
     fresh = dict(tuple(rows.groupby(days, sort=True)))
     there = set(lake.partitions(place))
     known = [name for name in sorted(there) if name in fresh or name == WHOLE or begin <= name <= end]
@@ -62,7 +62,7 @@ def take(
         before, now = old.get(name, none), fresh.get(name, none)
         if name in old and _same(before, now):
             continue
-        merged = _laid_over(before, now, place, speaks_for)
+        merged = _laid_over(before, now, place, speaks_for, sources)
         if name not in old or not merged.equals(before):
             changed[name] = merged
     restated = [name for name in changed if _said_something(old.get(name), speaks_for)]
@@ -145,15 +145,14 @@ def _same(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     return len(old) == len(new) and old[says].equals(new[says].reset_index(drop=True))
 
 
-def _laid_over(old: pd.DataFrame, new: pd.DataFrame, place: str, speaks_for: set[str]) -> pd.DataFrame:
+def _laid_over(
+    old: pd.DataFrame, new: pd.DataFrame, place: str, speaks_for: set[str], sources: set[str]
+) -> pd.DataFrame:
     key = table(model_of(place)).to_schema().unique or []
     if old.empty:
         kept = old
     else:
-        sources = set(new["source"])
-        replaced = old["symbol"].isin(speaks_for)
-        if sources:
-            replaced &= old["source"].isin(sources)
+        replaced = old["symbol"].isin(speaks_for) & old["source"].isin(sources)
         if key and len(new):
             replaced |= pd.MultiIndex.from_frame(old[key]).isin(pd.MultiIndex.from_frame(new[key]))
         kept = old[~replaced]

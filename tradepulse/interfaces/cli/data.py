@@ -144,7 +144,7 @@ def restatements(obj: dict[str, Path], as_json: bool) -> None:
 def quarantine(obj: dict[str, Path], out: Path, table_name: str | None) -> None:
     """Write quarantined rows to a file, each with its rule, to be mended there and given to data replay."""
     from tradepulse.warehouse.lake import Lake
-    from tradepulse.warehouse.replay import refused_rows
+    from tradepulse.warehouse.quarantine import refused_rows
 
     check_place(out)
     rows = refused_rows(Lake(obj["home"] / "lake"), table_name)

@@ -55,19 +55,16 @@ def refused_by_symbol(lake: Lake, names: Collection[str]) -> dict[str, int]:
     return counts
 
 
-def release(lake: Lake, keys: "set[tuple[str, str, str, int]]") -> int:
-    """Take rows out of quarantine and return how many there were.
+def release(lake: Lake, keys: "set[tuple[str, str, str, int]]") -> None:
+    """Take rows out of quarantine.
 
     Parameters
     ----------
     lake : lake
     keys : ``table``, ``source``, ``source_hash`` and ``row`` of each
     """
-    left = len(keys)
     for partition in lake.partitions("quarantine"):
         held = lake.read("quarantine", [partition])
         here = [tuple(row) in keys for row in held[list(KEY)].itertuples(index=False)]
         if any(here):
             lake.write("quarantine", held[[not out for out in here]], partition)
-            left -= sum(here)
-    return len(keys) - left
