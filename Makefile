@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data lock sbom docs-reference clean
+.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data bench-indicators lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -70,6 +70,9 @@ data-quality: setup  ## golden sets, and the checks themselves measured: reports
 
 bench-data: setup  ## bars from 50 M trades beside the bare query, row rules over 1 M bars: reports/performance/data.md
 	@$(BIN)/python -m scripts.bench_data
+
+bench-indicators: setup  ## indicators beside TA-Lib, pandas and others, on one core: reports/performance/indicators.md
+	@$(BIN)/python -W ignore -m scripts.bench_indicators
 
 docs-reference: setup  ## rewrite what is derived from the tables' declarations and the lock
 	@$(BIN)/python -m scripts.build_reference

@@ -1,8 +1,9 @@
 """Write version 1 of each golden set that there is none of yet.
 
 ``python -m scripts.build_golden "Name of who approves"``. Existing sets are left alone; a new version of one is
-written by ``tradepulse_cli golden update NAME --reason TEXT``. Indicators come from TA-Lib and pandas on real Nasdaq
-bars, backtests from vectorbt on the same bars, settlement from published dates, costs from hand arithmetic.
+written by ``tradepulse_cli golden update NAME --reason TEXT``. Indicators come from their written-out definitions on
+the shapes of ``quality.shapes``, with TA-Lib, pandas or SciPy as the second source; backtests from vectorbt on real
+bars, settlement from published dates, costs from hand arithmetic.
 """
 
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from tradepulse.quality.golden import Expected, write_golden
+from tradepulse.quality.shapes import LICENCE, SOURCE, shapes
 
 ROOT = Path(__file__).parents[1] / "data" / "golden"
 REASON = "first version of the set"
@@ -80,8 +82,9 @@ def main() -> None:
     bars = _bars()
     for name in names():
         declared = indicator(name)
-        about = {"kind": "indicator", "params": dict(declared.params), **BARS}
-        _write(name, bars[list(declared.inputs)], about)
+        about = {"kind": "indicator", "params": dict(declared.params), "source": SOURCE, "licence": LICENCE}
+        if not (ROOT / name).exists():
+            _write(name, shapes(declared.inputs, declared.panel), about)
     rows = bars[["session", "open", "high", "low", "close", "volume"]].assign(
         session=bars["session"].dt.strftime("%Y-%m-%d")
     )

@@ -4,7 +4,6 @@
 """
 
 import json
-import sys
 from pathlib import Path
 
 from scripts.licences import packages
@@ -40,31 +39,6 @@ def tables_page() -> str:
     return "\n".join(lines)
 
 
-def indicators_page() -> str:
-    """Return the reference page of the indicators as Markdown."""
-    from tradepulse.core.indicators import indicator, names
-    from tradepulse.quality.independent import independent
-
-    lines = ["# Indicators", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
-    lines += [
-        "Each is one file in `tradepulse/core/indicators/` with its formula, source, shapes, units, warm-up and NaN",
-        "rule, and is compared with the library named here by the golden regression and on twenty years of real bars.",
-        "",
-        "| indicator | what it is | parameters | needs | outputs | compared with | convention |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name in names():
-        declared, source = indicator(name), independent(name)
-        about = (sys.modules[declared.compute.__module__].__doc__ or "").strip().rstrip(".")
-        params = ", ".join(f"{key}={value}" for key, value in declared.params.items()) or "none"
-        cells = (
-            f"`{name}`", about, params, " ".join(declared.inputs), ", ".join(declared.outputs),
-            source.name.split()[0], source.convention,
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
-
-
 def dependencies_page() -> str:
     """Return the licences of all dependencies as Markdown."""
     found = packages()
@@ -85,7 +59,6 @@ def dependencies_page() -> str:
 DERIVED = {
     ROOT / "tradepulse_assets" / "column_schemas.json": column_schemas,
     ROOT / "docs" / "reference" / "tables.md": tables_page,
-    ROOT / "docs" / "reference" / "indicators.md": indicators_page,
     ROOT / "docs" / "reference" / "dependencies.md": dependencies_page,
 }
 

@@ -1,5 +1,6 @@
 from tests.assets.conftest import checks, made
-from tradepulse.core.indicators import names
+from tradepulse.core.indicators import names_over
+from tradepulse.core.indicators.base import BAR_COLUMNS
 
 
 def test_indicators_of_every_bar_behind_the_golden_regression(make, home):
@@ -10,4 +11,4 @@ def test_indicators_of_every_bar_behind_the_golden_regression(make, home):
     assert all(checks(result).values())
     table = home.lake.read("indicators")
     assert set(table["symbol"]) == {"NASDAQ", "SP500"}
-    assert sorted(set(table["indicator"])) == names()
+    assert sorted(set(table["indicator"])) == names_over(BAR_COLUMNS)

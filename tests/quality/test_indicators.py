@@ -8,7 +8,7 @@ from tradepulse.quality.indicators import ranges_hold
 
 @pytest.fixture
 def table():
-    return long_table(random_walk(1, 80))
+    return long_table(random_walk(1, 200))
 
 
 def failed(table):

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tradepulse.core.indicators import indicator
+from tradepulse.core.indicators.base import Indicator
 from tradepulse.core.tables import table
 from tradepulse.errors import ChecksumMismatch, ConfigError, UnknownName, UnreadableFile
 from tradepulse.quality.shipped import shipped
@@ -159,19 +160,39 @@ def compare(
 
 def _compared(golden: GoldenSet) -> pd.DataFrame:
     declared = indicator(golden.name)
-    columns = {column: golden.inputs[column].to_numpy(dtype=float) for column in declared.inputs}
-    computed = declared(columns, **golden.metadata["params"])
     if list(golden.expected.columns) != list(declared.outputs):
         raise UnreadableFile(
             f"golden set {golden.name}: expected.csv has {list(golden.expected.columns)}, not {list(declared.outputs)}"
         )
     parts = []
-    for output in declared.outputs:
-        expected, actual = golden.expected[output].to_numpy(dtype=float), computed[output]
-        matches = _close(golden, expected, actual) | (np.isnan(expected) & np.isnan(actual))
-        rows = np.arange(len(expected))
-        parts.append(_values(golden, rows, pd.Series(rows).astype("str"), output, expected, actual, matches))
-    return pd.concat(parts, ignore_index=True)
+    for shape, rows in stretches(golden.inputs):
+        computed = declared(input_columns(declared, rows), **golden.metadata["params"])
+        wanted = {output: golden.expected.loc[rows.index, output].to_numpy(dtype=float) for output in declared.outputs}
+        # A value near zero (a histogram on a straight line) is compared on the scale of its stretch.
+        scale = max(np.nanmax(np.abs(column), initial=0.0) for column in wanted.values()) if shape else None
+        for output, expected in wanted.items():
+            actual = computed[output]
+            matches = _close(golden, expected, actual, scale) | (np.isnan(expected) & np.isnan(actual))
+            key = pd.Series([f"{shape} {row}".strip() for row in range(len(rows))], dtype="str")
+            parts.append(_values(golden, rows.index.to_numpy(), key, output, expected, actual, matches))
+    return pd.concat(parts, ignore_index=True).sort_values(["output", "row"], kind="stable", ignore_index=True)
+
+
+def stretches(inputs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the series that a set holds, by name; a set without shapes is one series without a name."""
+    if "shape" not in inputs.columns:
+        return [("", inputs)]
+    return [(str(name), rows) for name, rows in inputs.groupby("shape", sort=False)]
+
+
+def input_columns(declared: Indicator, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the inputs of an indicator as arrays; of a panel, the columns NAME.1, NAME.2 ... side by side."""
+    if not declared.panel:
+        return {column: rows[column].to_numpy(dtype=float) for column in declared.inputs}
+    return {
+        column: rows[[name for name in rows.columns if name.startswith(f"{column}.")]].to_numpy(dtype=float)
+        for column in declared.inputs
+    }
 
 
 def _compared_table(golden: GoldenSet, compute: Computer) -> pd.DataFrame:
@@ -201,11 +222,13 @@ def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return rows.set_axis(names.where(again == 0, names + " (" + (again + 1).astype("str") + ")").to_numpy())
 
 
-def _close(golden: GoldenSet, expected: "NDArray[np.float64]", actual: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+def _close(
+    golden: GoldenSet, expected: "NDArray[np.float64]", actual: "NDArray[np.float64]", scale: float | None = None
+) -> "NDArray[np.bool_]":
     tolerance = float(golden.metadata["relative_tolerance"])
     # A value near zero (a histogram that changes sign) is compared on the scale of its series.
-    scale = np.nanmax(np.abs(expected), initial=0.0)
-    return np.asarray(np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 1e-3 * scale))
+    size = np.nanmax(np.abs(expected), initial=0.0) if scale is None else scale
+    return np.asarray(np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 1e-3 * size))
 
 
 def _values(
@@ -330,18 +353,12 @@ def write_golden(
     folder : ``.../<name>/v<N>``; must not exist
     inputs : input columns of the indicator, or input rows of a table
     about : kind, params, source and licence of the inputs
-    expected : of a table; an indicator's come from ``quality.independent``
+    expected : of a table, or of an indicator whose definition is not written out in ``quality.definitions``
     """
-    from tradepulse.quality.independent import independent
-
     if folder.exists():
         raise ConfigError(f"{folder}: exists; a version is never rewritten")
     if expected is None:
-        source = independent(name)
-        values = source.values(inputs, about["params"])
-        expected = Expected(
-            values, (), source.name, source.tolerance, source.tolerance_reason, source.convention
-        )  # fmt: skip
+        expected, about = _defined(name, inputs, about)
     contents = {"input": inputs.to_csv(index=False), "expected": expected.rows.to_csv(index=False)}
     metadata = {
         "name": name,
@@ -365,6 +382,26 @@ def write_golden(
     (fresh / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
     os.replace(fresh, folder)
     return folder
+
+
+def _defined(name: str, inputs: pd.DataFrame, about: dict[str, Any]) -> tuple[Expected, dict[str, Any]]:
+    """Return an indicator's expected values from its definition, and what a second source says to them."""
+    from tradepulse.quality import definitions
+    from tradepulse.quality.independent import convention, second_opinion
+
+    if name not in definitions.DEFINITIONS:
+        raise UnknownName("written-out definition of indicator", name, definitions.DEFINITIONS)
+    declared = indicator(name)
+    parts = [
+        pd.DataFrame(definitions.values(name, input_columns(declared, rows), about["params"]), index=rows.index)
+        for _, rows in stretches(inputs)
+    ]
+    values = pd.concat(parts).sort_index()[list(declared.outputs)]
+    text, tolerance, reason = convention(name)
+    about = {**about, "second_source": second_opinion(name, inputs, values, about["params"])}
+    return Expected(
+        values, (), f"definition of {name}, written out in quality.definitions", tolerance, reason, text
+    ), about
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,6 +1,8 @@
-"""Where golden values come from: TA-Lib, and pandas where TA-Lib has no such function. Neither shares code with ours.
+"""The second source of golden values: TA-Lib, and pandas or SciPy where TA-Lib has no such function.
 
-TA-Lib is a development dependency. Each entry is written from the definition, with the other library's functions only.
+None shares code with ours or with the written-out definitions. TA-Lib is a development dependency. Each entry is
+written with the other library's functions only. An indicator that no library here has is met by closed forms and hand
+arithmetic in its tests, and says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +28,7 @@ class Independent:
     tolerance : largest relative difference that is still the same number
     tolerance_reason : why that much
     convention : what was chosen where sources disagree
-    by_pandas : whether pandas, and not TA-Lib, computes it
+    library : who computes it
     """
 
     name: str
@@ -34,7 +36,7 @@ class Independent:
     convention: str
     tolerance: float = 1e-9
     tolerance_reason: str = _ROUNDING
-    by_pandas: bool = False
+    library: str = "TA-Lib"
 
     def values(self, inputs: pd.DataFrame, params: Mapping[str, float]) -> pd.DataFrame:
         """Return the expected outputs, a column each, NaN in warm-up."""
@@ -54,8 +56,68 @@ def independent(name: str) -> Independent:
     if name not in _SOURCES:
         raise UnknownName("independent source for indicator", name, _SOURCES)
     source = _SOURCES[name]
-    library, version = ("pandas", pd.__version__) if source.by_pandas else ("TA-Lib", _talib().__version__)
-    return replace(source, name=f"{library} {version}: {source.name}")
+    return replace(source, name=f"{source.library} {_version(source.library)}: {source.name}")
+
+
+def _version(library: str) -> str:
+    if library == "TA-Lib":
+        return str(_talib().__version__)
+    from importlib.metadata import version
+
+    return version(library.lower())
+
+
+def convention(name: str) -> tuple[str, float, str]:
+    """Return what was chosen where sources disagree, and the tolerance of golden values with its reason.
+
+    Raises
+    ------
+    UnknownName
+        If nothing is said of the indicator here.
+    """
+    if name in _BY_HAND:
+        return _BY_HAND[name]
+    if name not in _SOURCES:
+        raise UnknownName("convention of indicator", name, [*_SOURCES, *_BY_HAND])
+    return _SOURCES[name].convention, 1e-9, _ROUNDING
+
+
+def second_opinion(
+    name: str, inputs: pd.DataFrame, expected: pd.DataFrame, params: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return what the second source says to the expected values of each shape without a hole.
+
+    Parameters
+    ----------
+    name : of the indicator
+    inputs : its input columns, with ``shape``
+    expected : its outputs, the same rows
+    params : all of its parameters
+
+    Returns
+    -------
+    dict : the source's name, the shapes that it agrees on within its tolerance, and of the others the largest
+        difference over the largest value, or where it has values and the definition has none, or the other way round
+    """
+    if name in _BY_HAND:
+        return {"name": "closed forms and hand arithmetic, in the tests of the indicator"}
+    source = independent(name)
+    agrees, differs = [], {}
+    for shape, rows in inputs.groupby("shape", sort=False) if "shape" in inputs else [("all", inputs)]:
+        if rows.isna().any(axis=None):
+            continue
+        theirs = source.values(rows.drop(columns="shape", errors="ignore").reset_index(drop=True), params)
+        ours = expected.loc[rows.index].reset_index(drop=True)
+        gaps = (theirs[list(ours.columns)] - ours).abs().max().max()
+        scale = float(ours.abs().max().max())
+        holes = int((theirs[list(ours.columns)].isna() != ours.isna()).sum().sum())
+        if holes:
+            differs[str(shape)] = f"{holes} values that only one of the two has"
+        elif gaps > 10 * source.tolerance * scale:
+            differs[str(shape)] = f"{gaps / scale:.1e} of the largest value"
+        else:
+            agrees.append(str(shape))
+    return {"name": source.name, "agrees_on": agrees, "differs_on": differs}
 
 
 def _talib() -> Any:
@@ -187,6 +249,59 @@ def _garman_klass(logs: pd.DataFrame) -> "pd.Series[float]":
     return variance
 
 
+def _chaikin(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    line = ta.AD(*(bars[column].to_numpy() for column in ("high", "low", "close", "volume")))
+    return {"chaikin_oscillator": ta.EMA(line, int(params["fast"])) - ta.EMA(line, int(params["slow"]))}
+
+
+def _ichimoku(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
+    middles = [pd.Series(ta.MIDPRICE(high, low, int(params[name]))) for name in ("conversion", "base", "span")]
+    ahead = int(params["displacement"])
+    return {
+        "conversion": middles[0], "base": middles[1],
+        "span_a": ((middles[0] + middles[1]) / 2).shift(ahead), "span_b": middles[2].shift(ahead),
+    }  # fmt: skip
+
+
+def _vwap(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    money = (bars["high"] + bars["low"] + bars["close"]) / 3 * bars["volume"]
+    return {"vwap": money.groupby(bars["session"]).cumsum() / bars["volume"].groupby(bars["session"]).cumsum()}
+
+
+def _shannon(close: "pd.Series[float]", params: Mapping[str, float]) -> "pd.Series[float]":
+    from scipy.stats import entropy
+
+    returns = close.apply(np.log).diff()
+    found: pd.Series[float] = returns.rolling(int(params["window"])).apply(
+        lambda part: entropy(np.histogram(part, int(params["bins"]))[0], base=2), raw=True
+    )
+    return found
+
+
+def _delta(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    return {"delta_entropy": _shannon(bars["close"], params).diff(int(params["lag"]))}
+
+
+def _flow(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    before = bars.shift()
+    bid = np.sign(bars["bid"] - before["bid"])
+    ask = np.sign(bars["ask"] - before["ask"])
+    events = (
+        bars["bid_size"].where(bid >= 0, 0) - before["bid_size"].where(bid <= 0, 0)
+        - bars["ask_size"].where(ask <= 0, 0) + before["ask_size"].where(ask >= 0, 0)
+    )  # fmt: skip
+    return {"order_flow_imbalance": events.where(before["bid"].notna()).rolling(int(params["window"])).sum()}
+
+
+def _kyle(ta: Any, bars: pd.DataFrame, params: Mapping[str, float]) -> dict[str, Any]:
+    from scipy.stats import norm
+
+    window, change = int(params["window"]), bars["close"].diff()
+    signed = bars["volume"] * (2 * norm.cdf(change / change.rolling(window).std()) - 1)
+    return {"kyle_lambda": change.rolling(window).cov(signed) / signed.rolling(window).var()}
+
+
 def _single(
     name: str, function: str, *columns: str
 ) -> Callable[[Any, pd.DataFrame, Mapping[str, float]], dict[str, Any]]:
@@ -283,7 +398,7 @@ _SOURCES: Mapping[str, Independent] = {
         _single("accumulation_distribution", "AD", "high", "low", "close", "volume"),
         "a bar without range adds nothing",
     ),
-    "cmf": Independent("rolling sums", _cmf, "none disputed", by_pandas=True),
+    "cmf": Independent("rolling sums", _cmf, "none disputed", library="pandas"),
     "standard_deviation": Independent(
         "STDDEV",
         _single("standard_deviation", "STDDEV", "close"),
@@ -297,7 +412,7 @@ _SOURCES: Mapping[str, Independent] = {
         "population standard deviation (ddof 0)",
         1e-8,
         "pandas updates the variance from bar to bar, which costs a few digits",
-        by_pandas=True,
+        library="pandas",
     ),
     "linear_regression_slope": Independent(
         "LINEARREG_SLOPE",
@@ -314,19 +429,19 @@ _SOURCES: Mapping[str, Independent] = {
         "sample standard deviation (ddof 1)",
         1e-8,
         "pandas updates the variance from bar to bar, which costs a few digits",
-        by_pandas=True,
+        library="pandas",
     ),
     "parkinson": Independent(
         "rolling mean",
         _ranges("parkinson", lambda logs: (logs["high"] - logs["low"]) ** 2 / np.log(16)),
         "mean of variances, then the root",
-        by_pandas=True,
+        library="pandas",
     ),
     "garman_klass": Independent(
-        "rolling mean", _ranges("garman_klass", _garman_klass), "without the overnight move", by_pandas=True
+        "rolling mean", _ranges("garman_klass", _garman_klass), "without the overnight move", library="pandas"
     ),
     "rogers_satchell": Independent(
-        "rolling mean", _ranges("rogers_satchell", _rogers_satchell), "without the overnight move", by_pandas=True
+        "rolling mean", _ranges("rogers_satchell", _rogers_satchell), "without the overnight move", library="pandas"
     ),
     "yang_zhang": Independent(
         "rolling var and mean",
@@ -334,6 +449,73 @@ _SOURCES: Mapping[str, Independent] = {
         "k for alpha = 1.34",
         1e-8,
         "pandas updates the variance from bar to bar, which costs a few digits",
-        by_pandas=True,
+        library="pandas",
     ),
+    "ichimoku": Independent(
+        "MIDPRICE", _ichimoku, "the cloud is 26 bars ahead; TradingView draws it 25 ahead, counting the present bar"
+    ),
+    "chaikin_oscillator": Independent(
+        "EMA of AD",
+        _chaikin,
+        "each mean is seeded with the SMA of its first window; TA-Lib's ADOSC seeds with the first value of the line",
+    ),
+    "vwap": Independent("grouped running sums", _vwap, "typical price; anchored by session", library="pandas"),
+    "shannon_entropy": Independent(
+        "stats.entropy of numpy.histogram",
+        lambda ta, bars, params: {"shannon_entropy": _shannon(bars["close"], params)},
+        "in bits; bins from the least to the largest return of the window; of equal returns 0",
+        library="SciPy",
+    ),
+    "delta_entropy": Independent("stats.entropy of numpy.histogram", _delta, "in bits", library="SciPy"),
+    "queue_imbalance": Independent(
+        "arithmetic of columns",
+        lambda ta, bars, params: {
+            "queue_imbalance": (bars["bid_size"] - bars["ask_size"]) / (bars["bid_size"] + bars["ask_size"])
+        },
+        "none disputed",
+        library="pandas",
+    ),
+    "order_flow_imbalance": Independent(
+        "shifted columns, rolling sum", _flow, "as Cont, Kukanov and Stoikov's equation 4", library="pandas"
+    ),
+    "kyle_lambda": Independent(
+        "stats.norm, rolling cov over var",
+        _kyle,
+        "flow signed by bulk classification, not by the sign of the same price change",
+        1e-6,
+        "pandas updates the moments from bar to bar, which costs digits where volumes differ by orders of magnitude",
+        library="SciPy",
+    ),
+}
+
+#: Indicators that a library here has.
+LIBRARIES = frozenset(_SOURCES)
+
+#: Convention, tolerance and its reason of those that no library here has.
+_BY_HAND: Mapping[str, tuple[str, float, str]] = {
+    "supertrend": (
+        "the first direction is down, as on TradingView; the true range starts at the second bar",
+        1e-9,
+        _ROUNDING,
+    ),
+    "kuramoto": (
+        "phase at the middle of the window, where the analytic signal does not suffer from its ends",
+        1e-9,
+        _ROUNDING,
+    ),
+    "ricci": (
+        "a walker never stays where it is (idleness 0); an edge of a tree may so have less than -1",
+        1e-9,
+        _ROUNDING,
+    ),
+    "temporal_ricci": ("distances are steps of both graphs together", 1e-9, _ROUNDING),
+    "hurst": ("runs of 8, 16, 32 ... from the newest back; population deviation in R/S; lines in DFA", 1e-9, _ROUNDING),
+    "weighted_entropy": ("in bits; three states; a move is measured by the mean square before it", 1e-9, _ROUNDING),
+    "vpin": ("buckets of a fixed volume, from the first window; only full ones count", 1e-9, _ROUNDING),
+    "hasbrouck": (
+        "one lag, no constant; a bar that leaves the price where it was has no flow",
+        1e-6,
+        "the normal equations of nearly collinear columns, as on a ramp, lose half of the digits",
+    ),
+    "regime": ("a regime is held from the edge of the band to 0.5", 1e-9, _ROUNDING),
 }

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.property.generators import bars_of
-from tradepulse.core.indicators import indicator, names
+from tradepulse.core.indicators import indicator, names_over
+from tradepulse.core.indicators.base import BAR_COLUMNS
 from tradepulse.core.indicators.table import long_table
 from tradepulse.core.tables import table
 from tradepulse.errors import InvalidTable
@@ -20,7 +21,7 @@ def test_every_bar_has_every_output_of_every_indicator():
     rows = long_table(bars)
 
     assert table("indicators").accept(rows, "test") is rows
-    assert len(rows) == len(bars) * sum(len(indicator(name).outputs) for name in names())
+    assert len(rows) == len(bars) * sum(len(indicator(name).outputs) for name in names_over(BAR_COLUMNS))
     means = rows[(rows["symbol"] == "BBB") & (rows["indicator"] == "sma")]
     assert json.loads(means["params"].iloc[0]) == {"window": 20}
     assert means["value"].isna().sum() == 19

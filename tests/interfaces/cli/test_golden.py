@@ -35,4 +35,4 @@ def test_an_update_says_what_to_do_with_it(cli, tmp_path, monkeypatch):
 
     done = cli("golden", "update", "sma", "--reason", "the window was wrong", "--approved-by", "A. Reviewer")
 
-    assert done.out == f"wrote {sets / 'sma' / 'v2'}; commit it with the change that it belongs to\n"
+    assert done.out == f"wrote {sets / 'sma' / 'v3'}; commit it with the change that it belongs to\n"

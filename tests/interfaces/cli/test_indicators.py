@@ -71,3 +71,59 @@ def test_bars_that_are_not_in_order_are_refused(refused, bars_file, tmp_path):
 
     text = refused("indicators", "compute", "sma", "--bars", tmp_path / "back.parquet", "--out", tmp_path / "o.csv")
     assert "bars of AAA are not in time order; sort them by ts" in text
+
+
+def test_an_indicator_is_explained(cli):
+    shown = cli("indicators", "show", "rsi")
+
+    assert shown.out.startswith("rsi(window=14) of close -> rsi\n")
+    assert "Wilder, J. W. (1978)" in shown.out
+    assert "second source: TA-Lib" in shown.out
+    assert "The second source differs on the shape constant: " in shown.out
+
+
+def test_quotes_are_taken_as_they_are(cli, refused, tmp_path):
+    quotes = pd.DataFrame(
+        {"ts": ["2024-01-02T15:00:00Z", "2024-01-02T15:00:01Z"], "bid_size": [3, 1], "ask_size": [1, 1]}
+    )
+    quotes.to_csv(tmp_path / "quotes.csv", index=False)
+    out = tmp_path / "out.csv"
+
+    cli("indicators", "compute", "queue_imbalance", "--bars", tmp_path / "quotes.csv", "--out", out)
+
+    assert pd.read_csv(out)["queue_imbalance"].tolist() == [0.5, 0.0]
+    for spoiled, words in (
+        (quotes.drop(columns="ask_size"), "lacks the column 'ask_size', which queue_imbalance reads"),
+        (quotes.assign(bid_size="many"), "the column 'bid_size' is not of numbers"),
+        (quotes.iloc[:0], "there are no rows in it"),
+    ):
+        spoiled.to_csv(tmp_path / "bad.csv", index=False)
+        arguments = ("--bars", tmp_path / "bad.csv", "--out", tmp_path / "none.csv")
+        assert words in refused("indicators", "compute", "queue_imbalance", *arguments)
+        assert not (tmp_path / "none.csv").exists()
+
+
+def test_symbols_are_compared_at_equal_times(cli, refused, bars_file, tmp_path):
+    bars = pd.read_parquet(bars_file)
+    other = bars.assign(symbol="BBB", **{name: bars[name] * 2 for name in ("open", "high", "low", "close")})
+    pd.concat([bars, other]).sort_values(["session", "symbol"]).to_parquet(tmp_path / "both.parquet")
+    out = tmp_path / "out.parquet"
+
+    cli("indicators", "compute", "kuramoto", "--bars", tmp_path / "both.parquet", "--out", out)
+
+    found = pd.read_parquet(out)
+    assert list(found.columns) == ["session", "symbol", "short", "medium", "long"]
+    # A price and twice the price are at the same point of their swing.
+    np.testing.assert_allclose(found["short"].dropna(), 1.0)
+    assert found["short"].isna().sum() == 2 * 15
+    assert "compares symbols, and there is only AAA" in refused(
+        "indicators", "compute", "kuramoto", "--bars", bars_file, "--out", tmp_path / "none.parquet"
+    )
+
+
+def test_the_session_of_a_bar_anchors_its_mean_price(cli, bars_file, tmp_path):
+    cli("indicators", "compute", "vwap", "--bars", bars_file, "--out", tmp_path / "out.parquet")
+
+    bars = pd.read_parquet(bars_file)
+    expected = (bars["high"] + bars["low"] + bars["close"]) / 3  # one bar per session
+    np.testing.assert_allclose(pd.read_parquet(tmp_path / "out.parquet")["vwap"], expected)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import kernel
 
 
 def accumulation_distribution(high: Values, low: Values, close: Values, volume: Values) -> Values:
@@ -21,7 +22,8 @@ def accumulation_distribution(high: Values, low: Values, close: Values, volume: 
     ----------
     Chaikin, M., in: Murphy, J. J. (1999). Technical Analysis of the Financial Markets. New York Institute of Finance.
     """
-    return np.cumsum(money_flow_volume(high, low, close, volume))
+    out: Values = _total((high, low, close, volume))
+    return out
 
 
 def money_flow_volume(high: Values, low: Values, close: Values, volume: Values) -> Values:
@@ -31,10 +33,42 @@ def money_flow_volume(high: Values, low: Values, close: Values, volume: Values) 
     return place * volume
 
 
+@kernel(outputs=1)
+def _total(high: Values, low: Values, close: Values, volume: Values, out: Values) -> None:
+    level = 0.0
+    for t in range(len(close)):
+        reach = high[t] - low[t]
+        if reach != 0:
+            level += ((close[t] - low[t]) - (high[t] - close[t])) / reach * volume[t]
+        else:
+            level += 0.0 * (volume[t] + close[t])
+        out[t] = level
+
+
+class AccumulationDistribution:
+    """The same, bar by bar."""
+
+    __slots__ = ("level",)
+
+    def __init__(self) -> None:
+        self.level = 0.0
+
+    def update(self, high: float, low: float, close: float, volume: float) -> float:
+        """Take a bar, return the running sum."""
+        reach = high - low
+        if reach:
+            self.level += ((close - low) - (high - close)) / reach * volume
+        else:
+            self.level += 0.0 * (volume + close)
+        return self.level
+
+
 INDICATOR = Indicator(
     "accumulation_distribution",
     accumulation_distribution,
     inputs=("high", "low", "close", "volume"),
     outputs=("accumulation_distribution",),
     params={},
+    warmup=lambda: 0,
+    online=AccumulationDistribution,
 )

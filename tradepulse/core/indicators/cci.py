@@ -1,8 +1,7 @@
 """Commodity channel index."""
 
-import numpy as np
-
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import mean_deviation, ratio, rolling_mean
 
 
 def cci(high: Values, low: Values, close: Values, *, window: int = 20) -> Values:
@@ -23,12 +22,15 @@ def cci(high: Values, low: Values, close: Values, *, window: int = 20) -> Values
     Lambert, D. R. (1980). Commodity channel index. Commodities 9(10), 40-41.
     """
     typical = (high + low + close) / 3
-    runs = windows(typical, window)
-    mean = runs.mean(axis=1)
-    deviation = np.abs(runs - mean[:, None]).mean(axis=1)
-    last = runs[:, -1] if len(runs) else mean
-    index = np.divide(last - mean, 0.015 * deviation, out=np.full(len(mean), np.nan), where=deviation > 0)
-    return warmed(index, len(close))
+    mean = rolling_mean(typical, window)
+    return ratio(typical - mean, 0.015 * mean_deviation(typical, mean, window))
 
 
-INDICATOR = Indicator("cci", cci, inputs=("high", "low", "close"), outputs=("cci",), params={"window": 20})
+INDICATOR = Indicator(
+    "cci",
+    cci,
+    inputs=("high", "low", "close"),
+    outputs=("cci",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+)

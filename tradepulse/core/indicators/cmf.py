@@ -1,9 +1,8 @@
 """Chaikin money flow."""
 
-import numpy as np
-
 from tradepulse.core.indicators.accumulation_distribution import money_flow_volume
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import ratio, rolling_sum
 
 
 def cmf(high: Values, low: Values, close: Values, volume: Values, *, window: int = 20) -> Values:
@@ -18,9 +17,16 @@ def cmf(high: Values, low: Values, close: Values, volume: Values, *, window: int
     -------
     float64 array of shape (n,), -1 to 1; the first ``window - 1`` values are NaN, and so is a value without any volume.
     """
-    flow = windows(money_flow_volume(high, low, close, volume), window).sum(axis=1)
-    total = windows(volume, window).sum(axis=1)
-    return warmed(np.divide(flow, total, out=np.full(len(total), np.nan), where=total > 0), len(close))
+    flow = rolling_sum(money_flow_volume(high, low, close, volume), window)
+    return ratio(flow, rolling_sum(volume, window))
 
 
-INDICATOR = Indicator("cmf", cmf, inputs=("high", "low", "close", "volume"), outputs=("cmf",), params={"window": 20})
+INDICATOR = Indicator(
+    "cmf",
+    cmf,
+    inputs=("high", "low", "close", "volume"),
+    outputs=("cmf",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    ranges={"cmf": (-1.0, 1.0)},
+)

@@ -1,6 +1,8 @@
 """Double exponential moving average."""
 
-from tradepulse.core.indicators.base import Indicator, Values, smoothed
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import layered
+from tradepulse.core.series.streams import Exponential
 
 
 def dema(close: Values, *, window: int = 20) -> Values:
@@ -20,9 +22,32 @@ def dema(close: Values, *, window: int = 20) -> Values:
     Mulloy, P. G. (1994). Smoothing data with faster moving averages. Technical Analysis of Stocks and Commodities
     12(1), 11-19.
     """
-    weight = 2 / (window + 1)
-    once = smoothed(close, window, weight)
-    return 2 * once - smoothed(once, window, weight)
+    out: Values = layered((close,), window, 2 / (window + 1), 2, 2.0, -1.0, 0.0)
+    return out
 
 
-INDICATOR = Indicator("dema", dema, inputs=("close",), outputs=("dema",), params={"window": 20})
+class Dema:
+    """The same, bar by bar."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, window: int) -> None:
+        self.first, self.second = Exponential(window), Exponential(window)
+
+    def update(self, close: float) -> float:
+        """Take a close, return the mean."""
+        once = self.first.update(close)
+        twice = self.second.update(once)
+        return 2 * once - twice
+
+
+INDICATOR = Indicator(
+    "dema",
+    dema,
+    inputs=("close",),
+    outputs=("dema",),
+    params={"window": 20},
+    warmup=lambda window: 2 * (window - 1),
+    ranges={"dema": (0.0, float("inf"))},
+    online=Dema,
+)

@@ -1,8 +1,8 @@
 """Donchian channel."""
 
-import numpy as np
-
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_max, rolling_min
+from tradepulse.core.series.streams import Highest, Lowest
 
 
 def donchian(high: Values, low: Values, *, window: int = 20) -> tuple[Values, Values, Values]:
@@ -18,11 +18,30 @@ def donchian(high: Values, low: Values, *, window: int = 20) -> tuple[Values, Va
     three float64 arrays of shape (n,), in the unit of the prices: upper, middle and lower; the first ``window - 1``
         values are NaN.
     """
-    upper = warmed(windows(high, window).max(axis=1, initial=-np.inf), len(high))
-    lower = warmed(windows(low, window).min(axis=1, initial=np.inf), len(low))
+    upper, lower = rolling_max(high, window), rolling_min(low, window)
     return upper, (upper + lower) / 2, lower
 
 
+class Channel:
+    """The same, bar by bar."""
+
+    __slots__ = ("bottom", "top")
+
+    def __init__(self, window: int) -> None:
+        self.top, self.bottom = Highest(window), Lowest(window)
+
+    def update(self, high: float, low: float) -> tuple[float, float, float]:
+        """Take a bar, return upper, middle and lower."""
+        upper, lower = self.top.update(high), self.bottom.update(low)
+        return upper, (upper + lower) / 2, lower
+
+
 INDICATOR = Indicator(
-    "donchian", donchian, inputs=("high", "low"), outputs=("upper", "middle", "lower"), params={"window": 20}
+    "donchian",
+    donchian,
+    inputs=("high", "low"),
+    outputs=("upper", "middle", "lower"),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    online=Channel,
 )

@@ -1,6 +1,8 @@
 """Exponential moving average."""
 
-from tradepulse.core.indicators.base import Indicator, Values, smoothed
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import smoothed
+from tradepulse.core.series.streams import Exponential
 
 
 def ema(close: Values, *, window: int = 20) -> Values:
@@ -17,7 +19,17 @@ def ema(close: Values, *, window: int = 20) -> Values:
         does; libraries that seed with the first close differ until about ten windows later. NaN for ``window - 1``
         values, and again after a NaN.
     """
-    return smoothed(close, window, 2 / (window + 1))
+    out: Values = smoothed((close,), window, 2 / (window + 1))
+    return out
 
 
-INDICATOR = Indicator("ema", ema, inputs=("close",), outputs=("ema",), params={"window": 20})
+INDICATOR = Indicator(
+    "ema",
+    ema,
+    inputs=("close",),
+    outputs=("ema",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    ranges={"ema": (0.0, float("inf"))},
+    online=Exponential,
+)

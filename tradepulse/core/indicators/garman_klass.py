@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, annualised
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import annualised
 
 
 def garman_klass(
@@ -37,4 +38,6 @@ INDICATOR = Indicator(
     inputs=("open", "high", "low", "close"),
     outputs=("garman_klass",),
     params={"window": 20, "bars_per_year": 252.0},
+    warmup=lambda window, bars_per_year: window - 1,
+    ranges={"garman_klass": (0.0, float("inf"))},
 )

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, shifted, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_variance, shifted
 
 
 def historical_volatility(close: Values, *, window: int = 20, bars_per_year: float = 252.0) -> Values:
@@ -18,9 +19,8 @@ def historical_volatility(close: Values, *, window: int = 20, bars_per_year: flo
     -------
     float64 array of shape (n,), a fraction per year (0.2 is 20 %), with ddof 1; the first ``window`` values are NaN.
     """
-    returns = np.log(close / shifted(close, 1))
-    deviation = warmed(windows(returns, window).std(axis=1, ddof=1), len(close))
-    return deviation * float(np.sqrt(bars_per_year))
+    variance = rolling_variance(np.log(close / shifted(close, 1)), window, ddof=1)[1]
+    return np.sqrt(variance * bars_per_year)
 
 
 INDICATOR = Indicator(
@@ -30,4 +30,6 @@ INDICATOR = Indicator(
     outputs=("historical_volatility",),
     params={"window": 20, "bars_per_year": 252.0},
     minimum={"window": 2},
+    warmup=lambda window, bars_per_year: window,
+    ranges={"historical_volatility": (0.0, float("inf"))},
 )

@@ -3,7 +3,7 @@
 from math import isqrt
 
 from tradepulse.core.indicators.base import Indicator, Values
-from tradepulse.core.indicators.wma import wma
+from tradepulse.core.indicators.wma import Weighted, wma
 
 
 def hma(close: Values, *, window: int = 16) -> Values:
@@ -25,4 +25,27 @@ def hma(close: Values, *, window: int = 16) -> Values:
     return wma(2 * wma(close, window=max(1, window // 2)) - wma(close, window=window), window=isqrt(window))
 
 
-INDICATOR = Indicator("hma", hma, inputs=("close",), outputs=("hma",), params={"window": 16})
+class Hma:
+    """The same, bar by bar."""
+
+    __slots__ = ("half", "last", "whole")
+
+    def __init__(self, window: int) -> None:
+        self.half, self.whole = Weighted(max(window // 2, 1)), Weighted(window)
+        self.last = Weighted(isqrt(window))
+
+    def update(self, close: float) -> float:
+        """Take a close, return the mean."""
+        return self.last.update(2 * self.half.update(close) - self.whole.update(close))
+
+
+INDICATOR = Indicator(
+    "hma",
+    hma,
+    inputs=("close",),
+    outputs=("hma",),
+    params={"window": 16},
+    warmup=lambda window: window + isqrt(window) - 2,
+    ranges={"hma": (0.0, float("inf"))},
+    online=Hma,
+)

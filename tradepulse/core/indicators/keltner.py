@@ -1,8 +1,9 @@
 """Keltner channel."""
 
-from tradepulse.core.indicators.atr import atr
+from tradepulse.core.indicators.atr import Atr, atr
 from tradepulse.core.indicators.base import Indicator, Values
 from tradepulse.core.indicators.ema import ema
+from tradepulse.core.series.streams import Exponential
 
 
 def keltner(
@@ -30,6 +31,20 @@ def keltner(
     return middle + reach, middle, middle - reach
 
 
+class Keltner:
+    """The same, bar by bar."""
+
+    __slots__ = ("mean", "range", "width")
+
+    def __init__(self, window: int, atr_window: int, width: float) -> None:
+        self.mean, self.range, self.width = Exponential(window), Atr(atr_window), width
+
+    def update(self, high: float, low: float, close: float) -> tuple[float, float, float]:
+        """Take a bar, return upper, middle and lower."""
+        middle, reach = self.mean.update(close), self.width * self.range.update(high, low, close)
+        return middle + reach, middle, middle - reach
+
+
 INDICATOR = Indicator(
     "keltner",
     keltner,
@@ -37,4 +52,6 @@ INDICATOR = Indicator(
     outputs=("upper", "middle", "lower"),
     params={"window": 20, "atr_window": 10, "width": 2.0},
     minimum={"width": 0.0},
+    warmup=lambda window, atr_window, width: max(window - 1, atr_window),
+    online=Keltner,
 )

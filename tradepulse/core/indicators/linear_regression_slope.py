@@ -1,8 +1,7 @@
 """Slope of a rolling linear regression."""
 
-import numpy as np
-
-from tradepulse.core.indicators.base import Indicator, Values, warmed, weighted
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_tilt
 
 
 def linear_regression_slope(close: Values, *, window: int = 14) -> Values:
@@ -17,8 +16,7 @@ def linear_regression_slope(close: Values, *, window: int = 14) -> Values:
     -------
     float64 array of shape (n,), in the unit of ``close`` per bar; the first ``window - 1`` values are NaN.
     """
-    place = np.arange(window) - (window - 1) / 2
-    return warmed(weighted(close, place / (place**2).sum()), len(close))
+    return rolling_tilt(close, window, window * (window**2 - 1) / 12)[1]
 
 
 INDICATOR = Indicator(
@@ -28,4 +26,5 @@ INDICATOR = Indicator(
     outputs=("linear_regression_slope",),
     params={"window": 14},
     minimum={"window": 2},
+    warmup=lambda window: window - 1,
 )

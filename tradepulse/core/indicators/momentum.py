@@ -1,6 +1,9 @@
 """Momentum."""
 
-from tradepulse.core.indicators.base import Indicator, Values, shifted
+import numpy as np
+
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.streams import Lag
 
 
 def momentum(close: Values, *, window: int = 10) -> Values:
@@ -15,7 +18,32 @@ def momentum(close: Values, *, window: int = 10) -> Values:
     -------
     float64 array of shape (n,), in the unit of ``close``; the first ``window`` values are NaN.
     """
-    return close - shifted(close, window)
+    change = np.empty(len(close))
+    change[:window] = np.nan
+    if len(close) > window:
+        np.subtract(close[window:], close[:-window], out=change[window:])
+    return change
 
 
-INDICATOR = Indicator("momentum", momentum, inputs=("close",), outputs=("momentum",), params={"window": 10})
+class Momentum:
+    """The same, bar by bar."""
+
+    __slots__ = ("lag",)
+
+    def __init__(self, window: int) -> None:
+        self.lag = Lag(window)
+
+    def update(self, close: float) -> float:
+        """Take a close, return its change."""
+        return close - self.lag.update(close)
+
+
+INDICATOR = Indicator(
+    "momentum",
+    momentum,
+    inputs=("close",),
+    outputs=("momentum",),
+    params={"window": 10},
+    warmup=lambda window: window,
+    online=Momentum,
+)

@@ -1,6 +1,6 @@
 """Normalised average true range."""
 
-from tradepulse.core.indicators.atr import atr
+from tradepulse.core.indicators.atr import Atr, average_range
 from tradepulse.core.indicators.base import Indicator, Values
 
 
@@ -16,7 +16,31 @@ def natr(high: Values, low: Values, close: Values, *, window: int = 14) -> Value
     -------
     float64 array of shape (n,), percent; the first ``window`` values are NaN.
     """
-    return 100 * atr(high, low, close, window=window) / close
+    out: Values = average_range((high, low, close), window, True)
+    return out
 
 
-INDICATOR = Indicator("natr", natr, inputs=("high", "low", "close"), outputs=("natr",), params={"window": 14})
+class Natr:
+    """The same, bar by bar."""
+
+    __slots__ = ("range",)
+
+    def __init__(self, window: int) -> None:
+        self.range = Atr(window)
+
+    def update(self, high: float, low: float, close: float) -> float:
+        """Take a bar, return its average true range in percent of the close."""
+        reach = self.range.update(high, low, close)
+        return 100 * reach / close if close else float("nan")
+
+
+INDICATOR = Indicator(
+    "natr",
+    natr,
+    inputs=("high", "low", "close"),
+    outputs=("natr",),
+    params={"window": 14},
+    warmup=lambda window: window,
+    ranges={"natr": (0.0, float("inf"))},
+    online=Natr,
+)

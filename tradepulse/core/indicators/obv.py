@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, shifted
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import kernel
 
 
 def obv(close: Values, volume: Values) -> Values:
@@ -21,12 +22,52 @@ def obv(close: Values, volume: Values) -> Values:
     ----------
     Granville, J. E. (1963). New Key to Stock Market Profits. Prentice-Hall.
     """
-    change = close - shifted(close, 1)
-    signed = np.where(change > 0, volume, np.where(change < 0, -volume, 0.0 * volume + 0.0 * change))
-    if len(signed):
-        signed[0] = volume[0]
-    total: Values = np.cumsum(signed)
-    return total
+    out: Values = _total((close, volume))
+    return out
 
 
-INDICATOR = Indicator("obv", obv, inputs=("close", "volume"), outputs=("obv",), params={})
+@kernel(outputs=1)
+def _total(close: Values, volume: Values, out: Values) -> None:
+    level = 0.0
+    before = -np.inf
+    for t in range(len(close)):
+        price, traded = close[t], volume[t]
+        if price > before:
+            level += traded
+        elif price < before:
+            level -= traded
+        else:
+            level += 0.0 * traded + 0.0 * price
+        before = price
+        out[t] = level
+
+
+class Obv:
+    """The same, bar by bar."""
+
+    __slots__ = ("before", "level")
+
+    def __init__(self) -> None:
+        self.level, self.before = 0.0, -float("inf")
+
+    def update(self, close: float, volume: float) -> float:
+        """Take a bar, return the running sum."""
+        if close > self.before:
+            self.level += volume
+        elif close < self.before:
+            self.level -= volume
+        else:
+            self.level += 0.0 * volume + 0.0 * close
+        self.before = close
+        return self.level
+
+
+INDICATOR = Indicator(
+    "obv",
+    obv,
+    inputs=("close", "volume"),
+    outputs=("obv",),
+    params={},
+    warmup=lambda: 0,
+    online=Obv,
+)

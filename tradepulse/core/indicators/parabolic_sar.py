@@ -1,8 +1,11 @@
 """Parabolic stop and reverse."""
 
+from math import nan
+
 import numpy as np
 
 from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import kernel
 
 
 def parabolic_sar(high: Values, low: Values, *, step: float = 0.02, maximum: float = 0.2) -> Values:
@@ -24,52 +27,85 @@ def parabolic_sar(high: Values, low: Values, *, step: float = 0.02, maximum: flo
     ----------
     Wilder, J. W. (1978). New Concepts in Technical Trading Systems. Trend Research, 8-22.
     """
-    out = np.full(len(high), np.nan)
-    trend: _Trend | None = None
-    before: tuple[float, float] | None = None
-    for t, (top, bottom) in enumerate(zip(high.tolist(), low.tolist(), strict=True)):
-        if top != top or bottom != bottom:
-            trend, before = None, None
-            continue
-        if before is not None:
-            if trend is None:
-                trend = _Trend(before, (top, bottom), step, min(step, maximum), maximum)
-                before = (top, bottom)
-            out[t] = trend.next(before, (top, bottom))
-        before = (top, bottom)
+    out: Values = _stops((high, low), step, min(step, maximum), maximum)
     return out
 
 
-class _Trend:
-    def __init__(
-        self, before: tuple[float, float], now: tuple[float, float], step: float, start: float, maximum: float
-    ) -> None:
-        fall, rise = before[1] - now[1], now[0] - before[0]
-        self.up = not (fall > 0 and rise < fall)
-        self.stop = before[1] if self.up else before[0]
-        self.extreme = now[0] if self.up else now[1]
-        self.step, self.start, self.maximum = step, start, maximum
-        self.pace = start
-
-    def next(self, before: tuple[float, float], now: tuple[float, float]) -> float:
-        reached = now[1] <= self.stop if self.up else now[0] >= self.stop
-        if reached:
-            self.up = not self.up
-            self.stop = self._held(self.extreme, before, now)
-            shown = self.stop
-            self.pace, self.extreme = self.start, now[0] if self.up else now[1]
+@kernel(outputs=1)
+def _stops(high: Values, low: Values, out: Values, step: float, start: float, maximum: float) -> None:
+    seen, up = 0, True
+    stop, extreme, pace = 0.0, 0.0, start
+    for t in range(len(high)):
+        top, bottom = high[t], low[t]
+        out[t] = np.nan
+        if top != top or bottom != bottom:
+            seen = 0
+            continue
+        seen += 1
+        if seen == 1:
+            continue
+        top_before, bottom_before = high[t - 1], low[t - 1]
+        if seen == 2:
+            fall, rise = bottom_before - bottom, top - top_before
+            up = not (fall > 0 and rise < fall)
+            stop = bottom_before if up else top_before
+            extreme = top if up else bottom
+            pace = start
+            # The first trend has no bar behind it yet: TA-Lib takes the present one for both.
+            top_before, bottom_before = top, bottom
+        if (bottom <= stop) if up else (top >= stop):
+            up = not up
+            stop = min(extreme, bottom_before, bottom) if up else max(extreme, top_before, top)
+            out[t] = stop
+            pace, extreme = start, top if up else bottom
         else:
-            shown = self.stop
-            further = now[0] > self.extreme if self.up else now[1] < self.extreme
-            if further:
-                self.extreme = now[0] if self.up else now[1]
-                self.pace = min(self.pace + self.step, self.maximum)
-        self.stop = self._held(self.stop + self.pace * (self.extreme - self.stop), before, now)
+            out[t] = stop
+            if (top > extreme) if up else (bottom < extreme):
+                extreme = top if up else bottom
+                pace = min(pace + step, maximum)
+        # The next stop stays outside the last two bars.
+        stop += pace * (extreme - stop)
+        stop = min(stop, bottom_before, bottom) if up else max(stop, top_before, top)
+
+
+class ParabolicSar:
+    """The same, bar by bar."""
+
+    __slots__ = ("before", "extreme", "maximum", "pace", "start", "step", "stop", "up")
+
+    def __init__(self, step: float, maximum: float) -> None:
+        self.step, self.start, self.maximum = step, min(step, maximum), maximum
+        self.before: tuple[float, float] | None = None
+        self.stop = nan
+
+    def update(self, high: float, low: float) -> float:
+        """Take a bar, return the stop."""
+        if high != high or low != low:
+            self.before, self.stop = None, nan
+            return nan
+        before, self.before = self.before, (high, low)
+        if before is None:
+            return nan
+        if self.stop != self.stop:
+            fall, rise = before[1] - low, high - before[0]
+            self.up = not (fall > 0 and rise < fall)
+            self.stop, self.extreme = (before[1], high) if self.up else (before[0], low)
+            self.pace = self.start
+            # The first trend has no bar behind it yet: TA-Lib takes the present one for both.
+            before = (high, low)
+        shown = self.stop
+        if low <= shown if self.up else high >= shown:
+            self.up = not self.up
+            shown = self.stop = self._outside(self.extreme, before, high, low)
+            self.pace, self.extreme = self.start, high if self.up else low
+        elif high > self.extreme if self.up else low < self.extreme:
+            self.extreme = high if self.up else low
+            self.pace = min(self.pace + self.step, self.maximum)
+        self.stop = self._outside(self.stop + self.pace * (self.extreme - self.stop), before, high, low)
         return shown
 
-    def _held(self, stop: float, before: tuple[float, float], now: tuple[float, float]) -> float:
-        """Keep a stop outside the last two bars."""
-        return min(stop, before[1], now[1]) if self.up else max(stop, before[0], now[0])
+    def _outside(self, stop: float, before: tuple[float, float], high: float, low: float) -> float:
+        return min(stop, before[1], low) if self.up else max(stop, before[0], high)
 
 
 INDICATOR = Indicator(
@@ -79,4 +115,7 @@ INDICATOR = Indicator(
     outputs=("parabolic_sar",),
     params={"step": 0.02, "maximum": 0.2},
     minimum={"step": 0.0, "maximum": 0.0},
+    warmup=lambda step, maximum: 1,
+    ranges={"parabolic_sar": (0.0, float("inf"))},
+    online=ParabolicSar,
 )

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, annualised
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import annualised
 
 
 def parkinson(high: Values, low: Values, *, window: int = 20, bars_per_year: float = 252.0) -> Values:
@@ -33,4 +34,6 @@ INDICATOR = Indicator(
     inputs=("high", "low"),
     outputs=("parkinson",),
     params={"window": 20, "bars_per_year": 252.0},
+    warmup=lambda window, bars_per_year: window - 1,
+    ranges={"parkinson": (0.0, float("inf"))},
 )

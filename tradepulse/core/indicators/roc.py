@@ -1,6 +1,11 @@
 """Rate of change."""
 
-from tradepulse.core.indicators.base import Indicator, Values, shifted
+from math import nan
+
+import numpy as np
+
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.streams import Lag
 
 
 def roc(close: Values, *, window: int = 10) -> Values:
@@ -15,7 +20,36 @@ def roc(close: Values, *, window: int = 10) -> Values:
     -------
     float64 array of shape (n,), percent; the first ``window`` values are NaN.
     """
-    return 100 * (close / shifted(close, window) - 1)
+    change = np.empty(len(close))
+    change[:window] = np.nan
+    if len(close) > window:
+        with np.errstate(all="ignore"):
+            later = np.divide(close[window:], close[:-window], out=change[window:])
+        later -= 1
+        later *= 100
+    return change
 
 
-INDICATOR = Indicator("roc", roc, inputs=("close",), outputs=("roc",), params={"window": 10})
+class Roc:
+    """The same, bar by bar."""
+
+    __slots__ = ("lag",)
+
+    def __init__(self, window: int) -> None:
+        self.lag = Lag(window)
+
+    def update(self, close: float) -> float:
+        """Take a close, return its change in percent."""
+        before = self.lag.update(close)
+        return 100 * (close / before - 1) if before else nan
+
+
+INDICATOR = Indicator(
+    "roc",
+    roc,
+    inputs=("close",),
+    outputs=("roc",),
+    params={"window": 10},
+    warmup=lambda window: window,
+    online=Roc,
+)

@@ -1,6 +1,8 @@
 """Simple moving average."""
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_mean
+from tradepulse.core.series.streams import Mean
 
 
 def sma(close: Values, *, window: int = 20) -> Values:
@@ -17,7 +19,16 @@ def sma(close: Values, *, window: int = 20) -> Values:
         the windows that hold it NaN. Each window is summed by itself, so equal windows have equal means: a running sum
         would carry rounding from bar to bar and can flip a tie of two means by a day.
     """
-    return warmed(windows(close, window).mean(axis=1), len(close))
+    return rolling_mean(close, window)
 
 
-INDICATOR = Indicator("sma", sma, inputs=("close",), outputs=("sma",), params={"window": 20})
+INDICATOR = Indicator(
+    "sma",
+    sma,
+    inputs=("close",),
+    outputs=("sma",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    ranges={"sma": (0.0, float("inf"))},
+    online=Mean,
+)

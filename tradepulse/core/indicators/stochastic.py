@@ -1,9 +1,11 @@
 """Stochastic oscillator."""
 
-import numpy as np
+from math import nan
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
-from tradepulse.core.indicators.sma import sma
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.kernels import place
+from tradepulse.core.series.rolling import rolling_max, rolling_mean, rolling_min
+from tradepulse.core.series.streams import Highest, Lowest, Mean
 
 
 def stochastic(
@@ -27,13 +29,26 @@ def stochastic(
     ----------
     Lane, G. C. (1984). Lane's stochastics. Technical Analysis of Stocks and Commodities 2(3), 87-90.
     """
-    top = warmed(windows(high, window).max(axis=1, initial=-np.inf), len(close))
-    bottom = warmed(windows(low, window).min(axis=1, initial=np.inf), len(close))
-    reach = top - bottom
-    # Divided first: a quotient of at most 1 stays at most 1.
-    place = 100 * np.divide(close - bottom, reach, out=np.full(len(close), np.nan), where=reach > 0)
-    k = sma(place, window=smooth)
-    return k, sma(k, window=signal)
+    share = place((close, rolling_min(low, window), rolling_max(high, window)))
+    share *= 100
+    k = rolling_mean(share, smooth)
+    return k, rolling_mean(k, signal)
+
+
+class Stochastic:
+    """The same, bar by bar."""
+
+    __slots__ = ("bottom", "signal", "smooth", "top")
+
+    def __init__(self, window: int, smooth: int, signal: int) -> None:
+        self.top, self.bottom = Highest(window), Lowest(window)
+        self.smooth, self.signal = Mean(smooth), Mean(signal)
+
+    def update(self, high: float, low: float, close: float) -> tuple[float, float]:
+        """Take a bar, return k and d."""
+        top, bottom = self.top.update(high), self.bottom.update(low)
+        k = self.smooth.update(100 * ((close - bottom) / (top - bottom)) if top > bottom else nan)
+        return k, self.signal.update(k)
 
 
 INDICATOR = Indicator(
@@ -42,4 +57,7 @@ INDICATOR = Indicator(
     inputs=("high", "low", "close"),
     outputs=("k", "d"),
     params={"window": 14, "smooth": 3, "signal": 3},
+    warmup=lambda window, smooth, signal: window + smooth + signal - 3,
+    ranges={"k": (0.0, 100.0), "d": (0.0, 100.0)},
+    online=Stochastic,
 )

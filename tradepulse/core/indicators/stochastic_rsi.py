@@ -1,10 +1,12 @@
 """Stochastic RSI."""
 
-import numpy as np
+from math import nan
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
-from tradepulse.core.indicators.rsi import rsi
-from tradepulse.core.indicators.sma import sma
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.indicators.rsi import Rsi, rsi
+from tradepulse.core.series.kernels import place
+from tradepulse.core.series.rolling import rolling_max, rolling_mean, rolling_min
+from tradepulse.core.series.streams import Highest, Lowest, Mean
 
 
 def stochastic_rsi(
@@ -29,13 +31,26 @@ def stochastic_rsi(
     Chande, T. S. and Kroll, S. (1994). The New Technical Trader. Wiley, 124-131.
     """
     strength = rsi(close, window=window)
-    runs = windows(strength, range_window)
-    top = warmed(runs.max(axis=1, initial=-np.inf), len(close))
-    bottom = warmed(runs.min(axis=1, initial=np.inf), len(close))
-    reach = top - bottom
-    # Divided first: a quotient of at most 1 stays at most 1.
-    k = 100 * np.divide(strength - bottom, reach, out=np.full(len(close), np.nan), where=reach > 0)
-    return k, sma(k, window=signal)
+    k = place((strength, rolling_min(strength, range_window), rolling_max(strength, range_window)))
+    k *= 100
+    return k, rolling_mean(k, signal)
+
+
+class StochasticRsi:
+    """The same, bar by bar."""
+
+    __slots__ = ("bottom", "signal", "strength", "top")
+
+    def __init__(self, window: int, range_window: int, signal: int) -> None:
+        self.strength, self.signal = Rsi(window), Mean(signal)
+        self.top, self.bottom = Highest(range_window), Lowest(range_window)
+
+    def update(self, close: float) -> tuple[float, float]:
+        """Take a close, return k and d."""
+        strength = self.strength.update(close)
+        top, bottom = self.top.update(strength), self.bottom.update(strength)
+        k = 100 * ((strength - bottom) / (top - bottom)) if top > bottom else nan
+        return k, self.signal.update(k)
 
 
 INDICATOR = Indicator(
@@ -44,4 +59,7 @@ INDICATOR = Indicator(
     inputs=("close",),
     outputs=("k", "d"),
     params={"window": 14, "range_window": 14, "signal": 3},
+    warmup=lambda window, range_window, signal: window + range_window + signal - 2,
+    ranges={"k": (0.0, 100.0), "d": (0.0, 100.0)},
+    online=StochasticRsi,
 )

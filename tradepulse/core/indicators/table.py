@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tradepulse.core.indicators import indicator, names
+from tradepulse.core.indicators import indicator, names_over
+from tradepulse.core.indicators.base import BAR_COLUMNS
 from tradepulse.errors import InvalidTable
 
 
@@ -16,7 +17,7 @@ def long_table(bars: pd.DataFrame, chosen: Sequence[str] | None = None) -> pd.Da
     Parameters
     ----------
     bars : rows of ``bars``, sorted by session, one bar per symbol and session
-    chosen : indicators to compute; all of them by default
+    chosen : indicators of one symbol to compute; by default all that need nothing but bars
 
     Returns
     -------
@@ -26,8 +27,8 @@ def long_table(bars: pd.DataFrame, chosen: Sequence[str] | None = None) -> pd.Da
         raise InvalidTable("there are no bars to compute indicators from")
     parts = []
     for symbol, rows in bars.groupby("symbol", sort=True):
-        columns = {name: rows[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close", "volume")}
-        for name in chosen or names():
+        columns = {name: rows[name].to_numpy() for name in BAR_COLUMNS}
+        for name in chosen or names_over(BAR_COLUMNS):
             declared = indicator(name)
             params = json.dumps(declared.settings(), sort_keys=True)
             for output, values in declared(columns).items():

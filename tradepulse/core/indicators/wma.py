@@ -1,8 +1,11 @@
 """Weighted moving average."""
 
-import numpy as np
+from math import fsum
+from operator import mul
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, weighted
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_tilt
+from tradepulse.core.series.streams import Window
 
 
 def wma(close: Values, *, window: int = 20) -> Values:
@@ -18,8 +21,33 @@ def wma(close: Values, *, window: int = 20) -> Values:
     float64 array of shape (n,), in the unit of ``close``; the first ``window - 1`` values are NaN, and so is each
         window that holds a NaN.
     """
-    weights = np.arange(1.0, window + 1)
-    return warmed(weighted(close, weights / weights.sum()), len(close))
+    # Weights 1 to window are the places about their middle, moved up by (window + 1) / 2.
+    mean, tilt = rolling_tilt(close, window, window * (window + 1) / 2)
+    tilt += mean
+    return tilt
 
 
-INDICATOR = Indicator("wma", wma, inputs=("close",), outputs=("wma",), params={"window": 20})
+class Weighted(Window):
+    """The mean of the last values with weights 1 to ``window``."""
+
+    __slots__ = ("weights",)
+
+    def __init__(self, window: int) -> None:
+        super().__init__(window)
+        self.weights = [2 * place / (window * (window + 1)) for place in range(1, window + 1)]
+
+    def update(self, close: float) -> float:
+        """Take a close, return the weighted mean."""
+        return fsum(map(mul, self.weights, self.values)) if self.push(close) else float("nan")
+
+
+INDICATOR = Indicator(
+    "wma",
+    wma,
+    inputs=("close",),
+    outputs=("wma",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    ranges={"wma": (0.0, float("inf"))},
+    online=Weighted,
+)

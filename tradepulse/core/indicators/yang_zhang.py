@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, shifted, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import rolling_mean, rolling_variance, shifted
 
 
 def yang_zhang(
@@ -26,12 +27,11 @@ def yang_zhang(
     Yang, D. and Zhang, Q. (2000). Drift-independent volatility estimation based on high, low, open, and close prices.
     Journal of Business 73(3), 477-491.
     """
-    overnight = windows(np.log(open / shifted(close, 1)), window).var(axis=1, ddof=1)
-    inside = windows(np.log(close / open), window).var(axis=1, ddof=1)
+    overnight = rolling_variance(np.log(open / shifted(close, 1)), window, ddof=1)[1]
+    inside = rolling_variance(np.log(close / open), window, ddof=1)[1]
     ranges = np.log(high / close) * np.log(high / open) + np.log(low / close) * np.log(low / open)
-    drift_free = windows(ranges, window).mean(axis=1)
     weight = 0.34 / (1.34 + (window + 1) / (window - 1))
-    return np.sqrt(warmed(overnight + weight * inside + (1 - weight) * drift_free, len(close)) * bars_per_year)
+    return np.sqrt((overnight + weight * inside + (1 - weight) * rolling_mean(ranges, window)) * bars_per_year)
 
 
 INDICATOR = Indicator(
@@ -41,4 +41,6 @@ INDICATOR = Indicator(
     outputs=("yang_zhang",),
     params={"window": 20, "bars_per_year": 252.0},
     minimum={"window": 2},
+    warmup=lambda window, bars_per_year: window,
+    ranges={"yang_zhang": (0.0, float("inf"))},
 )

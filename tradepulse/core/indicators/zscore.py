@@ -1,8 +1,12 @@
 """Rolling z-score."""
 
+from math import nan
+
 import numpy as np
 
-from tradepulse.core.indicators.base import Indicator, Values, warmed, windows
+from tradepulse.core.indicators.base import Indicator, Values
+from tradepulse.core.series.rolling import ratio, rolling_variance
+from tradepulse.core.series.streams import Spread
 
 
 def zscore(close: Values, *, window: int = 20) -> Values:
@@ -18,10 +22,30 @@ def zscore(close: Values, *, window: int = 20) -> Values:
     float64 array of shape (n,), without a unit; the first ``window - 1`` values are NaN, and so is a value where the
         closes have not moved.
     """
-    runs = windows(close, window)
-    mean, deviation = runs.mean(axis=1), runs.std(axis=1)
-    last = runs[:, -1] if len(runs) else mean
-    return warmed(np.divide(last - mean, deviation, out=np.full(len(mean), np.nan), where=deviation > 0), len(close))
+    mean, variance = rolling_variance(close, window)
+    return ratio(close - mean, np.sqrt(variance))
 
 
-INDICATOR = Indicator("zscore", zscore, inputs=("close",), outputs=("zscore",), params={"window": 20})
+class Zscore:
+    """The same, bar by bar."""
+
+    __slots__ = ("spread",)
+
+    def __init__(self, window: int) -> None:
+        self.spread = Spread(window)
+
+    def update(self, close: float) -> float:
+        """Take a close, return its distance from the mean in deviations."""
+        mean, deviation = self.spread.update(close)
+        return (close - mean) / deviation if deviation > 0 else nan
+
+
+INDICATOR = Indicator(
+    "zscore",
+    zscore,
+    inputs=("close",),
+    outputs=("zscore",),
+    params={"window": 20},
+    warmup=lambda window: window - 1,
+    online=Zscore,
+)
