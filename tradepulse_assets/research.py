@@ -203,8 +203,9 @@ def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
 @table_check(asset="signals", team="research")
 def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
     """The signal is the same when later bars are there and when they are absurd, and its bars have this hash."""
-    from tradepulse.backtest.causality import targets_under
     from tradepulse.backtest.signals import champion, promoted_strategy
+    from tradepulse.core.causality import leaks
+    from tradepulse.core.strategies.paths import as_compute, bar_columns, target_path
     from tradepulse.core.tables.base import content_hash
     from tradepulse.quality.check import Check
     from tradepulse.warehouse.bars import read_bars
@@ -214,12 +215,12 @@ def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "l
     bars = read_bars(home.lake, symbols=[promotion["symbol"]])
     known = int((bars["session"] <= session).sum())
     row = home.lake.read("signals", [session]).iloc[0]
-    targets = targets_under(lambda: promoted_strategy(promotion), bars, known)
-    wrong = {name: target for name, target in targets.items() if target != row["target_quantity"]}
+    looks = leaks(as_compute(lambda: promoted_strategy(promotion)), bar_columns(bars), bars=[known - 1])
+    target = int(target_path(bars.iloc[:known], promoted_strategy(promotion)).iloc[-1])
     same_bars = content_hash(bars.iloc[:known].reset_index(drop=True)) == row["data_version"]
-    detail = ", ".join(f"{name}: {target}" for name, target in wrong.items())
     return [
-        Check("the target is the same under every future", len(targets), len(wrong), detail),
+        Check("no target looks ahead, whatever comes after it", known, len(looks), "; ".join(map(str, looks))),
+        Check("the bars give the target", 1, int(target != row["target_quantity"]), f"{target} from the bars"),
         Check("the bars have the hash that the signal names", known, 0 if same_bars else 1, str(row["data_version"])),
     ]
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, price_bars, random_walk
-from tradepulse.backtest.engine import backtest, bars_per_year, round_trips, target_path
+from tradepulse.backtest.engine import backtest, bars_per_year, round_trips
 from tradepulse.backtest.frictions import Costs
 from tradepulse.core.orders import client_order_id
 from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.paths import target_path
 from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
 
 

@@ -1,15 +1,10 @@
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from tests.property.generators import bars_of, random_walk
-from tradepulse.backtest import causality
-from tradepulse.backtest.causality import futures, targets_under
+from tests.property.generators import bars_of
 from tradepulse.backtest.signals import champion, promoted_strategy, signal_rows
-from tradepulse.core.strategies.donchian import Donchian
-from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.core.tables import table
 from tradepulse.core.tables.base import content_hash
 from tradepulse.errors import MissingData
@@ -54,29 +49,3 @@ def test_the_promoted_strategy_has_the_promoted_parameters():
     strategy = promoted_strategy(PROMOTION)
 
     assert (strategy.id, strategy.settings, strategy.quantity) == ("sma_cross@1", {"fast": 1, "slow": 2}, 10)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: SmaCross(quantity=1, fast=3, slow=8), lambda: Donchian(quantity=1, entry=5, exit=3)]
-)
-def test_shipped_strategies_have_one_target_under_every_future(make):
-    bars = random_walk(8, 60)
-    for known in range(1, 60):
-        assert len(set(targets_under(make, bars, known).values())) == 1
-
-
-def test_a_target_that_looks_one_bar_on_is_found_out(monkeypatch):
-    monkeypatch.setattr(
-        causality, "target_path", lambda frame, _: (frame["close"].shift(-1) > frame["close"]).astype(int)
-    )
-    bars = random_walk(8, 60)
-
-    assert all(len(set(targets_under(lambda: None, bars, known).values())) > 1 for known in range(1, 59))
-
-
-def test_futures_share_the_past_and_differ_after_it():
-    bars = random_walk(8, 20)
-    for name, frame in futures(bars, 12).items():
-        pd.testing.assert_frame_equal(frame.iloc[:12], bars.iloc[:12])
-        if name not in {"cut", "as it was"}:
-            assert not np.allclose(frame["close"].iloc[12:], bars["close"].iloc[12:])

@@ -5,7 +5,7 @@ strategy decides. A decision can therefore never trade at a price that it has se
 decision was made on exists only as ``fill="same_close"``, and marks the result as look-ahead.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from tradepulse.backtest.statistics import drawdown, max_drawdown, sharpe
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import Side, client_order_id
 from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.paths import Seat, by_time
 from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
 
 FillRule = Literal["next_open", "same_close"]
@@ -79,22 +80,6 @@ class _Account:
         return sum((quantity * self.marks[symbol] for symbol, quantity in self.positions.items()), 0.0)
 
 
-class _Desk:
-    """Takes a strategy's targets; they become orders when its bar has been handled."""
-
-    def __init__(self, positions: Mapping[str, int]) -> None:
-        self._positions = positions
-        self.targets: dict[str, int] = {}
-
-    def position(self, symbol: str) -> int:
-        return self._positions.get(symbol, 0)
-
-    def target(self, symbol: str, quantity: int) -> None:
-        if quantity != int(quantity):
-            raise ConfigError(f"{symbol}: target must be a whole number of units, not {quantity}")
-        self.targets[symbol] = int(quantity)
-
-
 def backtest(
     bars: pd.DataFrame,
     strategy: Callable[[], Strategy],
@@ -104,12 +89,12 @@ def backtest(
     fill: FillRule = "next_open",
     book: str = "backtest",
 ) -> Result:
-    """Run a strategy over bars, one instance per symbol on one account.
+    """Run a strategy over bars on one account: an instance per symbol, or one for all if it compares them.
 
     Parameters
     ----------
     bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols
-    strategy : makes a fresh strategy; called once per symbol
+    strategy : makes a fresh strategy
     cash : cash at the start, in quote currency
     costs : commission and slippage
     fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
@@ -135,17 +120,20 @@ def backtest(
     _check_bars(bars, fill)
     costs = costs or Costs()
     account = _Account(float(cash), costs)
-    strategies = {symbol: strategy() for symbol in bars["symbol"].unique()}
-    desks = {symbol: _Desk(account.positions) for symbol in strategies}
+    symbols = list(bars["symbol"].unique())
+    first = strategy()
+    # A strategy that compares symbols has one instance for all of them; any other has one for each.
+    members = {"": first} if first.panel else {symbols[0]: first} | {symbol: strategy() for symbol in symbols[1:]}
+    seats = {symbol: Seat(member, account.positions) for symbol, member in members.items()}
     pending: dict[str, tuple[int, str, Any]] = {}
     curve: list[tuple[Any, ...]] = []
     lowest_cash = account.cash
     started: list[Strategy] = []
     try:
-        for member in strategies.values():
+        for member in members.values():
             started.append(member)
             member.initialize()
-        for number, group in enumerate(_by_time(bars)):
+        for number, group in enumerate(by_time(bars)):
             for bar in group:
                 if order := pending.pop(bar.symbol, None):
                     change, order_id, decided = order
@@ -153,20 +141,17 @@ def backtest(
                     account.trade(bar, change, bar.open, order_id, decided, evidence, "target")
             for bar in group:
                 account.marks[bar.symbol] = bar.close
-            for bar in group:
-                desk, member = desks[bar.symbol], strategies[bar.symbol]
-                member.handle_tick(bar, desk)
-                for symbol, target in desk.targets.items():
-                    if symbol != bar.symbol:
-                        raise ConfigError(f"{member.id}: trades {symbol} on a bar of {bar.symbol}")
+            now = {bar.symbol: bar for bar in group}
+            for seat, seen in [(seats[""], group)] if first.panel else [(seats[bar.symbol], [bar]) for bar in group]:
+                for symbol, target in seat.decide(seen).items():
+                    bar = now[symbol]
                     change = target - account.positions.get(symbol, 0)
-                    order_id = client_order_id(book, member.id, f"{symbol}|{number}")
+                    order_id = client_order_id(book, seat.strategy.id, f"{symbol}|{number}")
                     if change and fill == "same_close":
                         evidence = f"close {bar.close!r} of {bar.session}, the bar it was decided on"
                         account.trade(bar, change, bar.close, order_id, bar.ts, evidence, "target (looks ahead)")
                     elif change:
                         pending[symbol] = (change, order_id, bar.ts)
-                desk.targets.clear()
             lowest_cash = min(lowest_cash, account.cash)
             value = account.value
             curve.append((group[0].ts, pd.Timestamp(group[0].session), account.cash, value, account.cash + value))
@@ -200,20 +185,6 @@ def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
                     f"{stale.max():%Y-%m-%d} repeat the previous close, so no fill at the next open can be believed; "
                     "take other dates, another symbol or another vendor"
                 )
-
-
-def _by_time(bars: pd.DataFrame) -> Iterator[list[Bar]]:
-    ordered = bars.sort_values("ts", kind="stable")
-    group: list[Bar] = []
-    columns = ("symbol", "open", "high", "low", "close", "volume")
-    values = [ordered[column].tolist() for column in columns]
-    stamps, sessions = list(ordered["ts"]), ordered["session"].dt.date.tolist()
-    for ts, session, symbol, *prices in zip(stamps, sessions, *values, strict=True):
-        if group and group[0].ts != ts:
-            yield group
-            group = []
-        group.append(Bar(ts, session, symbol, *prices))
-    yield group
 
 
 def _result(
@@ -306,30 +277,3 @@ def bars_per_year(ts: "pd.Series[pd.Timestamp]", session: "pd.Series[pd.Timestam
         return 52.0
     year = 365.0 if (days.dayofweek >= 5).any() else 252.0
     return year * float(np.median(session.groupby(session).size()))
-
-
-def target_path(bars: pd.DataFrame, strategy: Strategy) -> "pd.Series[float]":
-    """Return what a strategy wants to hold after each bar of one symbol, taking it that each target is reached.
-
-    Parameters
-    ----------
-    bars : rows of ``bars`` of one symbol, in time order, shape (n,)
-    strategy : fresh instance
-
-    Returns
-    -------
-    Series of float64, shape (n,), indexed as ``bars``; 0 before the first decision
-    """
-    held: dict[str, int] = {}
-    desk = _Desk(held)
-    path = np.zeros(len(bars))
-    strategy.initialize()
-    try:
-        for row, (bar,) in enumerate(_by_time(bars)):
-            strategy.handle_tick(bar, desk)
-            held.update(desk.targets)
-            desk.targets.clear()
-            path[row] = held.get(bar.symbol, 0)
-    finally:
-        strategy.finalize()
-    return pd.Series(path, index=bars.index)

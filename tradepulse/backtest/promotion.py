@@ -57,10 +57,10 @@ def stressed(question: Question, bars: pd.DataFrame, scenario: Scenario) -> dict
     start, end = pd.Timestamp(scenario.start), pd.Timestamp(scenario.end)
     before = bars[bars["session"] < start]
     inside = bars[(bars["session"] >= start) & (bars["session"] <= end)]
-    warmup = question.make().warmup
-    if len(before) < warmup or inside.empty or bars["session"].max() < end:
+    run_in = question.make().run_in
+    if len(before) < run_in or inside.empty or bars["session"].max() < end:
         raise MissingData(
-            f"scenario {scenario.name} needs bars from {warmup} sessions before {scenario.start} to {scenario.end}; "
+            f"scenario {scenario.name} needs bars from {run_in} sessions before {scenario.start} to {scenario.end}; "
             f"there are {len(before)} before it and {len(inside)} in it"
         )
     result = rerun(question, bars[bars["session"] <= end].reset_index(drop=True), scenario.costs(question.costs))

@@ -10,11 +10,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year, target_path
+from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.statistics import max_drawdown, sharpe
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class
+from tradepulse.core.strategies.paths import target_path
 from tradepulse.core.tables.base import content_hash
 from tradepulse.errors import ConfigError, MissingData
 
@@ -42,7 +43,7 @@ class Question:
     """
 
     strategy: str
-    params: Mapping[str, int]
+    params: Mapping[str, float]
     symbol: str
     data_version: str
     quantity: int
@@ -77,7 +78,7 @@ class Question:
 
 def questions(
     bars: pd.DataFrame,
-    grids: Mapping[str, Mapping[str, Sequence[int]]],
+    grids: Mapping[str, Mapping[str, Sequence[float]]],
     *,
     quantity: int,
     cash: float,
@@ -109,7 +110,7 @@ def questions(
     return asked
 
 
-def _combinations(grid: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]:
+def _combinations(grid: Mapping[str, Sequence[float]]) -> Iterator[dict[str, float]]:
     for values in product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
 

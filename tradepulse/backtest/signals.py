@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from tradepulse.backtest.engine import target_path
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_at
+from tradepulse.core.strategies.paths import target_path
 from tradepulse.core.tables.base import content_hash, records
 from tradepulse.errors import MissingData
 

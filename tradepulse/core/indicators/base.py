@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import nan
 from operator import attrgetter
@@ -10,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradepulse.core.series.kernels import hot
 from tradepulse.errors import ConfigError, DataError
 
 Values = NDArray[np.float64]
 #: Columns that every table of bars has, and so the inputs of an indicator that may run on any of them.
 BAR_COLUMNS = ("session", "open", "high", "low", "close", "volume")
+#: Updates after which a stream computes with compiled loops.
+_LONG_STREAM = 500
 _EPOCH = 719_163  # date(1970, 1, 1).toordinal()
 
 
@@ -161,10 +165,10 @@ def _resumed(name: str, state: Any) -> Stream:
 class _Tail:
     """Computes over the bars that a value depends on; equal to the whole array to the last bit, by construction."""
 
-    __slots__ = ("columns", "name", "settings")
+    __slots__ = ("columns", "name", "seen", "settings")
 
     def __init__(self, indicator: Indicator, settings: Mapping[str, float]) -> None:
-        self.name, self.settings = indicator.name, dict(settings)
+        self.name, self.settings, self.seen = indicator.name, dict(settings), 0
         length = indicator.warmup(**settings) + 1
         self.columns: list[deque[Any]] = [deque(maxlen=length) for _ in indicator.inputs]
 
@@ -173,9 +177,11 @@ class _Tail:
 
         for column, value in zip(self.columns, inputs, strict=True):
             column.append(value)
-        result = indicator(self.name).compute(
-            *(np.array(column, dtype=np.float64) for column in self.columns), **self.settings
-        )
+        arrays = [np.array(column, dtype=np.float64) for column in self.columns]
+        self.seen += 1
+        # A stream that goes on is worth a compiler, where its loops are.
+        with hot() if self.seen > _LONG_STREAM else nullcontext():
+            result = indicator(self.name).compute(*arrays, **self.settings)
         return tuple(float(part[-1]) for part in result) if isinstance(result, tuple) else float(result[-1])
 
 

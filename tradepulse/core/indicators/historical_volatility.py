@@ -1,9 +1,12 @@
 """Close-to-close volatility."""
 
+from math import log, nan, sqrt
+
 import numpy as np
 
 from tradepulse.core.indicators.base import Indicator, Values
 from tradepulse.core.series.rolling import rolling_variance, shifted
+from tradepulse.core.series.streams import Spread
 
 
 def historical_volatility(close: Values, *, window: int = 20, bars_per_year: float = 252.0) -> Values:
@@ -23,6 +26,23 @@ def historical_volatility(close: Values, *, window: int = 20, bars_per_year: flo
     return np.sqrt(variance * bars_per_year)
 
 
+class HistoricalVolatility:
+    """The same, bar by bar."""
+
+    __slots__ = ("before", "scale", "spread")
+
+    def __init__(self, window: int, bars_per_year: float) -> None:
+        self.spread, self.before = Spread(window), nan
+        self.scale = sqrt(window / (window - 1) * bars_per_year)
+
+    def update(self, close: float) -> float:
+        """Take a close, return the volatility of the last returns."""
+        known = close > 0 and self.before > 0
+        change = log(close / self.before) if known else nan
+        self.before = close
+        return self.spread.update(change)[1] * self.scale
+
+
 INDICATOR = Indicator(
     "historical_volatility",
     historical_volatility,
@@ -31,5 +51,6 @@ INDICATOR = Indicator(
     params={"window": 20, "bars_per_year": 252.0},
     minimum={"window": 2},
     warmup=lambda window, bars_per_year: window,
+    online=HistoricalVolatility,
     ranges={"historical_volatility": (0.0, float("inf"))},
 )

@@ -5,7 +5,8 @@ alike: as Python on lists while an array is short, where loading a compiler woul
 compiled by numba, once per machine, when it is long. Importing a kernel compiles nothing and does not import numba.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -15,6 +16,18 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 #: Bars from which on compiled code is worth loading. A loop of Python takes about 0.1 to 1 microseconds a bar.
 LONG = 20_000
+_hot = False
+
+
+@contextmanager
+def hot() -> Iterator[None]:
+    """Use compiled code within, however short the arrays: for who calls again and again."""
+    global _hot
+    before, _hot = _hot, True
+    try:
+        yield
+    finally:
+        _hot = before
 
 
 def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +59,7 @@ def kernel(outputs: int, long: int = LONG) -> Callable[[Callable[..., None]], Ca
         @wraps(loop)
         def run(arrays: tuple[Values, ...], *scalars: float) -> Any:
             length = len(arrays[0])
-            if length < min(long, LONG):
+            if length < min(long, LONG) and not _hot:
                 lists = [array.tolist() for array in arrays]
                 filled = [[np.nan] * length for _ in range(outputs)]
                 loop(*lists, *filled, *scalars)

@@ -1,8 +1,8 @@
 """The strategy protocol: the same object runs in research, backtest and signals."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 from tradepulse.core.market import Bar
 from tradepulse.errors import ConfigError
@@ -28,26 +28,36 @@ class Strategy(ABC):
 
     Parameters
     ----------
-    quantity : units to hold when long
-    **params : overrides of ``params``, each a whole number of at least 1
+    quantity : units to hold when long; of a strategy that compares symbols, of each that it holds
+    **params : overrides of ``params``, each within its range, and whole where the default is
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     #: Default of each parameter.
-    params: ClassVar[Mapping[str, int]]
+    params: ClassVar[Mapping[str, float]]
+    #: Smallest and largest value of each parameter; at least 1 where nothing is said.
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    #: Columns of a bar that it looks at.
+    needs: ClassVar[tuple[str, ...]] = ("close",)
+    #: Whether it compares symbols: one instance sees the bars of all of them at once.
+    panel: ClassVar[bool] = False
 
-    def __init__(self, *, quantity: int, **params: int) -> None:
+    def __init__(self, *, quantity: int, **params: float) -> None:
         unknown = sorted(set(params) - set(self.params))
         if unknown:
             raise ConfigError(f"{self.name}: unknown parameter {unknown[0]!r}; it takes {', '.join(self.params)}")
         if quantity != int(quantity) or quantity < 1:
             raise ConfigError(f"{self.name}: quantity must be a whole number of at least 1, not {quantity}")
-        self.settings: dict[str, int] = {}
+        self.settings: dict[str, Any] = {}
         for key, value in {**self.params, **params}.items():
-            if value != int(value) or value < 1:
-                raise ConfigError(f"{self.name}: {key} must be a whole number of at least 1, not {value}")
-            self.settings[key] = int(value)
+            least, most = self.ranges.get(key, (1, float("inf")))
+            whole = isinstance(self.params[key], int)
+            if not least <= value <= most or (whole and value != int(value)):
+                kind = "a whole number" if whole else "a number"
+                limit = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
+                raise ConfigError(f"{self.name}: {key} must be {kind} {limit}, not {value}")
+            self.settings[key] = int(value) if whole else float(value)
         self.quantity = int(quantity)
         self.check()
 
@@ -59,7 +69,12 @@ class Strategy(ABC):
     @property
     @abstractmethod
     def warmup(self) -> int:
-        """Bars the strategy must have seen before it can decide."""
+        """Bars of a symbol that it must have seen before it may decide; the engine holds it to that."""
+
+    @property
+    def run_in(self) -> int:
+        """Bars to give it before those that a result is about; by default those of its warm-up."""
+        return self.warmup
 
     def check(self) -> None:
         """Raise ConfigError if the parameters do not go together."""
@@ -76,6 +91,11 @@ class Strategy(ABC):
         bar : the bar that has just closed
         desk : takes the decision; it trades on the next bar at the earliest
         """
+
+    def handle_bars(self, bars: Sequence[Bar], desk: Desk) -> None:
+        """Decide at the close of the bars of one instant, one per symbol; by default each by itself."""
+        for bar in bars:
+            self.handle_tick(bar, desk)
 
     def finalize(self) -> None:
         """Release what the strategy holds."""

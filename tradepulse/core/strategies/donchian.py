@@ -16,11 +16,17 @@ class Donchian(Strategy):
     name = "donchian"
     version = "1"
     params = {"entry": 20, "exit": 10}
+    needs = ("high", "low", "close")
 
     @property
     def warmup(self) -> int:
-        """The longer channel and the bar that breaks it."""
-        return max(self.settings["entry"], self.settings["exit"]) + 1
+        """The shorter channel, and the bar that breaks it."""
+        return int(min(self.settings["entry"], self.settings["exit"])) + 1
+
+    @property
+    def run_in(self) -> int:
+        """Both channels, and the bar that breaks them."""
+        return int(max(self.settings["entry"], self.settings["exit"])) + 1
 
     def initialize(self) -> None:
         """Start with empty channels."""

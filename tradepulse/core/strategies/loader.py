@@ -14,7 +14,7 @@ _PREFIX = "strategy."
 
 def strategy_paths() -> dict[str, str]:
     """Return ``module:Class`` of each strategy there is, by name; nothing is imported."""
-    shipped = [m.name for m in iter_modules(strategies.__path__) if m.name not in {"base", "loader"}]
+    shipped = [m.name for m in iter_modules(strategies.__path__) if m.name not in {"base", "loader", "paths"}]
     found = {name: f"tradepulse.core.strategies.{name}:STRATEGY" for name in shipped}
     for point in entry_points(group=GROUP):
         name = point.name.removeprefix(_PREFIX)

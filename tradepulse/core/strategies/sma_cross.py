@@ -30,7 +30,7 @@ class SmaCross(Strategy):
     @property
     def warmup(self) -> int:
         """The slow window and the bar before its first cross."""
-        return self.settings["slow"] + 1
+        return int(self.settings["slow"]) + 1
 
     def initialize(self) -> None:
         """Start with empty windows."""

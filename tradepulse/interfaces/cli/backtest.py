@@ -75,7 +75,7 @@ def run(
 
     chosen = strategy_class(strategy_name)
     settings = {key: number(key, value) for key, value in key_values(params).items()}
-    made = chosen(quantity=quantity, **settings)  # type: ignore[arg-type]  # checked by the strategy itself
+    made = chosen(quantity=quantity, **settings)
     costs = Costs(commission_bp, slippage_bp)
     bars = load_whole_bars(bars_file)
     if scenario:

@@ -1,0 +1,163 @@
+"""What a strategy wants to hold after each bar, without an account."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradepulse.core.market import Bar
+from tradepulse.core.strategies.base import Strategy
+from tradepulse.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Targets:
+    """The desk that a strategy speaks to: takes its targets until its bar has been handled."""
+
+    def __init__(self, positions: Mapping[str, int]) -> None:
+        self._positions = positions
+        self.wanted: dict[str, int] = {}
+
+    def position(self, symbol: str) -> int:
+        """Return the units held now, negative when short."""
+        return self._positions.get(symbol, 0)
+
+    def target(self, symbol: str, quantity: int) -> None:
+        """Ask to hold ``quantity`` units."""
+        if quantity != quantity or quantity != int(quantity):
+            raise ConfigError(f"{symbol}: target must be a whole number of units, not {quantity}")
+        self.wanted[symbol] = int(quantity)
+
+
+class Seat:
+    """A strategy at its desk: started, given bars, held to its warm-up and its symbols.
+
+    Parameters
+    ----------
+    strategy : fresh instance
+    positions : units held, by symbol; looked at whenever the strategy asks
+    """
+
+    def __init__(self, strategy: Strategy, positions: Mapping[str, int]) -> None:
+        self.strategy, self._desk, self._seen = strategy, Targets(positions), 0
+
+    def decide(self, bars: list[Bar]) -> dict[str, int]:
+        """Give it the bars of one instant; return what it wants to hold of each symbol that it spoke of.
+
+        Raises
+        ------
+        ConfigError
+            If it wants something before its own warm-up is over, or of a symbol that has no bar.
+        """
+        self._seen += 1
+        self._desk.wanted = {}
+        self.strategy.handle_bars(bars, self._desk)
+        wanted, member = self._desk.wanted, self.strategy
+        if wanted and self._seen < member.warmup:
+            raise ConfigError(
+                f"{member.id}: decides on its bar {self._seen}, and declares that it needs {member.warmup}"
+            )
+        for symbol in wanted:
+            if all(symbol != bar.symbol for bar in bars):
+                raise ConfigError(f"{member.id}: trades {symbol} on a bar of {', '.join(b.symbol for b in bars)}")
+        return wanted
+
+
+def by_time(bars: "pd.DataFrame") -> Iterator[list[Bar]]:
+    """Yield the bars of each instant, in time order.
+
+    Parameters
+    ----------
+    bars : rows of ``bars``, any order
+    """
+    ordered = bars.sort_values("ts", kind="stable")
+    group: list[Bar] = []
+    columns = ("symbol", "open", "high", "low", "close", "volume")
+    values = [ordered[column].tolist() for column in columns]
+    stamps, sessions = list(ordered["ts"]), ordered["session"].dt.date.tolist()
+    for ts, session, symbol, *prices in zip(stamps, sessions, *values, strict=True):
+        if group and group[0].ts != ts:
+            yield group
+            group = []
+        group.append(Bar(ts, session, symbol, *prices))
+    yield group
+
+
+def target_path(bars: "pd.DataFrame", strategy: Strategy) -> "pd.Series[float]":
+    """Return what a strategy wants to hold after each bar of one symbol, taking it that each target is reached.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, in time order, shape (n,)
+    strategy : fresh instance
+
+    Returns
+    -------
+    Series of float64, shape (n,), indexed as ``bars``; 0 before the first decision
+    """
+    import pandas as pd
+
+    held: dict[str, int] = {}
+    seat = Seat(strategy, held)
+    path = np.zeros(len(bars))
+    try:
+        strategy.initialize()
+        for row, (bar,) in enumerate(by_time(bars)):
+            held.update(seat.decide([bar]))
+            path[row] = held.get(bar.symbol, 0)
+    finally:
+        strategy.finalize()
+    return pd.Series(path, index=bars.index)
+
+
+def bar_columns(bars: "pd.DataFrame") -> dict[str, Any]:
+    """Return the bars of one symbol as the columns that :func:`as_compute` reads."""
+    columns = {name: bars[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close", "volume")}
+    days = bars["session"].to_numpy().astype("datetime64[D]").astype(float)
+    return {"session": days, **columns}
+
+
+def as_compute(make: Callable[[], Strategy], symbols: int = 1) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return a strategy as a function of columns, for :func:`tradepulse.core.causality.leaks`.
+
+    Parameters
+    ----------
+    make : makes a fresh strategy
+    symbols : columns of the prices; with more than one they have the shape (n, k)
+
+    Returns
+    -------
+    function from ``session`` (days since 1970), ``open``, ``high``, ``low``, ``close`` and ``volume`` to the path of
+        targets of each symbol. Where a strategy raises, the path ends: NaN from there on.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    names = [f"S{place}" for place in range(symbols)]
+
+    def compute(columns: Mapping[str, Any]) -> dict[str, Any]:
+        fields = ("open", "high", "low", "close", "volume")
+        prices = [np.asarray(columns[field]).reshape(len(columns["session"]), symbols) for field in fields]
+        paths = {name: np.full(len(columns["session"]), np.nan) for name in names}
+        held: dict[str, int] = {}
+        strategy = make()
+        seat = Seat(strategy, held)
+        try:
+            strategy.initialize()
+            for row, day in enumerate(columns["session"]):
+                ts = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(day), hours=15)
+                group = [
+                    Bar(ts, ts.date(), name, *(float(column[row, place]) for column in prices))
+                    for place, name in enumerate(names)
+                ]
+                held.update(seat.decide(group))
+                for name in names:
+                    paths[name][row] = held.get(name, 0)
+        except (ArithmeticError, ValueError):
+            pass
+        finally:
+            strategy.finalize()
+        return paths
+
+    return compute
