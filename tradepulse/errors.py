@@ -12,7 +12,8 @@
     │   ├── SourceUnavailable       a vendor does not answer now; asking again later may help
     │   └── SequenceGap             updates of an order book are missing
     ├── ConfigError (ValueError)    a setting is unknown or out of range
-    │   └── UnknownName (KeyError)  a name that no registry holds
+    │   ├── UnknownName (KeyError)  a name that no registry holds
+    │   └── PluginQuarantined       a plug-in is kept out
     ├── ExecutionError (RuntimeError)
     │   ├── JournalCorrupt          the journal does not prove its own history
     │   ├── BookLocked              another process trades this book
@@ -96,6 +97,21 @@ class UnknownName(ConfigError, KeyError):
         names = self.close_matches or self.known
         lead = "close matches" if self.close_matches else "known"
         return f"No {self.kind} named {self.name!r}; {lead}: {', '.join(names) or 'none'}."
+
+
+class PluginQuarantined(ConfigError):
+    """A plug-in is kept out.
+
+    Parameters
+    ----------
+    kind, name : of the plug-in
+    code : reason code, one of ``tradepulse.core.plugins.CODES``
+    detail : what exactly
+    """
+
+    def __init__(self, kind: str, name: str, code: str, detail: str) -> None:
+        self.kind, self.name, self.code, self.detail = kind, name, code, detail
+        super().__init__(f"{kind} {name} is quarantined ({code}): {detail}; see tradepulse_cli plugins list")
 
 
 class ExecutionError(TradePulseError, RuntimeError):

@@ -9,14 +9,14 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 # nightly holds assets that take a range in one run (bars) and assets that take one session (signals). It runs one.
 warnings.filterwarnings("ignore", message="Asset job nightly materializes assets with varying BackfillPolicies")
 
-from tradepulse_assets import execution, finops, golden, indicators, ingestion, release, research  # noqa: E402  after the filter
+from tradepulse_assets import catalogue, execution, finops, golden, indicators, ingestion, release, research  # noqa: E402  after the filter
 from tradepulse_jobs.jobs import JOBS  # noqa: E402
 from tradepulse_jobs.progress import quiet_logger  # noqa: E402
 from tradepulse_jobs.resources import ENVIRONMENT, resources  # noqa: E402
 from tradepulse_jobs.schedules import finops_schedule, nightly_schedule  # noqa: E402
 from tradepulse_jobs.sensors import released_signals_sensor  # noqa: E402
 
-MODULES = [ingestion, golden, indicators, research, execution, finops, release]
+MODULES = [ingestion, golden, indicators, research, execution, finops, release, catalogue]
 
 defs = dg.Definitions(
     assets=[

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.property.generators import bars_of
-from tradepulse.errors import ConfigError, InvalidTable, ToolMissing
+from tradepulse.errors import InvalidTable, ToolMissing
 from tradepulse.ingestion.source import BAR_RULES, Delivery, open_source, sift, source_names
 
 
@@ -64,14 +64,25 @@ def installed(tmp_path, monkeypatch):
         (tmp_path / f"{name}_plugin.py").write_text(code)
         about = tmp_path / f"{name}_plugin-1.0.dist-info"
         about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n")
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\nLicense: MIT\n")
         (about / "entry_points.txt").write_text(f"[tradepulse.plugins]\nsource.{target} = {name}_plugin:Mine\n")
         monkeypatch.syspath_prepend(str(tmp_path))
 
     return install
 
 
-CODE = "class Mine:\n    name, tables, options = 'mine', ('bars',), {}\n"
+CODE = """
+TRADEPULSE_API = 1
+
+class Mine:
+    name, tables, options, identity = 'mine', ('bars',), {}, 'mine'
+
+    def parts(self, wanted, covered):
+        return []
+
+    def fetch(self, part):
+        raise AssertionError
+"""
 
 
 def test_a_source_of_another_package_is_found_by_its_entry_point(installed):
@@ -81,11 +92,10 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(installed):
     assert open_source("mine", {}).tables == ("bars",)
 
 
-def test_two_sources_of_one_name_are_refused(installed):
+def test_the_name_of_one_of_ours_stays_ours(installed):
     installed("theirs", "arch", CODE)
 
-    with pytest.raises(ConfigError, match="two sources are named 'arch'"):
-        open_source("arch", {})
+    assert type(open_source("arch", {})).__module__ == "tradepulse.ingestion.arch"
 
 
 @pytest.mark.parametrize(("source", "package"), [("ccxt", "ccxt"), ("yahoo", "yfinance")])

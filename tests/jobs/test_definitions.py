@@ -16,7 +16,7 @@ GRAPH = defs.resolve_asset_graph()
 ASSETS = sorted(key.to_user_string() for key in GRAPH.get_all_asset_keys())
 #: Assets that are no table of the lake, and what they are.
 FILES = {"order_journal": "a binary journal", "sbom": "a JSON file"}
-GROUPS = {"ingestion", "indicators", "golden", "research", "execution", "finops", "release"}
+GROUPS = {"ingestion", "indicators", "golden", "research", "execution", "finops", "release", "catalogue"}
 
 
 @pytest.mark.parametrize("name", ASSETS)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import ClassVar
 
+from tradepulse.core import plugins
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError
 
@@ -20,6 +22,15 @@ class Costs:
     commission_bp: float = 1.0
     slippage_bp: float = 1.0
 
+    #: What a plug-in that overrides a method names itself; part of a trial's identity.
+    name: ClassVar[str] = "bp"
+    version: ClassVar[str] = "1"
+
+    @property
+    def id(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
     def __post_init__(self) -> None:
         for name in ("commission_bp", "slippage_bp"):
             value = getattr(self, name)
@@ -33,3 +44,19 @@ class Costs:
     def commission(self, notional: float) -> float:
         """Return the commission on a notional, in its currency."""
         return notional * self.commission_bp / BP
+
+
+def friction(name: str, commission_bp: float, slippage_bp: float) -> Costs:
+    """Return costs of a kind: ``bp``, or that of a plug-in.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such friction.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
+    """
+    if name == Costs.name:
+        return Costs(commission_bp, slippage_bp)
+    found: type[Costs] = plugins.load("friction", name)
+    return found(commission_bp, slippage_bp)

@@ -67,6 +67,7 @@ class Question:
         parts = (
             self.strategy_id, self.params_json, self.symbol, self.data_version, self.quantity, self.cash,
             self.costs.commission_bp, self.costs.slippage_bp, self.fill,
+            *(() if type(self.costs) is Costs else (self.costs.id,)),
         )  # fmt: skip
         return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

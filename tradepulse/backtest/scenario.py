@@ -1,6 +1,6 @@
 """Scenarios: slices of history and costs, one YAML file each in ``configs/``."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,8 @@ class Scenario:
 
     def costs(self, base: Costs) -> Costs:
         """Return ``base`` with what the scenario says otherwise."""
-        return Costs(
-            base.commission_bp if self.commission_bp is None else self.commission_bp,
-            base.slippage_bp if self.slippage_bp is None else self.slippage_bp,
-        )
+        said = {"commission_bp": self.commission_bp, "slippage_bp": self.slippage_bp}
+        return replace(base, **{name: value for name, value in said.items() if value is not None})
 
 
 def scenarios() -> list[str]:

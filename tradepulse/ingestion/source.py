@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib.metadata import entry_points
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tradepulse.core import plugins
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, InvalidTable, UnknownName
 
@@ -129,12 +129,8 @@ class Source(Protocol):
 
 
 def source_names() -> list[str]:
-    """Return the names of the sources there are; nothing is imported."""
-    return sorted({point.name.removeprefix("source.") for point in _points()})
-
-
-def _points() -> list[Any]:
-    return [point for point in entry_points(group="tradepulse.plugins") if point.name.startswith("source.")]
+    """Return the names of the sources there are, those of bills included; nothing is imported."""
+    return sorted({*plugins.usable("source"), *plugins.usable("cost_source")})
 
 
 def open_source(name: str, options: Mapping[str, str]) -> Source:
@@ -149,15 +145,16 @@ def open_source(name: str, options: Mapping[str, str]) -> Source:
     ------
     UnknownName
         If there is no such source.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
     ConfigError
-        If it has no such option, or two packages declare it.
+        If it has no such option.
     """
-    points = [point for point in _points() if point.name == f"source.{name}"]
-    if not points:
+    kinds = [plugin.kind for plugin in plugins.declared() if plugin.name == name]
+    kind = next((kind for kind in ("source", "cost_source") if kind in kinds), None)
+    if kind is None:
         raise UnknownName("source", name, source_names())
-    if len({point.value for point in points}) > 1:
-        raise ConfigError(f"two sources are named {name!r}: {' and '.join(point.value for point in points)}")
-    found = points[0].load()
+    found = plugins.load(kind, name)
     for option in options:
         if option not in found.options:
             raise ConfigError(

@@ -24,6 +24,7 @@ from tradepulse.core.indicators import indicator
 from tradepulse.core.indicators.base import Indicator
 from tradepulse.core.tables import table
 from tradepulse.errors import ChecksumMismatch, ConfigError, UnknownName, UnreadableFile
+from tradepulse.quality.definitions import DEFINITIONS
 from tradepulse.quality.shipped import shipped
 
 #: What the metadata of every set must say.
@@ -312,19 +313,89 @@ def update(
     last = load_golden(name, root)
     version = f"v{int(last.metadata['version'][1:]) + 1}"
     kept = {key: last.metadata[key] for key in ("kind", "params", "source", "licence")}
-    given = _given(last, expected) if last.kind != INDICATOR else None
-    if last.kind == INDICATOR and expected:
+    written_out = last.kind == INDICATOR and name in DEFINITIONS
+    if written_out and expected:
         raise ConfigError(
             f"{name} is an indicator: its values come from {last.metadata['expected_from']}, not from a file"
         )
+    if last.kind == INDICATOR and not written_out:
+        kept["second_source"] = last.metadata["second_source"]
+    given = None if written_out else _given(last, expected)
     return write_golden(root / name / version, name, last.inputs, kept, reason, approved_by, approved_on, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where values come from that a person brings along.
+
+    Parameters
+    ----------
+    source, second_source : a library with its version, a paper, hand arithmetic
+    convention : what was chosen where sources disagree
+    tolerance : largest relative difference that is none
+    """
+
+    source: str
+    second_source: str
+    convention: str
+    tolerance: float
+
+
+def create(
+    name: str, expected: Path, origin: Origin, approved_by: str, approved_on: date, root: Path | None = None
+) -> Path:
+    """Write the first golden set of an indicator, on the shapes of ``quality.shapes``, and return its folder.
+
+    Parameters
+    ----------
+    name : of the indicator
+    expected : CSV with a column per output, one row for each of the shapes
+    origin : where these values come from
+    approved_by, approved_on : who approves it, and when
+    root : folder of the sets
+
+    Raises
+    ------
+    ConfigError
+        If there is a set already, or the tolerance is none.
+    UnreadableFile
+        If the values have other columns or rows than the indicator and the shapes.
+    """
+    from tradepulse.quality.shapes import LICENCE, SOURCE, shapes
+
+    root = root or shipped("data/golden")
+    declared = indicator(name)
+    if (root / name).exists():
+        raise ConfigError(f"{root / name}: exists; write a new version with tradepulse_cli golden update {name}")
+    if not 0 < origin.tolerance <= 1e-3:
+        raise ConfigError(f"a tolerance lies above 0 and up to 0.001, not {origin.tolerance}")
+    inputs = shapes(declared.inputs, declared.panel)
+    try:
+        rows = pd.read_csv(expected)
+    except (OSError, ValueError) as exc:
+        raise UnreadableFile(f"{expected}: no readable CSV ({str(exc).splitlines()[0][:100]})") from exc
+    if list(rows.columns) != list(declared.outputs) or len(rows) != len(inputs):
+        raise UnreadableFile(
+            f"{expected}: has {len(rows)} rows of {list(rows.columns)}, not {len(inputs)} of {list(declared.outputs)}; "
+            f"see tradepulse_cli golden shapes {name} --out FILE"
+        )
+    about = {
+        "kind": INDICATOR, "params": dict(declared.params), "source": SOURCE, "licence": LICENCE,
+        "second_source": {"name": origin.second_source},
+    }  # fmt: skip
+    given = Expected(
+        rows, (), origin.source, origin.tolerance, "as given by who wrote the set", origin.convention
+    )  # fmt: skip
+    return write_golden(
+        root / name / "v1", name, inputs, about, "first version of the set", approved_by, approved_on, given
+    )
 
 
 def _given(last: GoldenSet, path: Path | None) -> Expected:
     about = last.metadata
     if path is None:
         raise ConfigError(
-            f"{last.name} is a table: give its new values with --expected FILE ({about['expected_from']})"
+            f"{last.name} is not computed here: give its new values with --expected FILE ({about['expected_from']})"
         )
     try:
         rows = pd.read_csv(path)
@@ -333,7 +404,7 @@ def _given(last: GoldenSet, path: Path | None) -> Expected:
     if list(rows.columns) != list(last.expected.columns) or rows.empty:
         raise UnreadableFile(f"{path}: has {list(rows.columns)}, not rows of {list(last.expected.columns)}")
     fixed = (about["expected_from"], about["relative_tolerance"], about["tolerance_reason"], about["convention"])
-    return Expected(rows, tuple(about["key"]), *fixed)
+    return Expected(rows, tuple(about.get("key", ())), *fixed)
 
 
 def write_golden(

@@ -9,21 +9,35 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from tradepulse.errors import UnknownName
+from tradepulse.core import plugins
+from tradepulse.errors import PluginQuarantined, UnknownName
 
 if TYPE_CHECKING:
     from tradepulse.core.indicators.base import Indicator
 
 
-def names() -> list[str]:
-    """Return the names of the indicators we ship, in alphabetical order."""
+def shipped() -> list[str]:
+    """Return the names of the indicators we ship: each is a file beside this one."""
     return sorted(module.name for module in iter_modules(__path__) if module.name not in {"base", "table"})
+
+
+def names() -> list[str]:
+    """Return the names of the indicators there are, ours and those of plug-ins, in alphabetical order."""
+    return sorted({*shipped(), *plugins.usable("indicator")})
 
 
 def names_over(columns: Iterable[str]) -> list[str]:
     """Return the names of the indicators of one symbol that need no other columns than these."""
     known = set(columns)
-    return [name for name in names() if not indicator(name).panel and set(indicator(name).inputs) <= known]
+    found = []
+    for name in names():
+        try:
+            declared = indicator(name)
+        except PluginQuarantined:
+            continue  # it says so wherever it is asked for by name
+        if not declared.panel and set(declared.inputs) <= known:
+            found.append(name)
+    return found
 
 
 def indicator(name: str) -> "Indicator":
@@ -33,8 +47,13 @@ def indicator(name: str) -> "Indicator":
     ------
     UnknownName
         If no indicator has that name.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
     """
-    if name not in names():
+    if name in shipped():
+        declared: Indicator = import_module(f"tradepulse.core.indicators.{name}").INDICATOR
+        return declared
+    if not any(plugin.kind == "indicator" and plugin.name == name for plugin in plugins.declared()):
         raise UnknownName("indicator", name, names())
-    declared: Indicator = import_module(f"tradepulse.core.indicators.{name}").INDICATOR
-    return declared
+    loaded: Indicator = plugins.load("indicator", name)
+    return loaded

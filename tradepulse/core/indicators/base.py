@@ -165,24 +165,33 @@ def _resumed(name: str, state: Any) -> Stream:
 class _Tail:
     """Computes over the bars that a value depends on; equal to the whole array to the last bit, by construction."""
 
-    __slots__ = ("columns", "name", "seen", "settings")
+    __slots__ = ("columns", "indicator", "seen", "settings")
 
     def __init__(self, indicator: Indicator, settings: Mapping[str, float]) -> None:
-        self.name, self.settings, self.seen = indicator.name, dict(settings), 0
+        self.indicator, self.settings, self.seen = indicator, dict(settings), 0
         length = indicator.warmup(**settings) + 1
         self.columns: list[deque[Any]] = [deque(maxlen=length) for _ in indicator.inputs]
 
     def update(self, *inputs: Any) -> Any:
-        from tradepulse.core.indicators import indicator
-
         for column, value in zip(self.columns, inputs, strict=True):
             column.append(value)
         arrays = [np.array(column, dtype=np.float64) for column in self.columns]
         self.seen += 1
         # A stream that goes on is worth a compiler, where its loops are.
         with hot() if self.seen > _LONG_STREAM else nullcontext():
-            result = indicator(self.name).compute(*arrays, **self.settings)
+            result = self.indicator.compute(*arrays, **self.settings)
         return tuple(float(part[-1]) for part in result) if isinstance(result, tuple) else float(result[-1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _tail_resumed, (self.indicator.name, self.settings, self.columns, self.seen)
+
+
+def _tail_resumed(name: str, settings: Mapping[str, float], columns: list[deque[Any]], seen: int) -> _Tail:
+    from tradepulse.core.indicators import indicator
+
+    tail = _Tail(indicator(name), settings)
+    tail.columns, tail.seen = columns, seen
+    return tail
 
 
 def _numbers(column: str, values: Any) -> Values:

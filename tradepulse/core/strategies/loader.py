@@ -1,27 +1,22 @@
 """Finds strategies by name: those we ship and those that installed packages declare."""
 
-from importlib.metadata import entry_points
+from importlib import import_module
 from pkgutil import iter_modules
 
-from tradepulse.core import strategies
+from tradepulse.core import plugins, strategies
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.errors import ConfigError, UnknownName
 
-#: Entry-point group in which packages declare ``strategy.NAME = "package.module:Class"``.
-GROUP = "tradepulse.plugins"
-_PREFIX = "strategy."
+
+def shipped() -> list[str]:
+    """Return the names of the strategies we ship: each is a file beside this one."""
+    return sorted(m.name for m in iter_modules(strategies.__path__) if m.name not in {"base", "loader", "paths"})
 
 
 def strategy_paths() -> dict[str, str]:
-    """Return ``module:Class`` of each strategy there is, by name; nothing is imported."""
-    shipped = [m.name for m in iter_modules(strategies.__path__) if m.name not in {"base", "loader", "paths"}]
-    found = {name: f"tradepulse.core.strategies.{name}:STRATEGY" for name in shipped}
-    for point in entry_points(group=GROUP):
-        name = point.name.removeprefix(_PREFIX)
-        if point.name.startswith(_PREFIX):
-            if name in found:
-                raise ConfigError(f"two strategies are named {name!r}: {found[name]} and {point.value}; uninstall one")
-            found[name] = point.value
+    """Return ``module:attribute`` of each strategy that can be named; nothing is imported."""
+    found = {name: f"tradepulse.core.strategies.{name}:STRATEGY" for name in shipped()}
+    found |= {name: plugin.target for name, plugin in plugins.usable("strategy").items()}
     return dict(sorted(found.items()))
 
 
@@ -32,15 +27,16 @@ def strategy_class(name: str) -> type[Strategy]:
     ------
     UnknownName
         If no strategy has that name.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
     """
-    from importlib import import_module
-
-    paths = strategy_paths()
-    if name not in paths:
-        raise UnknownName("strategy", name, paths)
-    module, _, attribute = paths[name].partition(":")
-    found: type[Strategy] = getattr(import_module(module), attribute)
-    return found
+    if name in shipped():
+        found: type[Strategy] = import_module(f"tradepulse.core.strategies.{name}").STRATEGY
+        return found
+    if not any(plugin.kind == "strategy" and plugin.name == name for plugin in plugins.declared()):
+        raise UnknownName("strategy", name, strategy_paths())
+    loaded: type[Strategy] = plugins.load("strategy", name)
+    return loaded
 
 
 def strategy_at(id: str) -> type[Strategy]:

@@ -119,13 +119,16 @@ def bar_columns(bars: "pd.DataFrame") -> dict[str, Any]:
     return {"session": days, **columns}
 
 
-def as_compute(make: Callable[[], Strategy], symbols: int = 1) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def as_compute(
+    make: Callable[[], Strategy], symbols: int = 1, raised: list[BaseException] | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return a strategy as a function of columns, for :func:`tradepulse.core.causality.leaks`.
 
     Parameters
     ----------
     make : makes a fresh strategy
     symbols : columns of the prices; with more than one they have the shape (n, k)
+    raised : gets what the strategy raised
 
     Returns
     -------
@@ -154,8 +157,9 @@ def as_compute(make: Callable[[], Strategy], symbols: int = 1) -> Callable[[Mapp
                 held.update(seat.decide(group))
                 for name in names:
                     paths[name][row] = held.get(name, 0)
-        except (ArithmeticError, ValueError):
-            pass
+        except (ArithmeticError, ValueError, LookupError, TypeError) as exc:
+            if raised is not None:
+                raised.append(exc)
         finally:
             strategy.finalize()
         return paths

@@ -53,17 +53,19 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
     show_default=True,
     help="same_close looks ahead.",
 )
+@click.option("--friction", default="bp", show_default=True, help="Kind of costs: bp, or that of a plug-in.")
 @click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
 def run(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float, slippage_bp: float, fill: str, scenario: str | None, out: Path, as_json: bool,
+    commission_bp: float, slippage_bp: float, fill: str, friction: str, scenario: str | None, out: Path,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
+    from tradepulse.backtest import frictions
     from tradepulse.backtest.engine import backtest
-    from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import Question
     from tradepulse.backtest.scenario import load_scenario
@@ -76,7 +78,7 @@ def run(
     chosen = strategy_class(strategy_name)
     settings = {key: number(key, value) for key, value in key_values(params).items()}
     made = chosen(quantity=quantity, **settings)
-    costs = Costs(commission_bp, slippage_bp)
+    costs = frictions.friction(friction, commission_bp, slippage_bp)
     bars = load_whole_bars(bars_file)
     if scenario:
         slice_ = load_scenario(scenario)
@@ -99,7 +101,8 @@ def run(
         raise
     summary = {
         **result.summary, "strategy": question.strategy_id, "params": dict(question.params), "quantity": quantity,
-        "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp, "scenario": scenario,
+        "friction": costs.id, "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp,
+        "scenario": scenario,
         "data_version": question.data_version, "trial_id": question.trial_id,
         "source_hash": bars["source_hash"].iloc[0],
         # A file of which a row breaks a rule is refused as a whole, so that none is in quarantine.

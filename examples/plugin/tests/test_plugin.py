@@ -1,0 +1,32 @@
+"""What the plug-in is true to: the conformance kit, and numbers by hand."""
+
+import numpy as np
+import pytest
+from tradepulse_example.early_month import EarlyMonth
+from tradepulse_example.efficiency_ratio import INDICATOR
+from tradepulse_example.large_orders import LargeOrders
+
+from tradepulse.quality.conformance import examine
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "found"),
+    [
+        ("strategy", "early_month", EarlyMonth),
+        ("indicator", "efficiency_ratio", INDICATOR),
+        ("friction", "large_orders", LargeOrders),
+    ],
+)
+def test_it_conforms(kind, name, found):
+    assert [finding for finding in examine(kind, name, found) if not finding.passed] == []
+
+
+def test_a_straight_way_is_efficient_and_there_and_back_is_not():
+    values = INDICATOR({"close": np.array([1.0, 2.0, 3.0, 2.0, 1.0])}, window=2)["efficiency_ratio"]
+
+    np.testing.assert_allclose(values, [np.nan, np.nan, 1.0, 0.0, 1.0])
+
+
+def test_large_orders_pay_less():
+    # 10 bp of 100,000, and 5 bp of the rest.
+    assert LargeOrders(commission_bp=10.0).commission(300_000.0) == pytest.approx(100.0 + 100.0)
