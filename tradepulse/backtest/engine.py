@@ -213,6 +213,7 @@ def _result(
         "bars_per_year": per_year,
         "first_session": f"{bars['session'].min():%Y-%m-%d}",
         "last_session": f"{bars['session'].max():%Y-%m-%d}",
+        "marks": dict(account.marks),
         "open_position": {symbol: quantity for symbol, quantity in account.positions.items() if quantity},
         "lowest_cash": lowest,
         "fill": fill,

@@ -206,3 +206,43 @@ def test_a_result_carries_the_coverage_of_its_bars(cli, bars_file, tmp_path):
     [row] = summary["coverage"]
     assert (row["symbol"], row["expected"], row["present"], row["holes"], row["quarantined"]) == ("AAA", 120, 118, 2, 0)
     assert "118 of 120 expected bars, 2 holes" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_live_log_is_held_against_its_simulation(cli, refused, bars_file, tmp_path):
+    out = tmp_path / "run"
+    cli(
+        "backtest",
+        "run",
+        "--bars",
+        bars_file,
+        "--strategy",
+        "sma_cross",
+        "--param",
+        "fast=3",
+        "--param",
+        "slow=8",
+        "--out",
+        out,
+    )
+    fills = pd.read_parquet(out / "fills.parquet")
+    fills.to_csv(tmp_path / "live.csv", index=False)
+    dear = fills.assign(commission=fills["commission"] * 3)
+    dear.to_csv(tmp_path / "dear.csv", index=False)
+
+    same = cli("backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", out, "--json")
+    over = cli("backtest", "validate", "--live", tmp_path / "dear.csv", "--simulated", out)
+    allowed = cli("backtest", "validate", "--live", tmp_path / "dear.csv", "--simulated", out, "--budget", "fee=3")
+
+    assert (same.code, same.json["gap"], same.json["over"]) == (0, "0.00", [])
+    assert over.code == 1
+    assert "OVER BUDGET: fee" in over.out
+    assert allowed.code == 0
+    assert "no part 'fees' of the gap" in refused(
+        "backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", out, "--budget", "fees=3"
+    )
+    assert "no folder of a backtest run" in refused(
+        "backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", tmp_path
+    )
+    assert "--within soon: no length of time" in refused(
+        "backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", out, "--within", "soon"
+    )

@@ -204,6 +204,78 @@ def _range(name: str, text: str) -> tuple[int, ...]:
     return tuple(range(first, last + 1, step))
 
 
+@command.command()
+@click.option(
+    "--live", "live_file", required=True, type=click.Path(path_type=Path), help="Execution log: CSV or Parquet."
+)
+@click.option("--simulated", required=True, type=click.Path(path_type=Path), help="Folder of a backtest run.")
+@click.option("--budget", "budgets", multiple=True, help="PART=BP, for instance price=3; may be repeated.")
+@click.option("--within", default="1D", show_default=True, help="How far apart orders without a common id may be.")
+@as_json
+@click.pass_obj
+def validate(
+    obj: dict[str, Path], live_file: Path, simulated: Path, budgets: tuple[str, ...], within: str, as_json: bool
+) -> int:
+    """Say where the profit of a live log differs from that of its simulation. Exit code 1 if a part is over its budget.
+
+    The log has ts (with a zone), symbol, side, quantity, price and commission of each fill; order_id joins fills,
+    quoted_price is the market that a fill met, and decided_ts, bar_volume, queue_ahead and queue_gone let latency,
+    impact and queue be read from it.
+    """
+    import pandas as pd
+
+    from tradepulse.backtest.calibration import calibrated
+    from tradepulse.backtest.validation import orders_of, validate
+    from tradepulse.backtest.validation_report import write_validation
+    from tradepulse.ingestion.files import load_file
+
+    limits = {key: float(number(key, value)) for key, value in key_values(budgets, "--budget").items()}
+    try:
+        apart = pd.Timedelta(within)
+    except ValueError as exc:
+        raise ConfigError(f"--within {within}: no length of time, such as 1D or 5min") from exc
+    if not apart >= pd.Timedelta(0):
+        raise ConfigError(f"--within {within}: must not be negative")
+    log, source_hash = load_file(live_file)
+    summary = _summary(simulated)
+    fills, _ = load_file(simulated / "fills.parquet")
+    found = validate(
+        orders_of(log, str(live_file)), orders_of(fills, str(simulated / "fills.parquet")), summary["marks"],
+        budgets=limits, within=apart,
+    )  # fmt: skip
+    estimates = calibrated(log)
+    identity = {
+        "strategy": str(summary.get("strategy", "")), "trial": str(summary.get("trial_id", "")),
+        "data version": str(summary.get("data_version", "")), "SHA-256 of the log": source_hash,
+    }  # fmt: skip
+    page = write_validation(found, estimates, obj["reports"] / "backtest_validation", identity)
+    if as_json:
+        print_json(json.loads((page.parent / "verdict.json").read_text()))
+    else:
+        print_table(
+            [
+                {
+                    "part": name, "amount": f"{found.components[name]:,.2f}", "bp": f"{found.bp[name]:.2f}",
+                    "budget": f"{found.budgets[name]:.2f}", "": "OVER" if name in found.over else "",
+                }
+                for name in found.components
+            ]
+        )  # fmt: skip
+        verdict = "within every budget" if found.passed else f"OVER BUDGET: {', '.join(found.over)}"
+        click.echo(f"\ngap {found.gap:,.2f} (live less simulated); {verdict}; report: {page}")
+    return 0 if found.passed else 1
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    try:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"--simulated {folder}: no folder of a backtest run ({exc})") from exc
+    if not isinstance(summary, dict) or not summary.get("marks"):
+        raise ConfigError(f"--simulated {folder}: its summary has no prices at the end; run the backtest again")
+    return summary
+
+
 def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, summary: dict[str, Any] | None) -> None:
     """Write a hand-run trial to the ledger: it counts like any other."""
     from tradepulse.backtest.ledger import failed_rows

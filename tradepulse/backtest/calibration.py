@@ -1,0 +1,160 @@
+"""Latency, slippage and commission of a venue, read from an execution log, with intervals; or that it cannot tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tradepulse.errors import DataError, MissingData
+
+#: Fills below which nothing is said, and resamples of the bootstrap.
+LEAST, RESAMPLES = 30, 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One parameter of a venue.
+
+    Parameters
+    ----------
+    name : with its unit
+    value, low, high : estimate and 95 % interval; NaN where the log cannot tell
+    fills : fills that it is estimated from
+    why_not : why the log cannot tell; empty if it can
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    fills: int
+    why_not: str = ""
+
+    @property
+    def identified(self) -> bool:
+        """Whether the log can tell."""
+        return not self.why_not
+
+
+def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
+    """Return what an execution log says of the venue.
+
+    Parameters
+    ----------
+    fills : ``price``, ``quantity``, ``side`` and ``commission`` of each fill; ``quoted_price`` is the market that it
+        met, ``decided_ts`` and ``ts`` are when it was decided and filled, ``bar_volume`` is what traded in that time,
+        ``queue_ahead`` is what stood before a resting order when it came, and ``queue_gone`` what of it had gone when
+        it was filled
+    seed : of the bootstrap
+
+    Returns
+    -------
+    list of :class:`Estimate`: ``commission_bp``, ``slippage_bp``, ``impact_bp`` (of a fill as large as the bar's
+        volume, growing with the root of its share), ``latency_ms`` and its 95th percentile, and ``queue_share`` (of the
+        size ahead in the queue that trades or leaves before a fill). Intervals are percentile bootstraps over fills.
+
+    Raises
+    ------
+    MissingData
+        If there is no fill.
+    DataError
+        If a column that is there holds something else than it should.
+    """
+    if fills.empty:
+        raise MissingData("the log holds no fill; there is nothing to calibrate from")
+    rng = np.random.default_rng(seed)
+    price, units = _column(fills, "price"), _column(fills, "quantity")
+    if price is None or units is None or "side" not in fills.columns:
+        raise DataError("an execution log has side, quantity and price")
+    notional = price * units
+    commission = _column(fills, "commission")
+    found = [
+        _of(rng, "commission_bp", None if commission is None else 1e4 * commission / notional, "commission", units)
+    ]
+    quoted = _column(fills, "quoted_price")
+    sign = np.where(fills["side"].astype("str").str.lower() == "buy", 1.0, -1.0)
+    paid = None if quoted is None else 1e4 * sign * (price - quoted) / quoted
+    volume = _column(fills, "bar_volume")
+    found += _slippage(rng, paid, None if volume is None else np.sqrt(units / volume))
+    waited = None
+    if {"decided_ts", "ts"} <= set(fills.columns):
+        waited = (_instants(fills, "ts") - _instants(fills, "decided_ts")) / 1e6
+        if (waited < 0).any():
+            raise DataError("a fill is earlier than its decision; the clocks of the log do not agree")
+    found.append(_of(rng, "latency_ms", waited, "decided_ts and ts", units))
+    found.append(_of(rng, "latency_p95_ms", waited, "decided_ts and ts", units, lambda v: float(np.quantile(v, 0.95))))
+    ahead, gone = _column(fills, "queue_ahead"), _column(fills, "queue_gone")
+    share = None
+    if ahead is not None and gone is not None:
+        rested = ahead > 0
+        share = (gone[rested] / ahead[rested]) if rested.sum() >= LEAST else np.array([])
+    found.append(_of(rng, "queue_share", share, "queue_ahead and queue_gone of resting orders", units))
+    return found
+
+
+def _column(fills: pd.DataFrame, name: str) -> "NDArray[np.float64] | None":
+    if name not in fills.columns:
+        return None
+    values = pd.to_numeric(fills[name], errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        raise DataError(f"row {int(np.argmin(np.isfinite(values)))}: {name} is not a finite number")
+    return np.asarray(values)
+
+
+def _instants(fills: pd.DataFrame, name: str) -> "NDArray[np.float64]":
+    stamps = pd.to_datetime(fills[name], utc=True, errors="coerce", format="ISO8601")
+    if stamps.isna().any():
+        raise DataError(f"row {int(np.argmax(stamps.isna()))}: {name} is no instant")
+    return stamps.dt.as_unit("ns").astype("int64").to_numpy().astype(float)
+
+
+def _of(
+    rng: np.random.Generator,
+    name: str,
+    values: "NDArray[np.float64] | None",
+    columns: str,
+    units: "NDArray[np.float64]",
+    statistic: Callable[["NDArray[np.float64]"], float] = lambda values: float(values.mean()),
+) -> Estimate:
+    nothing = float("nan")
+    if values is None:
+        return Estimate(name, nothing, nothing, nothing, 0, f"the log has no {columns}")
+    if len(values) < LEAST:
+        return Estimate(
+            name, nothing, nothing, nothing, len(values), f"{len(values)} fills, at least {LEAST} are needed"
+        )
+    picks = rng.integers(0, len(values), (RESAMPLES, len(values)))
+    spread = [statistic(values[pick]) for pick in picks]
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return Estimate(name, statistic(values), float(low), float(high), len(values))
+
+
+def _slippage(
+    rng: np.random.Generator, paid: "NDArray[np.float64] | None", root: "NDArray[np.float64] | None"
+) -> list[Estimate]:
+    """Return the fixed part of slippage and that which grows with the share of the volume, by least squares."""
+    nothing = float("nan")
+    fixed = _of(rng, "slippage_bp", paid, "quoted_price", np.empty(0))
+    if not fixed.identified or paid is None:
+        return [fixed, Estimate("impact_bp", nothing, nothing, nothing, fixed.fills, fixed.why_not)]
+    if root is None:
+        return [fixed, Estimate("impact_bp", nothing, nothing, nothing, len(paid), "the log has no bar_volume")]
+    if root.std() < 0.1 * root.mean():
+        why = "all fills are about the same share of the volume, which cannot tell impact from a fixed cost"
+        return [fixed, Estimate("impact_bp", nothing, nothing, nothing, len(paid), why)]
+
+    def fitted(pick: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        x, y = root[pick], paid[pick]
+        gap = x - x.mean()
+        slope = float((gap * y).sum() / (gap * gap).sum())
+        return np.array([y.mean() - slope * x.mean(), slope])
+
+    whole = fitted(np.arange(len(paid)))
+    drawn = np.array([fitted(rng.integers(0, len(paid), len(paid))) for _ in range(RESAMPLES)])
+    lows, highs = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return [
+        Estimate(name, float(whole[place]), float(lows[place]), float(highs[place]), len(paid))
+        for place, name in enumerate(("slippage_bp", "impact_bp"))
+    ]
