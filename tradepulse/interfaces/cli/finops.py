@@ -1,10 +1,16 @@
 """``tradepulse_cli finops``: what everything cost."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.warehouse.lake import Lake
 
 _KEYS = ("team", "strategy", "environment", "meter", "step", "run_id", "date")
 
@@ -48,3 +54,163 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
     ]
     print_table([*shown, {**dict.fromkeys(chosen, ""), chosen[0]: "total", "USD": f"{rounded([total], 6)[0]:.6f}"}])
     click.echo(f"\n{len(usage):,} steps measured")
+
+
+@command.command(name="import")
+@click.option(
+    "--focus", "path", required=True, type=click.Path(path_type=Path), help="FOCUS 1.0 to 1.2: CSV or Parquet."
+)
+@click.option("--zone", default="UTC", show_default=True, help="Zone of times written without one; FOCUS says UTC.")
+@click.option("--correct", is_flag=True, help="It replaces what was billed to its accounts on its days.")
+@click.option("--add", is_flag=True, help="It is another part of a bill that is there already.")
+@as_json
+@click.pass_obj
+def import_bill(obj: dict[str, Path], path: Path, zone: str, correct: bool, add: bool, as_json: bool) -> None:
+    """Take a bill into the lake; say what was accepted, what was not and why, and whether the file keeps FOCUS.
+
+    A file that is there already is refused, and so is another bill of the same account and days unless it is said
+    what it is: a correction (the old charges are kept beside, see data restatements) or another part.
+    """
+    from collections import Counter
+    from decimal import Decimal
+
+    import pandas as pd
+
+    from tradepulse.errors import ConfigError, MissingData
+    from tradepulse.finops.focus import conformance
+    from tradepulse.ingestion.files import load_file
+    from tradepulse.ingestion.focus import load_bills
+    from tradepulse.warehouse.intake import take
+    from tradepulse.warehouse.lake import Lake
+
+    if correct and add:
+        raise ConfigError("--correct and --add: a bill is one or the other")
+    delivery = load_bills(path, zone=zone)
+    raw, _ = load_file(path, text=True)
+    verdict = conformance(raw.fillna(""))
+    lake = Lake(obj["home"] / "lake")
+    rows = delivery.accepted.assign(source="focus")
+    days = rows["ts"].dt.strftime("%Y-%m-%d")
+    there = _bills_of(lake, sorted(set(days)))
+    if (there["source_hash"] == delivery.source_hash).any():
+        raise ConfigError(f"{path}: this very file is imported already; nothing is charged twice")
+    pairs = set(zip(days, rows["symbol"], strict=True))
+    again = sorted(pairs & set(zip(there["ts"].dt.strftime("%Y-%m-%d"), there["symbol"], strict=True)))
+    if again and not (correct or add):
+        raise ConfigError(
+            f"{path}: account {again[0][1]} has a bill of {again[0][0]} already; say --correct if this one replaces "
+            "it, or --add if it is another part"
+        )
+    if rows.empty and not len(delivery.quarantined):
+        raise MissingData(f"{path}: no charge in it")
+    if add and again:
+        # The lake replaces what it has of an account and day: the part goes in together with what is there.
+        same = [pair in pairs for pair in zip(there["ts"].dt.strftime("%Y-%m-%d"), there["symbol"], strict=True)]
+        restated = take(lake, "bills", pd.concat([there[same], rows], ignore_index=True))
+    else:
+        restated = take(lake, "bills", rows)
+    if len(delivery.quarantined):
+        lake.write("quarantine", delivery.quarantined, f"ingest_{delivery.source_hash}")
+    totals: dict[str, Decimal] = {}
+    for currency, billed in zip(rows["currency"], rows["billed"], strict=True):
+        totals[currency] = totals.get(currency, Decimal(0)) + Decimal(billed)
+    broken = [rule for rule in verdict if not rule.kept]
+    why = Counter(delivery.quarantined["rule"].tolist())
+    if as_json:
+        print_json(
+            {
+                "file": str(path), "source_hash": delivery.source_hash, "received": delivery.received,
+                "accepted": len(rows), "quarantined": len(delivery.quarantined), "why": dict(why),
+                "billed": {currency: f"{amount:f}" for currency, amount in sorted(totals.items())},
+                "restated": restated, "conforms": not broken,
+                "broken_rules": [{"rule": r.name, "rows": r.broken, "first": r.first} for r in broken],
+            }
+        )  # fmt: skip
+        return
+    click.echo(f"{len(rows):,} charges accepted of {delivery.received:,}, {len(delivery.quarantined):,} quarantined")
+    print_table([{"rule": rule, "rows": count} for rule, count in why.items()]) if why else None
+    for currency, amount in sorted(totals.items()):
+        click.echo(f"billed {amount:f} {currency}")
+    if restated:
+        click.echo(f"{len(restated):,} days say something else than before; see tradepulse_cli data restatements")
+    if broken:
+        click.echo(f"\nThe file breaks {len(broken)} of {len(verdict)} rules of FOCUS:")
+        print_table([{"rule": rule.name, "rows": rule.broken, "first": rule.first} for rule in broken])
+    else:
+        click.echo(f"the file keeps all {len(verdict)} rules of FOCUS that were asked")
+
+
+def _bills_of(lake: "Lake", days: list[str]) -> "pd.DataFrame":
+    from tradepulse.core.tables import table
+
+    held = [day for day in days if day in set(lake.partitions("bills"))]
+    return lake.read("bills", held) if held else table("bills").no_rows()
+
+
+@command.command()
+@click.option("--focus", "path", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
+@click.option("--account", default="tradepulse", show_default=True, help="Billing account that the charges are of.")
+@click.pass_obj
+def export(obj: dict[str, Path], path: Path, account: str) -> None:
+    """Write what has been metered as a FOCUS 1.2 file that keeps all of its mandatory rules."""
+    from tradepulse.errors import DataError, MissingData
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.focus import conformance, exported
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.interfaces.cli.params import check_place, write_rows
+
+    check_place(path)
+    usage = UsageLog(obj["home"] / "usage").frame()
+    if usage.empty:
+        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    rows = exported(cost_lines(usage, load_prices()), account)
+    broken = [rule for rule in conformance(rows) if not rule.kept]
+    if broken:
+        raise DataError(
+            f"the export would break a rule of FOCUS: {broken[0].name} ({broken[0].first}); nothing is written"
+        )
+    write_rows(rows, path)
+    days = rows["ChargePeriodStart"].str[:10]
+    click.echo(f"{path}: {len(rows):,} charges of {days.min()} to {days.max()}")
+
+
+@command.command()
+@click.option("--overhead-service", "overhead", multiple=True, help="Service whose usage is nobody's workload.")
+@as_json
+@click.pass_obj
+def allocate(obj: dict[str, Path], overhead: tuple[str, ...], as_json: bool) -> None:
+    """Divide the imported bills into workload by team, idle and overhead; day by day they add up to the bill."""
+    from decimal import Decimal
+
+    from tradepulse.errors import UnknownName
+    from tradepulse.finops.allocation import allocated, in_cents
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.warehouse.lake import Lake
+
+    lake = Lake(obj["home"] / "lake")
+    bills = _bills_of(lake, lake.partitions("bills"))
+    for name in overhead:
+        if name not in set(bills["service"]):
+            raise UnknownName("service on the bills", name, sorted(set(bills["service"])))
+    costs = cost_lines(UsageLog(obj["home"] / "usage").frame(), load_prices())
+    rows = allocated(bills, costs, overhead_services=overhead).to_dict("records")
+    groups: dict[tuple[str, str, str], Decimal] = {}
+    for row in rows:
+        key = (row["currency"], row["kind"], row["team"])
+        groups[key] = groups.get(key, Decimal(0)) + Decimal(row["amount"])
+    if as_json:
+        print_json({"rows": rows, "totals": [[*key, f"{amount:f}"] for key, amount in sorted(groups.items())]})
+        return
+    shown = []
+    for currency in sorted({key[0] for key in groups}):
+        mine = {key: amount for key, amount in sorted(groups.items()) if key[0] == currency}
+        shown += [
+            {"currency": currency, "kind": key[1], "team": key[2], "amount": f"{cents:,.2f}"}
+            for key, cents in zip(mine, in_cents(list(mine.values())), strict=True)
+        ]
+        billed = sum(mine.values(), Decimal(0))
+        shown.append({"currency": currency, "kind": "billed", "team": "", "amount": f"{billed:,.2f}"})
+    print_table(shown)

@@ -1,0 +1,79 @@
+"""Bills in, bills out, and the bill divided."""
+
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from tests.finops.test_focus import GOOD
+
+
+@pytest.fixture
+def focus(tmp_path):
+    """Write a FOCUS file."""
+
+    def write(name, *changes):
+        path = tmp_path / name
+        pd.DataFrame([{**GOOD, **change} for change in changes]).to_csv(path, index=False)
+        return path
+
+    return write
+
+
+def test_a_bill_is_taken_once_and_judged(cli, refused, focus):
+    path = focus("bill.csv", {}, {"BilledCost": "2.25"}, {"BillingCurrency": "EUR", "BilledCost": "-0.5"})
+
+    done = cli("finops", "import", "--focus", path, "--json")
+
+    assert done.code == 0
+    assert done.json["billed"] == {"EUR": "-0.5", "USD": "3.75"}
+    assert (done.json["accepted"], done.json["quarantined"], done.json["conforms"]) == (3, 0, True)
+    assert "this very file is imported already" in refused("finops", "import", "--focus", path)
+
+
+def test_another_bill_of_the_same_days_must_say_what_it_is(cli, refused, focus):
+    cli("finops", "import", "--focus", focus("first.csv", {}))
+    part = focus("part.csv", {"BilledCost": "4"})
+    late = focus("late.csv", {"BilledCost": "1"})
+
+    assert "account a-1 has a bill of 2024-01-01 already; say --correct" in refused("finops", "import", "--focus", part)
+    assert "one or the other" in refused("finops", "import", "--focus", part, "--add", "--correct")
+    assert cli("finops", "import", "--focus", part, "--add", "--json").json["restated"] == ["2024-01-01"]
+    both = cli("finops", "allocate", "--json").json["totals"]
+    assert sum(Decimal(amount) for *_, amount in both) == Decimal("5.5")
+    corrected = cli("finops", "import", "--focus", late, "--correct", "--json").json
+    assert corrected["restated"] == ["2024-01-01"]
+    (left,) = {
+        amount
+        for kind, amount in ((row[1], row[3]) for row in cli("finops", "allocate", "--json").json["totals"])
+        if kind == "idle"
+    }
+    assert Decimal(left) == 1
+    changes = cli("data", "restatements", "--json").json["restatements"]
+    assert {"1.50", "1"} <= {str(row["old"]) for row in changes} | {str(row["new"]) for row in changes}
+
+
+def test_what_breaks_a_row_rule_is_quarantined_and_counted(cli, focus):
+    done = cli("finops", "import", "--focus", focus("odd.csv", {}, {"BilledCost": "much"}, {"ChargeCategory": "Gift"}))
+
+    assert "1 charges accepted of 3, 2 quarantined" in done.out
+    assert "The file breaks 2 of " in done.out
+
+
+def test_times_without_a_zone_are_utc_as_focus_says(cli, focus):
+    naive = {"ChargePeriodStart": "2024-01-01 00:00:00", "ChargePeriodEnd": "2024-01-02 00:00:00"}
+
+    done = cli("finops", "import", "--focus", focus("naive.csv", naive), "--json").json
+
+    assert (done["accepted"], done["conforms"]) == (1, False)
+
+
+def test_nothing_metered_is_nothing_to_export(refused, tmp_path):
+    assert "nothing has been measured" in refused("finops", "export", "--focus", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_that_is_no_bill_is_one_line(refused, tmp_path):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert "it is no FOCUS file" in refused("finops", "import", "--focus", tmp_path / "other.csv")
+    assert "there is no bill to allocate" in refused("finops", "allocate")
