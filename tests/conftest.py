@@ -105,7 +105,7 @@ def broken_checkout(tmp_path_factory) -> Path:
     for name in ("tradepulse", "tradepulse_assets", "tradepulse_jobs", "data", "expectations", "deploy"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     path = folder / "tradepulse" / "core" / "indicators" / "sma.py"
-    right = "windows(close, window).mean(axis=1)"
+    right = "return rolling_mean(close, window)"
     text = path.read_text()
     assert text.count(right) == 1
     path.write_text(text.replace(right, f"{right} * 1.001"))

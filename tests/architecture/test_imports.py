@@ -57,8 +57,10 @@ def test_only_resources_read_the_environment_of_the_pipeline():
     readers = [name for name, text in texts.items() if "os.environ" in text.replace("os.environ.setdefault", "")]
 
     # The order path looks whether Dagster's Pipes started it; syft is given the environment it needs; line sets
-    # DAGSTER_HOME for the Dagster that it then uses.
+    # DAGSTER_HOME for the Dagster that it then uses. A plug-in's probation is given ours, and looks whether it stays.
     assert readers == [
+        "tradepulse/core/plugins.py",
+        "tradepulse/core/probation.py",
         "tradepulse/execution/__main__.py",
         "tradepulse/release/sbom.py",
         "tradepulse_jobs/line.py",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, price_bars, random_walk
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.research import GRIDS, Question, questions, rerun, sweep, trial_rows, winner
+from tradepulse.backtest.research import GRIDS, Question, questions, rerun, sweep, trial_rows, walk_forward, winner
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, MissingData, UnusableOpens
 
@@ -117,3 +117,44 @@ def test_the_grids_name_every_parameter_of_shipped_strategies():
 
     for name, grid in GRIDS.items():
         assert set(grid) == set(strategy_class(name).params)
+
+
+def test_walking_forward_trades_only_what_was_not_fitted():
+    bars = random_walk(31, 400)
+    asked = questions(
+        bars, {"sma_cross": {"fast": (2, 4), "slow": (8, 12)}}, quantity=10, cash=1e5, costs=Costs(1.0, 1.0)
+    )
+    fitted = []
+
+    def fit(inside):
+        fitted.append((inside["session"].iloc[0], inside["session"].iloc[-1]))
+        return sweep(inside, asked)
+
+    folds, equity = walk_forward(bars, asked, train=150, test=50, fit=fit)
+
+    assert len(folds) == len(fitted) == 5
+    for (_, last), first in zip(fitted, folds["first_session"], strict=True):
+        assert last < first
+    assert equity["session"].tolist() == bars["session"].iloc[150:400].tolist()
+    assert equity["equity"].iloc[-1] == pytest.approx(1e5 + folds["profit"].sum())
+    # The future does not change what was chosen and made before it.
+    spoiled = bars.copy()
+    spoiled.loc[300:, ["open", "high", "low", "close"]] *= 3
+    again, path = walk_forward(spoiled, asked, train=150, test=50)
+    assert again["trial_id"].iloc[:3].tolist() == folds["trial_id"].iloc[:3].tolist()
+    assert path["equity"].iloc[:150].tolist() == equity["equity"].iloc[:150].tolist()
+
+
+def test_a_fold_pays_for_the_position_that_it_takes_over():
+    """One question, long since a cross that came before: the fold earns what holding does, less its entry."""
+    closes = np.concatenate([np.linspace(100, 99, 20), np.linspace(99, 150, 180)])
+    bars = bars_of(closes)
+    asked = questions(bars, {"sma_cross": {"fast": (2,), "slow": (5,)}}, quantity=10, cash=1e5, costs=Costs(10.0, 10.0))
+
+    folds, equity = walk_forward(bars, asked, train=100, test=25)
+
+    # Crossed in the bars that were fitted on, so held from the close of bar 99: 10 units, 20 bp of their price to take
+    # them over.
+    paid = 10 * closes[99] * 20 / 10_000
+    assert folds["profit"].iloc[0] == pytest.approx(10 * (closes[124] - closes[99]) - paid)
+    assert len(equity) == 100

@@ -39,7 +39,8 @@ def test_golden_regression_of_a_broken_indicator_fails(tmp_path, broken_checkout
     done = execute("golden_regression", tmp_path, cwd=broken_checkout)
 
     assert done.returncode != 0
-    assert '"differing": 485' in (tmp_path / "reports" / "data_quality" / "regressions" / "verdict.json").read_text()
+    # Of 170 values each, 151 on four whole shapes, 1 + 104 + 5 between the gaps, 126 after the head.
+    assert '"differing": 840' in (tmp_path / "reports" / "data_quality" / "regressions" / "verdict.json").read_text()
 
 
 def test_nightly_of_a_broken_indicator_releases_nothing(tmp_path, broken_checkout):

@@ -9,9 +9,11 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.selection import walk_forward_splits
 from tradepulse.backtest.statistics import max_drawdown, sharpe
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class
@@ -116,8 +118,8 @@ def _combinations(grid: Mapping[str, Sequence[float]]) -> Iterator[dict[str, flo
         yield dict(zip(grid, values, strict=True))
 
 
-def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
-    """Return how each question ends, by vectorbt in one pass over all of them.
+def curves(bars: pd.DataFrame, asked: Sequence[Question]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the equity of each question, by vectorbt in one pass over all of them.
 
     The targets come from the strategies themselves, bar by bar, and are shifted so that what is decided on one bar
     trades at the open of the next; vectorbt does the accounting.
@@ -129,7 +131,7 @@ def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame in the order of ``asked`` with sharpe, total_return, max_drawdown, n_orders and final_equity
+    equity of shape (n, k), and the orders of each question, shape (k,), in the order of ``asked``
     """
     import vectorbt as vbt
 
@@ -151,7 +153,22 @@ def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
         freq="1D",
     )
     equity = portfolio.value().to_numpy().reshape(len(bars), len(asked))
-    orders = portfolio.orders.count()
+    return equity, np.atleast_1d(np.asarray(portfolio.orders.count())).astype("int64")
+
+
+def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
+    """Return how each question ends, in the order of ``asked``.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, shape (n,)
+    asked : questions that share quantity, cash and costs
+
+    Returns
+    -------
+    DataFrame with trial_id, sharpe, total_return, max_drawdown, n_orders and final_equity
+    """
+    equity, orders = curves(bars, asked)
     per_year = bars_per_year(bars["ts"], bars["session"])
     return pd.DataFrame(
         {
@@ -159,10 +176,64 @@ def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
             "sharpe": [sharpe(np.diff(curve) / curve[:-1], per_year) for curve in equity.T],
             "total_return": equity[-1] / asked[0].cash - 1,
             "max_drawdown": [max_drawdown(curve) for curve in equity.T],
-            "n_orders": np.atleast_1d(np.asarray(orders)).astype("int64"),
+            "n_orders": orders,
             "final_equity": equity[-1],
         }
     )
+
+
+def walk_forward(
+    bars: pd.DataFrame,
+    asked: Sequence[Question],
+    *,
+    train: int,
+    test: int,
+    gap: int = 0,
+    fit: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the best question on some bars, trade it on those after them, and go on; what is traded was never fitted.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, shape (n,)
+    asked : questions to choose from
+    train, test : bars to choose on, and to trade on
+    gap : bars between the two
+    fit : returns the outcomes of ``asked`` on the bars it is given, in their order; :func:`sweep` by default
+
+    Returns
+    -------
+    folds, equity : one row per fold with what was chosen and how it did on both sides; and the equity of what was
+        traded, one fold after another, marked at closes. A fold begins with the position that its strategy holds after
+        the bars that it was fitted on, and pays for the change to it from that of the fold before.
+    """
+    per_year = bars_per_year(bars["ts"], bars["session"])
+    folds, parts, cash, held = [], [], asked[0].cash, 0
+    for fitted, traded in walk_forward_splits(len(bars), train, test, gap=gap):
+        inside = bars.iloc[fitted].reset_index(drop=True)
+        scores = (fit or (lambda rows: sweep(rows, asked)))(inside)["sharpe"].fillna(float("-inf")).to_numpy()
+        best = asked[int(scores.argmax())]
+        begin = int(fitted[0])
+        window = bars.iloc[begin : int(traded[-1]) + 1].reset_index(drop=True)
+        result = rerun(best, window)
+        curve, start = result.equity["equity"].to_numpy(), int(traded[0]) - begin
+        signed = result.fills["quantity"] * np.where(result.fills["side"] == "buy", 1, -1)
+        taken_over = int(signed[result.fills["ts"] < window["ts"].iloc[start]].sum())
+        changed = abs(taken_over - held) * float(bars["close"].iloc[int(traded[0]) - 1])
+        paid = best.costs.commission(changed) + changed * best.costs.slippage_bp / 10_000
+        path = cash - paid + curve[start:] - curve[start - 1]
+        before = np.concatenate([[cash], path[:-1]])
+        folds.append(
+            {
+                "first_session": bars["session"].iloc[int(traded[0])],
+                "last_session": bars["session"].iloc[int(traded[-1])],
+                "trial_id": best.trial_id, "params": best.params_json, "sharpe_fitted": float(scores.max()),
+                "sharpe_traded": sharpe(path / before - 1, per_year), "profit": float(path[-1] - cash),
+            }
+        )  # fmt: skip
+        parts.append(pd.DataFrame({"session": bars["session"].iloc[traded].to_numpy(), "equity": path}))
+        cash, held = float(path[-1]), int(signed.sum())
+    return pd.DataFrame(folds), pd.concat(parts, ignore_index=True)
 
 
 def trial_rows(

@@ -246,3 +246,27 @@ def test_a_live_log_is_held_against_its_simulation(cli, refused, bars_file, tmp_
     assert "--within soon: no length of time" in refused(
         "backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", out, "--within", "soon"
     )
+
+
+def test_a_sweep_says_how_much_of_the_best_is_choice(cli, refused, bars_file):
+    asked = (
+        "backtest",
+        "sweep",
+        "--bars",
+        bars_file,
+        "--strategy",
+        "sma_cross",
+        "--param",
+        "fast=2:6:2",
+        "--param",
+        "slow=8:16:4",
+    )
+    done = cli(*asked, "--walk-forward", "60:20", "--json").json
+
+    assert done["trials"] == 9
+    assert 1 <= done["effective_trials"] <= 9
+    assert 0 <= done["probability_of_overfitting"] <= 1
+    assert {"first_session", "trial_id", "sharpe_fitted", "sharpe_traded", "profit"} <= set(done["walk_forward"][0])
+    for bad in ("100", "0:40", "a:b", "100:40:2"):
+        assert "write bars to choose on and to trade on, as 500:125" in refused(*asked, "--walk-forward", bad)
+    assert "too few for 100,000 to fit on" in refused(*asked, "--walk-forward", "100000:40")

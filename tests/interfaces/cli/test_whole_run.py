@@ -72,7 +72,7 @@ def test_a_fill_is_followed_back_to_the_vendor_s_file(on):
 
 
 def test_plugins_are_listed(cli):
-    rows = {row["strategy"]: row for row in cli("plugins", "list", "--json").json}
+    rows = {row["name"]: row for row in cli("plugins", "list", "--kind", "strategy", "--json").json}
 
     assert rows["sma_cross"]["parameters"] == "fast=20, slow=50"
     assert "donchian" in cli("plugins", "list").out

@@ -64,11 +64,14 @@ def run(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
+    import numpy as np
+
     from tradepulse.backtest import frictions
     from tradepulse.backtest.engine import backtest
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import Question
     from tradepulse.backtest.scenario import load_scenario
+    from tradepulse.backtest.selection import sharpe_interval
     from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import content_hash, records
@@ -99,8 +102,12 @@ def run(
     except TradePulseError:
         _count(obj["home"], question, bars, run_id, None)
         raise
+    marked = result.equity["equity"].to_numpy()
+    low, high = sharpe_interval(np.diff(marked) / marked[:-1], result.summary["bars_per_year"])
+    interval = None if low != low else [low, high]
     summary = {
-        **result.summary, "strategy": question.strategy_id, "params": dict(question.params), "quantity": quantity,
+        **result.summary, "sharpe_interval": interval, "strategy": question.strategy_id,
+        "params": dict(question.params), "quantity": quantity,
         "friction": costs.id, "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp,
         "scenario": scenario,
         "data_version": question.data_version, "trial_id": question.trial_id,
@@ -108,7 +115,8 @@ def run(
         # A file of which a row breaks a rule is refused as a whole, so that none is in quarantine.
         "coverage": records(certificates(bars, calendar())),
     }  # fmt: skip
-    identity = {"strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
+    identity = {**({} if interval is None else {"Sharpe ratio, 95 % interval": f"{low:.2f} to {high:.2f}"}),
+                "strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
                 "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"]),
                 **{f"coverage of {row['symbol']}": _words(row) for row in summary["coverage"]}}  # fmt: skip
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
@@ -149,16 +157,22 @@ def run(
 @command.command()
 @_shared
 @click.option("--top", default=10, show_default=True, help="Best trials to print.")
+@click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
 @as_json
 @click.pass_obj
 def sweep(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float, slippage_bp: float, top: int, as_json: bool,
+    commission_bp: float, slippage_bp: float, top: int, forward: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run every combination of --param name=a:b:step; each one counts in the trial ledger."""
+    """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
+
+    Says how much of the best is choice: to how many independent trials they amount, and in how many halvings of the
+    bars the best of one half is below the middle on the other.
+    """
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.ledger import record
-    from tradepulse.backtest.research import questions
+    from tradepulse.backtest.research import questions, walk_forward
+    from tradepulse.backtest.selection import walk_forward_splits
     from tradepulse.backtest.tracking import Tracking
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import records
@@ -179,15 +193,70 @@ def sweep(
     asked = questions(
         bars, {strategy_name: full}, quantity=quantity, cash=cash, costs=Costs(commission_bp, slippage_bp)
     )
-    rows = record(Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow"), bars, asked, f"cli-{uuid4().hex[:12]}")
+    train, test = _two_lengths(forward) if forward else (0, 0)
+    if forward:
+        next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
+    lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow")
+    run_id = f"cli-{uuid4().hex[:12]}"
+    rows = record(lake, tracking, bars, asked, run_id)
+    chosen = _choice(bars, asked)
+    folds = None
+    if forward:
+
+        def fit(inside: "pd.DataFrame") -> "pd.DataFrame":
+            costs = Costs(commission_bp, slippage_bp)
+            again = questions(inside, {strategy_name: full}, quantity=quantity, cash=cash, costs=costs)
+            number = f"{run_id}-{inside['session'].iloc[0]:%Y%m%d}"
+            return record(lake, tracking, inside, again, number)  # what is fitted is a trial like any other
+
+        folds, _ = walk_forward(bars, asked, train=train, test=test, fit=fit)
     best = rows.sort_values("sharpe", ascending=False).head(top)
     shown = records(best[["trial_id", "params", "sharpe", "total_return", "max_drawdown", "n_orders"]])
     shown = [{key: None if value != value else value for key, value in row.items()} for row in shown]
     if as_json:
-        print_json({"trials": len(rows), "best": shown})
-    else:
-        print_table(shown)
-        click.echo(f"\n{len(rows)} trials, all of them in the ledger")
+        walked = None if folds is None else json.loads(folds.to_json(orient="records", date_format="iso"))
+        print_json({"trials": len(rows), "best": shown, **chosen, "walk_forward": walked})
+        return
+    print_table(shown)
+    click.echo(f"\n{len(rows)} trials, all of them in the ledger")
+    if chosen["probability_of_overfitting"] is not None:
+        click.echo(
+            f"they amount to {chosen['effective_trials']:.1f} independent ones; the best of one half of the bars is "
+            f"below the middle on the other in {chosen['probability_of_overfitting']:.0%} of all halvings"
+        )
+    if folds is not None:
+        click.echo(f"\nWalk forward, chosen on {train:,} bars and traded on the {test:,} after them:")
+        days = ("first_session", "last_session")
+        print_table(records(folds.assign(**{name: folds[name].dt.strftime("%Y-%m-%d") for name in days})))
+        click.echo(f"profit of all folds {folds['profit'].sum():,.2f}")
+
+
+def _choice(bars: "pd.DataFrame", asked: "list[Question]") -> dict[str, float | None]:
+    """Return how much of the best of a sweep is choice; None where the bars or trials are too few to say."""
+    import numpy as np
+
+    from tradepulse.backtest.research import curves
+    from tradepulse.backtest.selection import effective_trials, probability_of_overfitting
+    from tradepulse.errors import DataError
+
+    if len(asked) < 2:
+        return {"effective_trials": float(len(asked)), "probability_of_overfitting": None}
+    equity, _ = curves(bars, asked)
+    returns = np.diff(equity, axis=0) / equity[:-1]
+    try:
+        return {
+            "effective_trials": effective_trials(returns),
+            "probability_of_overfitting": probability_of_overfitting(returns),
+        }
+    except DataError:
+        return {"effective_trials": effective_trials(returns), "probability_of_overfitting": None}
+
+
+def _two_lengths(text: str) -> tuple[int, int]:
+    parts = text.split(":")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--walk-forward {text}: write bars to choose on and to trade on, as 500:125")
+    return int(parts[0]), int(parts[1])
 
 
 def _range(name: str, text: str) -> tuple[int, ...]:
