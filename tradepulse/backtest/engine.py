@@ -5,8 +5,10 @@ strategy decides. A decision can therefore never trade at a price that it has se
 decision was made on exists only as ``fill="same_close"``, and marks the result as look-ahead.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +25,7 @@ from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
 FillRule = Literal["next_open", "same_close"]
 FILL_RULES: tuple[FillRule, ...] = ("next_open", "same_close")
 
+_MONTH = timedelta(days=30)
 _FILL_COLUMNS = {
     "ts": "datetime64[ns, UTC]", "session": "datetime64[ns]", "symbol": "str", "side": "str", "quantity": "int64",
     "price": "float64", "commission": "float64", "slippage": "float64", "order_id": "str", "reason": "str",
@@ -60,20 +63,34 @@ class _Account:
     positions: dict[str, int] = field(default_factory=dict)
     marks: dict[str, float] = field(default_factory=dict)
     fills: list[tuple[Any, ...]] = field(default_factory=list)
+    recent: deque[tuple[Any, float]] = field(default_factory=deque)
+    month: float = 0.0
 
     def trade(
         self, bar: Bar, change: int, quoted: float, order_id: str, decided: Any, evidence: str, reason: str
-    ) -> None:
+    ) -> int:
+        """Fill as much of a change of position as the bar has room for; return what is left of it."""
         side = Side.BUY if change > 0 else Side.SELL
-        price = self.costs.price(quoted, side.sign)
-        notional = abs(change) * price
-        commission = self.costs.commission(notional)
-        self.cash -= side.sign * notional + commission
-        self.positions[bar.symbol] = self.positions.get(bar.symbol, 0) + change
+        done = self.costs.execute(side.sign, abs(change), quoted, bar, self._month_notional(bar.ts))
+        if not done.quantity:
+            return change
+        notional = done.quantity * done.price
+        self.cash -= side.sign * notional + done.commission
+        self.positions[bar.symbol] = self.positions.get(bar.symbol, 0) + side.sign * done.quantity
+        self.recent.append((bar.ts, notional))
+        self.month += notional
+        because = f"{evidence}; {done.rule}" if done.rule else evidence
         self.fills.append(
-            (bar.ts, pd.Timestamp(bar.session), bar.symbol, side.value, abs(change), price, commission,
-             abs(change) * abs(price - quoted), order_id, reason, evidence, decided, quoted)
+            (bar.ts, pd.Timestamp(bar.session), bar.symbol, side.value, done.quantity, done.price, done.commission,
+             done.quantity * abs(done.price - quoted), order_id, reason, because, decided, quoted)
         )  # fmt: skip
+        return change - side.sign * done.quantity
+
+    def _month_notional(self, now: Any) -> float:
+        """Return what was traded in the 30 days before."""
+        while self.recent and now - self.recent[0][0] > _MONTH:
+            self.month -= self.recent.popleft()[1]
+        return self.month if self.recent else 0.0
 
     @property
     def value(self) -> float:
@@ -138,7 +155,8 @@ def backtest(
                 if order := pending.pop(bar.symbol, None):
                     change, order_id, decided = order
                     evidence = f"open {bar.open!r} of {bar.session}"
-                    account.trade(bar, change, bar.open, order_id, decided, evidence, "target")
+                    if left := account.trade(bar, change, bar.open, order_id, decided, evidence, "target"):
+                        pending[bar.symbol] = (left, order_id, decided)  # waits for the next bar
             for bar in group:
                 account.marks[bar.symbol] = bar.close
             now = {bar.symbol: bar for bar in group}
@@ -147,10 +165,13 @@ def backtest(
                     bar = now[symbol]
                     change = target - account.positions.get(symbol, 0)
                     order_id = client_order_id(book, seat.strategy.id, f"{symbol}|{number}")
+                    pending.pop(symbol, None)  # what was left of an earlier order is replaced
                     if change and fill == "same_close":
                         evidence = f"close {bar.close!r} of {bar.session}, the bar it was decided on"
-                        account.trade(bar, change, bar.close, order_id, bar.ts, evidence, "target (looks ahead)")
-                    elif change:
+                        change = account.trade(
+                            bar, change, bar.close, order_id, bar.ts, evidence, "target (looks ahead)"
+                        )
+                    if change:
                         pending[symbol] = (change, order_id, bar.ts)
             lowest_cash = min(lowest_cash, account.cash)
             value = account.value
@@ -158,7 +179,8 @@ def backtest(
     finally:
         for member in started:
             member.finalize()
-    return _result(bars, account, curve, float(cash), fill, lowest_cash)
+    waiting = {symbol: change for symbol, (change, _, decided) in pending.items() if decided != bars["ts"].max()}
+    return _result(bars, account, curve, float(cash), fill, lowest_cash, waiting)
 
 
 def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
@@ -188,7 +210,13 @@ def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
 
 
 def _result(
-    bars: pd.DataFrame, account: _Account, curve: list[tuple[Any, ...]], cash: float, fill: FillRule, lowest: float
+    bars: pd.DataFrame,
+    account: _Account,
+    curve: list[tuple[Any, ...]],
+    cash: float,
+    fill: FillRule,
+    lowest: float,
+    unfilled: dict[str, int],
 ) -> Result:
     equity = pd.DataFrame(curve, columns=["ts", "session", "cash", "position_value", "equity"])
     equity["ts"] = equity["ts"].dt.as_unit("ns")
@@ -217,6 +245,7 @@ def _result(
         "open_position": {symbol: quantity for symbol, quantity in account.positions.items() if quantity},
         "lowest_cash": lowest,
         "fill": fill,
+        "unfilled": {symbol: left for symbol, left in unfilled.items() if left},
         "looks_ahead": fill == "same_close",
     }
     return Result(fills, trades, equity, summary)

@@ -5,8 +5,27 @@ from math import isfinite
 from typing import ClassVar
 
 from tradepulse.core import plugins
+from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
-from tradepulse.errors import ConfigError
+from tradepulse.errors import ConfigError, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a bar makes of an order.
+
+    Parameters
+    ----------
+    quantity : units filled, of those that were wanted
+    price : of the fill, slippage included
+    commission : of the fill
+    rule : what limited it, for the evidence; empty if nothing could
+    """
+
+    quantity: int
+    price: float
+    commission: float
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +64,28 @@ class Costs:
         """Return the commission on a notional, in its currency."""
         return notional * self.commission_bp / BP
 
+    def execute(self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float) -> Execution:
+        """Return the fill of an order in a bar; here all of it, whatever the bar's volume.
 
-def friction(name: str, commission_bp: float, slippage_bp: float) -> Costs:
-    """Return costs of a kind: ``bp``, or that of a plug-in.
+        Parameters
+        ----------
+        sign : +1 for a purchase, -1 for a sale
+        quantity : units wanted
+        quoted : price on the tape
+        bar : in which it trades
+        month_notional : traded in the 30 days before
+        """
+        price = self.price(quoted, sign)
+        return Execution(quantity, price, self.commission(quantity * price))
+
+
+def friction(name: str, commission_bp: float | None = None, slippage_bp: float | None = None) -> Costs:
+    """Return costs of a kind: ``bp``, a shipped venue, a YAML file of one, or that of a plug-in.
+
+    Parameters
+    ----------
+    name : of the kind
+    commission_bp, slippage_bp : the costs themselves, 1 bp each by default; of a venue, what comes on top of its own
 
     Raises
     ------
@@ -56,7 +94,18 @@ def friction(name: str, commission_bp: float, slippage_bp: float) -> Costs:
     PluginQuarantined
         If it is a plug-in that is kept out.
     """
+    given = {
+        key: value
+        for key, value in (("commission_bp", commission_bp), ("slippage_bp", slippage_bp))
+        if value is not None
+    }
     if name == Costs.name:
-        return Costs(commission_bp, slippage_bp)
+        return Costs(**given)
+    from tradepulse.backtest.venue import load_venue, venues
+
+    if name in venues() or name.endswith((".yaml", ".yml")):
+        return load_venue(name, **given)  # on top of its own, and so nothing where nothing is said
+    if name not in plugins.usable("friction") and not any(p.name == name for p in plugins.declared()):
+        raise UnknownName("friction", name, [Costs.name, *venues(), *plugins.usable("friction")])
     found: type[Costs] = plugins.load("friction", name)
-    return found(commission_bp, slippage_bp)
+    return found(**given)

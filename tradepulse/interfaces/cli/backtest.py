@@ -34,10 +34,8 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
             click.option("--param", "params", multiple=True, help="name=value; may be repeated."),
             click.option("--quantity", default=100, show_default=True, help="Units held when long."),
             click.option("--cash", default=1_000_000.0, show_default=True, help="Cash at the start."),
-            click.option("--commission-bp", default=1.0, show_default=True, help="Commission, bp of notional."),
-            click.option(
-                "--slippage-bp", default=1.0, show_default=True, help="Adverse move of each fill, bp of its price."
-            ),
+            click.option("--commission-bp", type=float, help="Commission, bp of notional; 1 by default."),
+            click.option("--slippage-bp", type=float, help="Adverse move of each fill, bp of its price; 1 by default."),
         )
     ):
         function = option(function)
@@ -53,14 +51,16 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
     show_default=True,
     help="same_close looks ahead.",
 )
-@click.option("--friction", default="bp", show_default=True, help="Kind of costs: bp, or that of a plug-in.")
+@click.option(
+    "--friction", default="bp", show_default=True, help="bp, a venue, a YAML file of one, or that of a plug-in."
+)
 @click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
 def run(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float, slippage_bp: float, fill: str, friction: str, scenario: str | None, out: Path,
+    commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, scenario: str | None, out: Path,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
@@ -162,14 +162,14 @@ def run(
 @click.pass_obj
 def sweep(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float, slippage_bp: float, top: int, forward: str | None, as_json: bool,
+    commission_bp: float | None, slippage_bp: float | None, top: int, forward: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
 
     Says how much of the best is choice: to how many independent trials they amount, and in how many halvings of the
     bars the best of one half is below the middle on the other.
     """
-    from tradepulse.backtest.frictions import Costs
+    from tradepulse.backtest.frictions import friction
     from tradepulse.backtest.ledger import record
     from tradepulse.backtest.research import questions, walk_forward
     from tradepulse.backtest.selection import walk_forward_splits
@@ -190,9 +190,8 @@ def sweep(
         raise ConfigError(f"the sweep asks {size:,} parameter sets, at most {MOST_TRIALS:,}; widen the steps")
     full = {**{key: (value,) for key, value in known.items()}, **grid}
     bars = load_whole_bars(bars_file)
-    asked = questions(
-        bars, {strategy_name: full}, quantity=quantity, cash=cash, costs=Costs(commission_bp, slippage_bp)
-    )
+    costs = friction("bp", commission_bp, slippage_bp)
+    asked = questions(bars, {strategy_name: full}, quantity=quantity, cash=cash, costs=costs)
     train, test = _two_lengths(forward) if forward else (0, 0)
     if forward:
         next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
@@ -204,7 +203,6 @@ def sweep(
     if forward:
 
         def fit(inside: "pd.DataFrame") -> "pd.DataFrame":
-            costs = Costs(commission_bp, slippage_bp)
             again = questions(inside, {strategy_name: full}, quantity=quantity, cash=cash, costs=costs)
             number = f"{run_id}-{inside['session'].iloc[0]:%Y%m%d}"
             return record(lake, tracking, inside, again, number)  # what is fitted is a trial like any other

@@ -1,0 +1,238 @@
+"""What a venue takes, gives and cannot give: commissions, regulators' fees, slippage and liquidity, from a YAML file.
+
+Each friction is a small class of its own. A :class:`Venue` puts them together and is, to the engine, costs like others.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from hashlib import sha256
+from math import floor, isfinite, sqrt
+from pathlib import Path
+from typing import Any
+
+from tradepulse.backtest.frictions import Costs, Execution
+from tradepulse.core.market import Bar
+from tradepulse.core.orders import BP
+from tradepulse.errors import ConfigError, DataError, UnknownName
+
+PRESETS = Path(__file__).parent / "configs" / "venues"
+#: SEC section 31 fee, in dollars per million of a sale, from each day on (SEC fee rate advisories).
+SECTION_31: tuple[tuple[date, float], ...] = (
+    (date(2018, 5, 22), 13.00), (date(2019, 4, 16), 20.70), (date(2020, 2, 18), 22.10), (date(2021, 2, 25), 5.10),
+    (date(2022, 5, 14), 22.90), (date(2023, 2, 27), 8.00), (date(2024, 5, 22), 27.80), (date(2025, 5, 14), 0.0),
+)  # fmt: skip
+#: FINRA trading activity fee, in dollars per share of a sale and at most per trade, from each day on (FINRA notices).
+ACTIVITY_FEE: tuple[tuple[date, float, float], ...] = (
+    (date(2012, 7, 1), 0.000119, 5.95), (date(2022, 1, 1), 0.000130, 6.49), (date(2023, 1, 1), 0.000145, 7.27),
+    (date(2024, 1, 1), 0.000166, 8.30),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What a fill costs beside its price.
+
+    Parameters
+    ----------
+    bp : of the fill's notional
+    per_share : in quote currency
+    minimum : least for one fill, in quote currency
+    maximum_bp : most for one fill, in bp of its notional; wins over the minimum
+    tiers : ``(notional of the last 30 days, bp)``, ascending; the last one reached replaces ``bp``
+    sec_section_31, trading_activity_fee : whether sales pay these regulators' fees, at the rate of their day
+    """
+
+    bp: float = 0.0
+    per_share: float = 0.0
+    minimum: float = 0.0
+    maximum_bp: float = BP
+    tiers: tuple[tuple[float, float], ...] = ()
+    sec_section_31: bool = False
+    trading_activity_fee: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self, {"bp": BP, "per_share": 1e6, "minimum": 1e9, "maximum_bp": BP})
+        if any(len(tier) != 2 or not all(isfinite(value) and value >= 0 for value in tier) for tier in self.tiers):
+            raise ConfigError(f"commission: a tier is a notional and its bp, both at least 0, not {list(self.tiers)}")
+        if list(self.tiers) != sorted(self.tiers):
+            raise ConfigError("commission: tiers must rise with the notional of 30 days")
+
+    def of(self, sign: int, quantity: int, price: float, session: date, month_notional: float) -> float:
+        """Return the cost of a fill.
+
+        Parameters
+        ----------
+        sign : +1 for a purchase, -1 for a sale
+        quantity, price : of the fill
+        session : of the fill, for fees that have a date
+        month_notional : traded in the 30 days before, for tiers
+        """
+        notional = quantity * price
+        reached = [bp for threshold, bp in self.tiers if month_notional >= threshold]
+        own = notional * (reached[-1] if reached else self.bp) / BP + quantity * self.per_share
+        own = min(max(own, self.minimum), notional * self.maximum_bp / BP)
+        if sign < 0 and self.sec_section_31:
+            own += notional / 1e6 * _rate(SECTION_31, session, "SEC section 31")[0]
+        if sign < 0 and self.trading_activity_fee:
+            per_share, most = _rate(ACTIVITY_FEE, session, "trading activity")
+            own += min(quantity * per_share, most)
+        return own
+
+
+def _rate(table: tuple[tuple[Any, ...], ...], session: date, name: str) -> tuple[float, ...]:
+    known = [row for row in table if row[0] <= session]
+    if not known:
+        raise DataError(
+            f"no {name} fee is known for {session}, the table begins on {table[0][0]}; take later bars or other costs"
+        )
+    return tuple(known[-1][1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """How much worse than quoted a fill is.
+
+    Parameters
+    ----------
+    bp : always
+    half_spread_bp : half of the distance between bid and offer
+    impact_bp : of a fill as large as the bar's volume; grows with the root of the share
+    """
+
+    bp: float = 0.0
+    half_spread_bp: float = 0.0
+    impact_bp: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, {"bp": BP, "half_spread_bp": BP, "impact_bp": BP})
+
+    def of(self, quantity: int, volume: float) -> float:
+        """Return the adverse move in bp of a fill of so many units in a bar of that volume."""
+        share = min(quantity / volume, 1.0) if volume > 0 else 1.0
+        return min(self.bp + self.half_spread_bp + self.impact_bp * sqrt(share), BP * 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidity:
+    """How much of a bar one may be.
+
+    Parameters
+    ----------
+    participation : largest share of a bar's volume; what is left of an order waits for the next bar
+    lot : units that trade at once
+    """
+
+    participation: float = 1.0
+    lot: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.participation <= 1:
+            raise ConfigError(f"liquidity: participation must lie above 0 and up to 1, not {self.participation}")
+        if isinstance(self.lot, bool) or self.lot != int(self.lot) or self.lot < 1:
+            raise ConfigError(f"liquidity: lot must be a whole number of at least 1, not {self.lot}")
+
+    def of(self, quantity: int, volume: float) -> int:
+        """Return how many of so many units can trade in a bar of that volume: all, or whole lots."""
+        most = floor(volume * self.participation)
+        return quantity if quantity <= most else most // self.lot * self.lot
+
+
+def _check(part: Any, most: Mapping[str, float]) -> None:
+    for name, limit in most.items():
+        value = getattr(part, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
+            raise ConfigError(f"{type(part).__name__.lower()}: {name} must lie between 0 and {limit:g}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Venue(Costs):
+    """A venue's frictions together.
+
+    Parameters
+    ----------
+    commission_bp, slippage_bp : on top of the venue's own: what a scenario or the command line adds
+    label : name of its file
+    fees, worse, depth : the parts
+    """
+
+    name = "venue"
+    version = "1"
+
+    label: str = ""
+    fees: Commission = Commission()
+    worse: Slippage = Slippage()
+    depth: Liquidity = Liquidity()
+
+    @property
+    def id(self) -> str:
+        """Its label and the hash of all that it says: two venues of one name are two."""
+        content = json.dumps([asdict(self.fees), asdict(self.worse), asdict(self.depth)], sort_keys=True)
+        return f"{self.label}@{sha256(content.encode()).hexdigest()[:8]}"
+
+    def execute(self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float) -> Execution:
+        """Return the fill of as much of an order as the bar has room for."""
+        filled = self.depth.of(quantity, bar.volume)
+        moved = self.worse.of(filled, bar.volume) + self.slippage_bp
+        price = quoted * (1 + sign * moved / BP)
+        fee = self.fees.of(sign, filled, price, bar.session, month_notional) if filled else 0.0
+        room = f"{self.depth.participation:g} of volume {bar.volume:g}"
+        return Execution(filled, price, fee + filled * price * self.commission_bp / BP, f"at most {room}")
+
+
+def venues() -> list[str]:
+    """Return the names of the shipped venues."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) -> Venue:
+    """Return a shipped venue by name, or one from a YAML file by path.
+
+    Parameters
+    ----------
+    name : of a shipped venue, or a path
+    commission_bp, slippage_bp : on top of it
+
+    Raises
+    ------
+    UnknownName
+        If it is neither.
+    ConfigError
+        If the file has an unknown key or a value out of range.
+    """
+    import yaml
+
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        path = Path(name)
+        if not path.is_file():
+            raise UnknownName("venue", name, venues())
+    try:
+        content: Any = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ConfigError(f"{path.name}: not readable as YAML ({str(exc).splitlines()[0]})") from exc
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path.name}: a venue is a mapping of keys to values")
+    kinds: dict[str, type[Any]] = {"commission": Commission, "slippage": Slippage, "liquidity": Liquidity}
+    known = {"description", "source", "as_of", *kinds}
+    if unknown := sorted(set(map(str, content)) - known):
+        raise ConfigError(f"{path.name}: unknown keys {unknown}; a venue takes {', '.join(sorted(known))}")
+    parts = {}
+    for key, kind in kinds.items():
+        given = content.get(key) or {}
+        if not isinstance(given, dict):
+            raise ConfigError(f"{path.name}: {key} is a mapping of keys to values")
+        takes = {field.name for field in fields(kind)}
+        if unknown := sorted(set(map(str, given)) - takes):
+            raise ConfigError(f"{path.name}: unknown keys {unknown} of {key}; it takes {', '.join(sorted(takes))}")
+        if "tiers" in given:
+            given = {**given, "tiers": tuple(tuple(tier) for tier in given["tiers"])}
+        try:
+            parts[key] = kind(**given)
+        except (ConfigError, TypeError) as exc:
+            raise ConfigError(f"{path.name}: {exc}") from exc
+    return Venue(
+        commission_bp, slippage_bp, label=path.stem, fees=parts["commission"], worse=parts["slippage"],
+        depth=parts["liquidity"],
+    )  # fmt: skip
