@@ -1,7 +1,7 @@
 """One page per backtest: what it made, what it cost, and the ids that lead back to the data."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import prod
 from pathlib import Path
@@ -14,7 +14,15 @@ from tradepulse.reporting.market import equity_picture, trades_picture
 from tradepulse.reporting.page import document
 
 
-def write_report(result: Result, bars: pd.DataFrame, path: Path, *, title: str, identity: Mapping[str, str]) -> Path:
+def write_report(
+    result: Result,
+    bars: pd.DataFrame,
+    path: Path,
+    *,
+    title: str,
+    identity: Mapping[str, str],
+    evidence: Sequence[tuple[str, int, int]] = (),
+) -> Path:
     """Write a run's page and return its path.
 
     Parameters
@@ -24,15 +32,18 @@ def write_report(result: Result, bars: pd.DataFrame, path: Path, *, title: str, 
     path : HTML file; its folder is made
     title : heading
     identity : names and values of the ids that lead back to data and code
+    evidence : rules that the fills were held against, with how many were asked and how many broke each
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(document(title, _body(result, bars, identity)))
+    fresh.write_text(document(title, _body(result, bars, identity, evidence)))
     os.replace(fresh, path)
     return path
 
 
-def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> str:
+def _body(
+    result: Result, bars: pd.DataFrame, identity: Mapping[str, str], evidence: Sequence[tuple[str, int, int]]
+) -> str:
     summary = result.summary
     warning = ""
     if summary["looks_ahead"]:
@@ -63,7 +74,22 @@ def _body(result: Result, bars: pd.DataFrame, identity: Mapping[str, str]) -> st
         f"<h2>Equity</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
         f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
-        f"<h2>Where it comes from</h2><table>{chain}</table>"
+        f"{_evidence(evidence)}<h2>Where it comes from</h2><table>{chain}</table>"
+    )
+
+
+def _evidence(rules: Sequence[tuple[str, int, int]]) -> str:
+    if not rules:
+        return ""
+    rows = "".join(
+        f"<tr{' class=bad' if broken else ''}><td>{escape(name)}</td><td class='n'>{seen:,}</td>"
+        f"<td class='n'>{broken:,}</td></tr>"
+        for name, seen, broken in rules
+    )
+    return (
+        "<h2>Could these fills have happened?</h2><table><tr><th>rule</th><th class='n'>asked of</th>"
+        f"<th class='n'>broken by</th></tr>{rows}</table><p class='quiet'>Held against the bars by code that the "
+        "engine does not share.</p>"
     )
 
 

@@ -9,12 +9,13 @@ from uuid import uuid4
 
 import click
 
-from tradepulse.errors import ConfigError, TradePulseError
+from tradepulse.errors import ConfigError, DataError, TradePulseError
 from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import Question
 
 #: Most parameter sets one sweep may ask: vectorbt holds half a megabyte for each.
@@ -72,10 +73,12 @@ def run(
     from tradepulse.backtest.research import Question
     from tradepulse.backtest.scenario import load_scenario
     from tradepulse.backtest.selection import sharpe_interval
+    from tradepulse.backtest.venue import Venue
     from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import content_hash, records
     from tradepulse.ingestion.files import load_whole_bars
+    from tradepulse.quality.fills import fills_could_happen
     from tradepulse.quality.gaps import certificates
 
     chosen = strategy_class(strategy_name)
@@ -102,11 +105,25 @@ def run(
     except TradePulseError:
         _count(obj["home"], question, bars, run_id, None)
         raise
+    evidence = fills_could_happen(
+        result.fills, bars, result.equity, cash=cash, same_close=fill == "same_close",
+        participation=costs.depth.participation if isinstance(costs, Venue) else 1.0,
+        # Plain costs fill whatever the volume; another package's may give rebates and better prices.
+        **_least(costs),
+    )  # fmt: skip
+    if isinstance(costs, Venue):
+        impossible = [check for check in evidence if check.failing]
+    else:
+        impossible = [check for check in evidence if check.failing and not check.name.startswith("volume")]
+    if impossible:
+        raise DataError(f"the fills could not have happened: {impossible[0]}; nothing is written")
     marked = result.equity["equity"].to_numpy()
     low, high = sharpe_interval(np.diff(marked) / marked[:-1], result.summary["bars_per_year"])
     interval = None if low != low else [low, high]
     summary = {
-        **result.summary, "sharpe_interval": interval, "strategy": question.strategy_id,
+        **result.summary, "sharpe_interval": interval,
+        "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
+        "strategy": question.strategy_id,
         "params": dict(question.params), "quantity": quantity,
         "friction": costs.id, "commission_bp": costs.commission_bp, "slippage_bp": costs.slippage_bp,
         "scenario": scenario,
@@ -128,7 +145,12 @@ def run(
             frame.to_parquet(fresh / f"{name}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
         write_report(
-            result, bars, fresh / "report.html", title=f"{question.strategy_id} on {symbols}", identity=identity
+            result,
+            bars,
+            fresh / "report.html",
+            title=f"{question.strategy_id} on {symbols}",
+            identity=identity,
+            evidence=[(check.name, check.seen, check.failing) for check in evidence],
         )
         shutil.rmtree(out, ignore_errors=True)
         os.replace(fresh, out)
@@ -341,6 +363,18 @@ def _summary(folder: Path) -> dict[str, Any]:
     if not isinstance(summary, dict) or not summary.get("marks"):
         raise ConfigError(f"--simulated {folder}: its summary has no prices at the end; run the backtest again")
     return summary
+
+
+def _least(costs: "Costs") -> dict[str, float]:
+    """Return what each fill costs at least, as far as the kind of costs says."""
+    from tradepulse.backtest.frictions import Costs
+    from tradepulse.backtest.venue import Venue
+
+    if type(costs) is Costs:
+        return {"least_commission_bp": costs.commission_bp, "least_slippage_bp": costs.slippage_bp}
+    if isinstance(costs, Venue):
+        return {"least_slippage_bp": costs.slippage_bp + costs.worse.bp + costs.worse.half_spread_bp}
+    return {"least_commission_bp": -1e4, "least_slippage_bp": -1e4}
 
 
 def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, summary: dict[str, Any] | None) -> None:

@@ -1,0 +1,179 @@
+"""The checker accepts what the engine does and refuses every way of filling too well that is planted here."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.generators import random_walk
+from tradepulse.backtest.engine import backtest
+from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
+from tradepulse.core.strategies.donchian import Donchian
+from tradepulse.core.strategies.sma_cross import SmaCross
+from tradepulse.quality.fills import fills_could_happen
+
+HOW = {"cash": 1e5, "least_commission_bp": 2.0, "least_slippage_bp": 3.0}
+
+
+def honest(seed=51, costs=None):
+    bars = random_walk(seed, 240)
+    result = backtest(bars, lambda: SmaCross(quantity=100, fast=2, slow=6), cash=1e5, costs=costs or Costs(2.0, 3.0))
+    return bars, result.fills.copy(), result.equity.copy()
+
+
+def refused(bars, fills, equity, **how):
+    return [check.name for check in fills_could_happen(fills, bars, equity, **{**HOW, **how}) if check.failing]
+
+
+def recounted(bars, fills, cash=1e5):
+    """The equity that an engine which believes its own fills would report."""
+    rows, held, balance = [], 0, cash
+    by = fills.groupby("ts")
+    for bar in bars.to_dict("records"):
+        if bar["ts"] in by.groups:
+            for fill in by.get_group(bar["ts"]).to_dict("records"):
+                sign = 1 if fill["side"] == "buy" else -1
+                held += sign * int(fill["quantity"])
+                balance -= sign * fill["quantity"] * fill["price"] + fill["commission"]
+        rows.append((bar["ts"], balance, held * bar["close"], balance + held * bar["close"]))
+    return pd.DataFrame(rows, columns=["ts", "cash", "position_value", "equity"])
+
+
+def bar_of(bars, fills, column, ahead=0):
+    place = bars["ts"].searchsorted(fills["ts"]) + ahead
+    return bars[column].to_numpy()[np.clip(place, 0, len(bars) - 1)]
+
+
+SIGN = {"buy": 1, "sell": -1}
+
+
+def sign_of(fills):
+    return fills["side"].map(SIGN).to_numpy()
+
+
+def priced(fills, quoted):
+    """Fills at another market price, costs and evidence kept in step."""
+    price = quoted * (1 + sign_of(fills) * 3e-4)
+    return fills.assign(quoted_price=quoted, price=price, commission=fills["quantity"] * price * 2e-4)
+
+
+def extremes(bars, fills):
+    return np.where(sign_of(fills) > 0, bar_of(bars, fills, "low"), bar_of(bars, fills, "high"))
+
+
+def only(fills, rows, **changes):
+    changed = fills.copy()
+    for column, value in changes.items():
+        changed.loc[rows, column] = value
+    return changed
+
+
+#: Ways to fill too well: from bars and fills to the fills that such an engine would report.
+BUGS = {
+    "at the close that it was decided on": lambda b, f: priced(f, bar_of(b, f, "close", -1)),
+    "at the close of the bar that it trades in": lambda b, f: priced(f, bar_of(b, f, "close")),
+    "at the open of the bar after": lambda b, f: priced(f, bar_of(b, f, "open", 1)),
+    "buys at the low and sells at the high": lambda b, f: priced(f, extremes(b, f)),
+    "in the middle of the range": lambda b, f: priced(f, (bar_of(b, f, "high") + bar_of(b, f, "low")) / 2),
+    "at the better of open and close": lambda b, f: priced(
+        f, np.where(sign_of(f) > 0, np.minimum(bar_of(b, f, "open"), bar_of(b, f, "close")),
+                    np.maximum(bar_of(b, f, "open"), bar_of(b, f, "close")))
+    ),
+    "without slippage": lambda b, f: f.assign(price=f["quoted_price"]),
+    "with slippage in its favour": lambda b, f: f.assign(price=f["quoted_price"] * (1 - sign_of(f) * 3e-4)),
+    "with slippage on purchases alone": lambda b, f: f.assign(
+        price=f["price"].where(f["side"] == "buy", f["quoted_price"])
+    ),
+    "without commission": lambda b, f: f.assign(commission=0.0),
+    "with commission by the unit, not the notional": lambda b, f: f.assign(commission=f["quantity"] * 2e-4),
+    "with commission on one side": lambda b, f: f.assign(commission=f["commission"].where(f["side"] == "buy", 0.0)),
+    "with a rebate": lambda b, f: f.assign(commission=-f["commission"]),
+    "on the bar that it was decided on": lambda b, f: priced(
+        f.assign(ts=f["decided_ts"]), bar_of(b, f, "open", -1)
+    ),
+    "decided when it was already filled": lambda b, f: f.assign(decided_ts=f["ts"]),
+    "decided on a bar that there is not": lambda b, f: f.assign(decided_ts=f["decided_ts"] - pd.Timedelta("1h")),
+    "when it suits, a bar or two later": lambda b, f: priced(
+        only(f, [1], ts=b["ts"][b["ts"].searchsorted(f["ts"][1]) + 2]),
+        bar_of(b, only(f, [1], ts=b["ts"][b["ts"].searchsorted(f["ts"][1]) + 2]), "open"),
+    ),
+    "at a time without a bar": lambda b, f: only(f, [0], ts=f["ts"][0] + pd.Timedelta("12h")),
+    "more units than the bar has": lambda b, f: f.assign(quantity=5_000, commission=f["commission"] * 50),
+    "the same volume to two orders": lambda b, f: pd.concat(
+        [f.assign(quantity=600, commission=f["commission"] * 6),
+         f.assign(quantity=600, commission=f["commission"] * 6, order_id=f["order_id"] + "x")]
+    ).sort_values("ts", kind="stable", ignore_index=True),
+    "half units": lambda b, f: f.assign(quantity=f["quantity"] + 0.5, commission=f["commission"] * 1.01),
+    "an order that turns round": lambda b, f: f.assign(order_id="one"),
+    "losing round trips forgotten": lambda b, f: f.drop(index=[2, 3]).reset_index(drop=True),
+    "a price carried over from the close before": lambda b, f: f,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_fill_that_is_too_good_is_refused(bug):
+    bars, fills, equity = honest()
+    wrong = BUGS[bug](bars, fills)
+    if bug == "a price carried over from the close before":
+        bars = bars.assign(open_is_stale=bars["ts"].isin(fills["ts"]))
+    if bug == "losing round trips forgotten":
+        # Its equity still holds what they made: the fills do not add up to it.
+        assert refused(bars, wrong, equity)
+        return
+
+    # The engine that has the bug believes itself: its equity goes with its fills.
+    assert refused(bars, wrong, recounted(bars, wrong))
+
+
+def test_there_are_more_than_twenty():
+    assert len(BUGS) > 20
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda e: e.assign(cash=e["cash"] + 1), "cash is what the fills leave"),
+        (lambda e: e.assign(equity=e["equity"] * 1.001), "equity is cash and positions at the close"),
+        (lambda e: e.iloc[:-1], "every bar time has its equity"),
+    ],
+)
+def test_an_equity_that_the_fills_do_not_make_is_refused(spoil, rule):
+    bars, fills, equity = honest()
+
+    assert rule in refused(bars, fills, spoil(equity))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**20), st.booleans(), st.floats(0.01, 1.0))
+def test_what_the_engine_does_is_accepted(seed, breakout, participation):
+    bars = random_walk(seed, 150)
+    make = (
+        (lambda: Donchian(quantity=90, entry=5, exit=3))
+        if breakout
+        else (lambda: SmaCross(quantity=90, fast=2, slow=6))
+    )
+    venue = Venue(
+        0.0, 0.0, label="v", fees=Commission(bp=2.0, minimum=0.5), worse=Slippage(half_spread_bp=3.0, impact_bp=20.0),
+        depth=Liquidity(participation),
+    )  # fmt: skip
+    result = backtest(bars, make, cash=1e5, costs=venue)
+
+    assert refused(bars, result.fills, result.equity, participation=participation) == []
+
+
+def test_plain_costs_and_no_trades_are_accepted():
+    bars, fills, equity = honest()
+    assert refused(bars, fills, equity) == []
+    assert refused(bars, fills.iloc[:0], recounted(bars, fills.iloc[:0])) == []
+
+
+def test_fills_at_the_close_are_accepted_where_they_are_meant():
+    bars = random_walk(3, 120)
+    result = backtest(
+        bars, lambda: SmaCross(quantity=100, fast=2, slow=6), cash=1e5, costs=Costs(2.0, 3.0), fill="same_close"
+    )
+
+    assert refused(bars, result.fills, result.equity, same_close=True) == []
+    assert refused(bars, result.fills, result.equity)
