@@ -7,10 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, price_bars, random_walk
+from tradepulse.backtest import research
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.research import GRIDS, Question, questions, rerun, sweep, trial_rows, walk_forward, winner
+from tradepulse.backtest.research import (
+    GRIDS,
+    Question,
+    questions,
+    refuse_lookers,
+    rerun,
+    sweep,
+    trial_rows,
+    walk_forward,
+    winner,
+)
+from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.core.tables import table
-from tradepulse.errors import ConfigError, MissingData, UnusableOpens
+from tradepulse.errors import ConfigError, DataError, MissingData, UnusableOpens
 
 
 def ask(bars, grids=None, costs=None):
@@ -158,3 +170,48 @@ def test_a_fold_pays_for_the_position_that_it_takes_over():
     paid = 10 * closes[99] * 20 / 10_000
     assert folds["profit"].iloc[0] == pytest.approx(10 * (closes[124] - closes[99]) - paid)
     assert len(equity) == 100
+
+
+class Peeker(SmaCross):
+    """Has been handed the closes that are to come, as a cached file would hand them."""
+
+    ahead: list = []
+
+    def initialize(self):
+        super().initialize()
+        self.seen = 0
+
+    def handle_tick(self, bar, desk):
+        self.seen += 1
+        later = self.ahead[self.seen] if self.seen < len(self.ahead) else bar.close
+        if self.seen >= self.warmup:
+            desk.target(bar.symbol, self.quantity if later > bar.close else 0)
+
+
+def test_a_strategy_that_looks_ahead_gets_no_result(monkeypatch):
+    bars = random_walk(61, 120)
+    asked = questions(bars, {"sma_cross": {"fast": (2,), "slow": (5,)}}, quantity=10, cash=1e5, costs=Costs())
+
+    refuse_lookers(bars, asked)
+
+    class Cached(Peeker):
+        def __init__(self, **params):
+            super().__init__(**params)
+            Peeker.ahead = current["close"]
+
+    current = {"close": []}
+    plain = research.as_compute
+
+    def handed(make):
+        compute = plain(make)
+
+        def with_future(columns):
+            current["close"] = columns["close"].tolist()
+            return compute(columns)
+
+        return with_future
+
+    monkeypatch.setattr(research, "as_compute", handed)
+    monkeypatch.setattr(Question, "make", property(lambda _: lambda: Cached(quantity=10, fast=2, slow=5)))
+    with pytest.raises(DataError, match="strategy sma_cross looks ahead, no result of it is kept: S0 of bar"):
+        refuse_lookers(bars, asked)

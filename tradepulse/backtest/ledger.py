@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tradepulse.backtest.research import Question, sweep, trial_rows
+from tradepulse.backtest.research import Question, refuse_lookers, sweep, trial_rows
 from tradepulse.backtest.tracking import Tracking
 from tradepulse.core.tables import table
 from tradepulse.errors import TradePulseError
@@ -41,6 +41,7 @@ def record(lake: Lake, tracking: Tracking, bars: pd.DataFrame, asked: Sequence[Q
     run_id : run that asks
     """
     try:
+        refuse_lookers(bars, asked)
         outcome = sweep(bars, asked)
         rows = trial_rows(asked, outcome, bars, run_id, tracking.log_sweep(asked, outcome, run_id))
     except TradePulseError:

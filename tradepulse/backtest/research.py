@@ -15,11 +15,12 @@ from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.selection import walk_forward_splits
 from tradepulse.backtest.statistics import max_drawdown, sharpe
+from tradepulse.core.causality import leaks
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class
-from tradepulse.core.strategies.paths import target_path
+from tradepulse.core.strategies.paths import as_compute, bar_columns, target_path
 from tradepulse.core.tables.base import content_hash
-from tradepulse.errors import ConfigError, MissingData
+from tradepulse.errors import ConfigError, DataError, MissingData
 
 #: Grids of the shipped strategies: windows of one week to one year of sessions.
 GRIDS: Mapping[str, Mapping[str, Sequence[int]]] = {
@@ -116,6 +117,33 @@ def questions(
 def _combinations(grid: Mapping[str, Sequence[float]]) -> Iterator[dict[str, float]]:
     for values in product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
+
+
+def refuse_lookers(bars: pd.DataFrame, asked: Sequence[Question]) -> None:
+    """Refuse a question whose strategy looks ahead, before there is a result of it to believe.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` that it is asked on; the last of its first symbol are looked at
+    asked : questions; of each strategy the one that needs most bars is proven
+
+    Raises
+    ------
+    DataError
+        Naming the first decision that changes with the bars after it.
+    """
+    mine = bars[bars["symbol"] == bars["symbol"].iloc[0]]
+    longest: dict[str, Question] = {}
+    for question in asked:
+        known = longest.get(question.strategy)
+        if known is None or question.make().run_in > known.make().run_in:
+            longest[question.strategy] = question
+    for name, question in longest.items():
+        part = mine.tail(question.make().run_in + 40).reset_index(drop=True)
+        target_path(part, question.make())  # what it raises by itself is said in its own words
+        found = leaks(as_compute(question.make), bar_columns(part), bars=range(max(len(part) - 40, 0), len(part), 9))
+        if found:
+            raise DataError(f"strategy {name} looks ahead, no result of it is kept: {found[0]}")
 
 
 def curves(bars: pd.DataFrame, asked: Sequence[Question]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

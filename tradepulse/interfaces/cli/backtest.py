@@ -70,7 +70,7 @@ def run(
     from tradepulse.backtest import frictions
     from tradepulse.backtest.engine import backtest
     from tradepulse.backtest.report import write_report
-    from tradepulse.backtest.research import Question
+    from tradepulse.backtest.research import Question, refuse_lookers
     from tradepulse.backtest.scenario import load_scenario
     from tradepulse.backtest.selection import sharpe_interval
     from tradepulse.backtest.venue import Venue
@@ -101,6 +101,7 @@ def run(
     question = Question(strategy_name, made.settings, symbols, content_hash(bars), quantity, cash, costs, fill)  # type: ignore[arg-type]
     run_id = f"cli-{uuid4().hex[:12]}"
     try:
+        refuse_lookers(bars, [question])
         result = backtest(bars, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id)
     except TradePulseError:
         _count(obj["home"], question, bars, run_id, None)
