@@ -9,6 +9,7 @@ that are not installed are left out: TA-Lib and vectorbt come with the environme
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -233,8 +234,8 @@ def special() -> list[dict[str, Any]]:
     bars = columns(100_000)
     panel = {**bars, "close": np.column_stack([bars["close"], bars["open"], bars["high"] + bars["low"]])}
     wanted = ("hurst", "shannon_entropy", "weighted_entropy", "ricci", "temporal_ricci", "regime", "vpin", "hasbrouck")
-    calls = {name: lambda d=indicator(name): d(bars) for name in wanted}  # type: ignore[misc]
-    calls["kuramoto"] = lambda: indicator("kuramoto")(panel)
+    calls: dict[str, Callable[[], Any]] = {name: partial(indicator(name), bars) for name in wanted}
+    calls["kuramoto"] = partial(indicator("kuramoto"), panel)
     return [{"indicator": name, "seconds": best} for name, best in fastest(calls, rounds=2).items()]
 
 
