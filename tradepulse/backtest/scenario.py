@@ -3,12 +3,10 @@
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from tradepulse.backtest.frictions import Costs
-from tradepulse.errors import ConfigError, UnknownName
+from tradepulse.backtest.settings import load_settings, shipped
+from tradepulse.errors import ConfigError
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -52,7 +50,7 @@ class Scenario:
 
 def scenarios() -> list[str]:
     """Return the names of the shipped scenarios."""
-    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    return shipped(CONFIGS)
 
 
 def load_scenario(name: str) -> Scenario:
@@ -65,26 +63,14 @@ def load_scenario(name: str) -> Scenario:
     ConfigError
         If the file has an unknown key or a value out of range.
     """
-    path = CONFIGS / f"{name}.yaml"
-    if not path.exists():
-        path = Path(name)
-        if not path.is_file():
-            raise UnknownName("scenario", name, scenarios())
-    try:
-        content: Any = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ConfigError(f"{path.name}: not readable as YAML ({str(exc).splitlines()[0]})") from exc
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path.name}: a scenario is a mapping of keys to values")
     known = {field.name for field in fields(Scenario)} - {"name"}
-    if unknown := sorted(set(content) - known):
-        raise ConfigError(f"{path.name}: unknown keys {unknown}; a scenario takes {', '.join(sorted(known))}")
+    label, content = load_settings(name, CONFIGS, "scenario", known)
     if "description" not in content:
-        raise ConfigError(f"{path.name}: lacks the key 'description'")
+        raise ConfigError(f"{label}.yaml: lacks the key 'description'")
     for key in ("start", "end"):
         if key in content and not isinstance(content[key], date):
-            raise ConfigError(f"{path.name}: {key} must be a date like 2008-09-02, not {content[key]!r}")
+            raise ConfigError(f"{label}.yaml: {key} must be a date like 2008-09-02, not {content[key]!r}")
     for key in ("commission_bp", "slippage_bp", "drawdown_of_holding"):
         if key in content and (isinstance(content[key], bool) or not isinstance(content[key], int | float)):
-            raise ConfigError(f"{path.name}: {key} must be a number, not {content[key]!r}")
-    return Scenario(path.stem, **content)
+            raise ConfigError(f"{label}.yaml: {key} must be a number, not {content[key]!r}")
+    return Scenario(label, **content)

@@ -9,11 +9,12 @@ none: each part has a budget of its own, in basis points of the notional traded.
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
+from tradepulse.core.money import CENT, apportioned
 from tradepulse.core.orders import Side
 from tradepulse.errors import ConfigError, DataError, MissingData
 
@@ -32,7 +33,6 @@ BUDGETS: Mapping[str, float] = {
 }  # fmt: skip
 _NEEDED = ("ts", "symbol", "side", "quantity", "price", "commission")
 _BP = Decimal(10_000)
-CENT = Decimal("0.01")
 _DAY = pd.Timedelta("1D")
 
 
@@ -272,7 +272,13 @@ def validate(
     bp = {name: float(value / notional * _BP) for name, value in exact.items()}
     table = pd.DataFrame(rows).astype(dict.fromkeys(COMPONENTS, float))
     return Validation(
-        gap, _apportioned(exact, gap), bp, limits, notional, table, {k: _cents(v) for k, v in profits.items()}
+        gap,
+        dict(zip(exact, apportioned(list(exact.values()), gap), strict=True)),
+        bp,
+        limits,
+        notional,
+        table,
+        {k: _cents(v) for k, v in profits.items()},
     )
 
 
@@ -305,14 +311,3 @@ def _parts(pair: tuple[Order | None, Order | None], marks: Mapping[str, Decimal]
 
 def _cents(value: Decimal) -> Decimal:
     return value.quantize(CENT)
-
-
-def _apportioned(exact: Mapping[str, Decimal], total: Decimal) -> dict[str, Decimal]:
-    """Return the parts in cents that add up to the total: rounded down, the rest to the largest remainders."""
-    floors = {name: value.quantize(CENT, rounding=ROUND_FLOOR) for name, value in exact.items()}
-    missing = int((total - sum(floors.values())) / CENT)
-    order = sorted(exact, key=lambda name: (-(exact[name] - floors[name]), name))
-    # Profits were rounded too, so that a cent more or less than there are remainders may be left.
-    for place in range(abs(missing)):
-        floors[order[place % len(order)]] += CENT if missing > 0 else -CENT
-    return floors

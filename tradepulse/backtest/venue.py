@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tradepulse.backtest.frictions import Costs, Execution
+from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
-from tradepulse.errors import ConfigError, DataError, UnknownName
+from tradepulse.errors import ConfigError, DataError
 
 PRESETS = Path(__file__).parent / "configs" / "venues"
 #: SEC section 31 fee, in dollars per million of a sale, from each day on (SEC fee rate advisories).
@@ -183,7 +184,7 @@ class Venue(Costs):
 
 def venues() -> list[str]:
     """Return the names of the shipped venues."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    return shipped(PRESETS)
 
 
 def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) -> Venue:
@@ -201,38 +202,23 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
     ConfigError
         If the file has an unknown key or a value out of range.
     """
-    import yaml
-
-    path = PRESETS / f"{name}.yaml"
-    if not path.is_file():
-        path = Path(name)
-        if not path.is_file():
-            raise UnknownName("venue", name, venues())
-    try:
-        content: Any = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ConfigError(f"{path.name}: not readable as YAML ({str(exc).splitlines()[0]})") from exc
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path.name}: a venue is a mapping of keys to values")
     kinds: dict[str, type[Any]] = {"commission": Commission, "slippage": Slippage, "liquidity": Liquidity}
-    known = {"description", "source", "as_of", *kinds}
-    if unknown := sorted(set(map(str, content)) - known):
-        raise ConfigError(f"{path.name}: unknown keys {unknown}; a venue takes {', '.join(sorted(known))}")
+    label, content = load_settings(name, PRESETS, "venue", {"description", "source", "as_of", *kinds})
     parts = {}
     for key, kind in kinds.items():
         given = content.get(key) or {}
         if not isinstance(given, dict):
-            raise ConfigError(f"{path.name}: {key} is a mapping of keys to values")
+            raise ConfigError(f"{label}.yaml: {key} is a mapping of keys to values")
         takes = {field.name for field in fields(kind)}
         if unknown := sorted(set(map(str, given)) - takes):
-            raise ConfigError(f"{path.name}: unknown keys {unknown} of {key}; it takes {', '.join(sorted(takes))}")
+            raise ConfigError(f"{label}.yaml: unknown keys {unknown} of {key}; it takes {', '.join(sorted(takes))}")
         if "tiers" in given:
             given = {**given, "tiers": tuple(tuple(tier) for tier in given["tiers"])}
         try:
             parts[key] = kind(**given)
         except (ConfigError, TypeError) as exc:
-            raise ConfigError(f"{path.name}: {exc}") from exc
+            raise ConfigError(f"{label}.yaml: {exc}") from exc
     return Venue(
-        commission_bp, slippage_bp, label=path.stem, fees=parts["commission"], worse=parts["slippage"],
+        commission_bp, slippage_bp, label=label, fees=parts["commission"], worse=parts["slippage"],
         depth=parts["liquidity"],
     )  # fmt: skip

@@ -5,7 +5,7 @@ bill where it does not. What the bill has of usage beyond that is idle. Everythi
 credits, adjustments, and services named so) is overhead. Nothing is lost, and idle is never below zero.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -15,7 +15,6 @@ from tradepulse.errors import DataError
 from tradepulse.finops.prices import NANO
 
 KEYS = ("team", "strategy", "environment")
-_CENT = Decimal("0.01")
 
 
 def allocated(bills: pd.DataFrame, costs: pd.DataFrame, *, overhead_services: Collection[str] = ()) -> pd.DataFrame:
@@ -79,14 +78,3 @@ def allocated(bills: pd.DataFrame, costs: pd.DataFrame, *, overhead_services: Co
         out.append({**about, "kind": "overhead", **nobody, "amount": overhead})
     frame = pd.DataFrame(out)
     return frame.assign(amount=[f"{amount:f}" for amount in frame["amount"]])
-
-
-def in_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
-    """Return amounts in cents that add up to their rounded sum: cut, and the rest to the largest remainders."""
-    total = sum(amounts, Decimal(0)).quantize(_CENT)
-    cut = [amount.quantize(_CENT, rounding=ROUND_FLOOR) for amount in amounts]
-    missing = int((total - sum(cut, Decimal(0))) / _CENT)
-    order = sorted(range(len(amounts)), key=lambda place: (-(amounts[place] - cut[place]), place))
-    for place in order[:missing]:
-        cut[place] += _CENT
-    return cut

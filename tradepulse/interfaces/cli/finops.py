@@ -183,8 +183,9 @@ def allocate(obj: dict[str, Path], overhead: tuple[str, ...], as_json: bool) -> 
     """Divide the imported bills into workload by team, idle and overhead; day by day they add up to the bill."""
     from decimal import Decimal
 
+    from tradepulse.core.money import apportioned
     from tradepulse.errors import UnknownName
-    from tradepulse.finops.allocation import allocated, in_cents
+    from tradepulse.finops.allocation import allocated
     from tradepulse.finops.attribution import cost_lines
     from tradepulse.finops.prices import load_prices
     from tradepulse.finops.usage import UsageLog
@@ -209,7 +210,7 @@ def allocate(obj: dict[str, Path], overhead: tuple[str, ...], as_json: bool) -> 
         mine = {key: amount for key, amount in sorted(groups.items()) if key[0] == currency}
         shown += [
             {"currency": currency, "kind": key[1], "team": key[2], "amount": f"{cents:,.2f}"}
-            for key, cents in zip(mine, in_cents(list(mine.values())), strict=True)
+            for key, cents in zip(mine, apportioned(list(mine.values())), strict=True)
         ]
         billed = sum(mine.values(), Decimal(0))
         shown.append({"currency": currency, "kind": "billed", "team": "", "amount": f"{billed:,.2f}"})
