@@ -65,7 +65,7 @@ lint-fix: setup  ## format, and mend what can be mended
 
 data-quality: setup  ## golden sets, and the checks themselves measured: reports in reports/data_quality (a minute)
 	@$(BIN)/tradepulse_cli golden compare
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/quality
+	@CLEAN_RESAMPLES=500 $(BIN)/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/quality
 	@cat reports/data_quality/checks.json
 
 bench-data: setup  ## bars from 50 M trades beside the bare query, row rules over 1 M bars: reports/performance/data.md

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tradepulse.core.plugins import CODES, KINDS
 
+pytestmark = pytest.mark.xdist_group("plugin_tutorial")  # followed once, by one worker
 PAGE = (ROOT / "docs" / "plugins.md").read_text()
 BIN = Path(sys.executable).parent
 

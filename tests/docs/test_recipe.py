@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("recipe")  # followed once, by one worker
 BIN = Path(sys.executable).parent
 RECIPE = (ROOT / "CONTRIBUTING.md").read_text().split("**An indicator.**")[1].split("**A strategy.**")[0]
 MODULE = '''"""Disparity index."""
