@@ -143,6 +143,21 @@ def test_what_proves_nothing_is_refused(compute, words):
         leaks(compute, given(False))
 
 
+def test_a_proof_on_no_bar_or_under_no_future_is_none():
+    def only_what_is_there(c):
+        if not np.array_equal(c["close"], real["close"]):
+            raise ValueError
+        return {"a": c["close"]}
+
+    real = given(False)
+    with pytest.raises(DataError, match="there is no bar to look at"):
+        leaks(lambda c: {"a": c["close"]}, real, bars=[])
+    with pytest.raises(ConfigError, match="decided_at must be close or open, not 'Open'"):
+        leaks(lambda c: {"a": c["close"]}, real, decided_at="Open")
+    with pytest.raises(DataError, match="it raises under every other future"):
+        leaks(only_what_is_there, real, decided_at="open", bars=[5])
+
+
 def test_who_writes_into_the_bars_is_refused():
     def spoils(c):
         c["close"] *= 2

@@ -82,6 +82,7 @@ BROKEN = {
         strategy().replace("Long after a rise and flat after a fall, bar by bar, for a test.", "A strategy."), {},
         "no_docs", "less than eight words",
     ),
+    "never wants anything": (strategy(decide="pass"), {}, "unproven", "it wants nothing in"),
     "remembers what an earlier one has seen": (
         strategy(above="SEEN = []", decide="SEEN.append(bar.close); desk.target(bar.symbol, len(SEEN) % 3)"), {},
         "bad_lifecycle", "what an earlier instance has seen",

@@ -166,7 +166,12 @@ def test_what_the_engine_does_is_accepted(seed, breakout, participation):
 def test_plain_costs_and_no_trades_are_accepted():
     bars, fills, equity = honest()
     assert refused(bars, fills, equity) == []
-    assert refused(bars, fills.iloc[:0], recounted(bars, fills.iloc[:0])) == []
+    nothing = fills_could_happen(fills.iloc[:0], bars, recounted(bars, fills.iloc[:0]), **HOW)
+    assert [check.failing for check in nothing] == [0] * len(nothing)
+    # Of no fills no rule about fills has been asked, and none says that it passed.
+    assert [check.name for check in nothing if check.passed] == [
+        "cash is what the fills leave", "equity is cash and positions at the close", "every bar time has its equity",
+    ]  # fmt: skip
 
 
 def test_fills_at_the_close_are_accepted_where_they_are_meant():
@@ -176,4 +181,8 @@ def test_fills_at_the_close_are_accepted_where_they_are_meant():
     )
 
     assert refused(bars, result.fills, result.equity, same_close=True) == []
+    unasked = [
+        c.name for c in fills_could_happen(result.fills, bars, result.equity, cash=1e5, same_close=True) if not c.seen
+    ]
+    assert "decided before its bar" in unasked
     assert refused(bars, result.fills, result.equity)

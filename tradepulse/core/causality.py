@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradepulse.errors import DataError
+from tradepulse.errors import ConfigError, DataError
 
 Columns = Mapping[str, Any]
 Compute = Callable[[Columns], Mapping[str, Any]]
@@ -76,9 +76,16 @@ def leaks(
     ------
     DataError
         If there is nothing to prove (no bars, no outputs, no value anywhere), an output has another length than the
-        bars, ``compute`` changes its inputs, or two equal calls give two results.
+        bars, ``compute`` changes its inputs, two equal calls give two results, or it raises whatever the future is.
+    ConfigError
+        If ``decided_at`` is neither.
     """
+    if decided_at not in ("close", "open"):
+        raise ConfigError(f"decided_at must be close or open, not {decided_at!r}")
     length = _length(columns)
+    rows = range(length) if bars is None else bars
+    if not len(rows):
+        raise DataError("there is no bar to look at; nothing can be proven on none")
     whole = _called(compute, columns, length)
     again = _called(compute, columns, length)
     for name, values in whole.items():
@@ -88,7 +95,8 @@ def leaks(
         raise DataError("there is no value in any output, so that nothing is proven; give it more bars")
     found: dict[str, Leak] = {}
     rng = np.random.default_rng(seed)
-    for bar in range(length) if bars is None else bars:
+    answered = False
+    for bar in rows:
         known = bar + 1 if decided_at == "close" else bar
         for future, changed in _futures(columns, known, bar, decided_at, rng):
             try:
@@ -97,6 +105,7 @@ def leaks(
                 if future == "cut off":
                     raise
                 continue  # it may refuse a future of NaN or of zeros; that is no look at it
+            answered = True
             for name, values in whole.items():
                 if name not in found:
                     same = _same(values[: bar + 1], other[name][: bar + 1])
@@ -105,6 +114,8 @@ def leaks(
                         found[name] = Leak(name, at, future, float(values[at]), float(other[name][at]))
         if len(found) == len(whole):
             break
+    if not answered:
+        raise DataError("it raises under every other future, so that nothing is proven")
     return sorted(found.values(), key=lambda leak: leak.bar)
 
 

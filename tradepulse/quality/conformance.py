@@ -69,6 +69,7 @@ def examine(kind: str, name: str, found: Any) -> list[Finding]:
         "strategy": {
             "schema": ("bad_schema", _strategy_schema),
             "lifecycle": ("bad_lifecycle", _lifecycle),
+            "decisions": ("unproven", _decides),
             "causality": ("looks_ahead", _strategy_leaks),
             "docs": ("no_docs", _class_docs),
         },
@@ -142,6 +143,15 @@ def _lifecycle(name: str, found: type[Strategy]) -> str:
     if any((np.abs(path) > 1e12).any() for path in first.values()):
         return "it wants more than a million million units"
     return ""
+
+
+def _decides(name: str, found: type[Strategy]) -> str:
+    columns = _bars_for(found(quantity=1).run_in, found.panel)
+    if any(np.nan_to_num(path).any() for path in _path(found, columns, []).values()):
+        return ""
+    return (
+        f"it wants nothing in {len(columns['session'])} bars, and a proof on no decision is none; choose other defaults"
+    )
 
 
 def _strategy_leaks(name: str, found: type[Strategy]) -> str:

@@ -43,7 +43,7 @@ def fills_could_happen(
 
     Returns
     -------
-    list of :class:`Check`; a run without fills is checked for its equity
+    list of :class:`Check`; a rule that was asked of nothing has seen nothing: of a run without fills all but its equity
     """
     rows = fills.assign(ts=_ns(fills["ts"]), decided_ts=_ns(fills["decided_ts"])).to_dict("records")
     at = _bars_at(bars)
@@ -103,7 +103,11 @@ def fills_could_happen(
     for order, claims in sides.items():
         if len(claims) > 1:
             broken["an order has one side, symbol and decision"].append(order)
-    checks = [Check(rule, max(len(rows), 1), len(found), "; ".join(found[:3])) for rule, found in broken.items()]
+    # A rule that was not asked has seen nothing, and says so.
+    unasked = _NEXT_OPEN if same_close else ()
+    asked = {rule: 0 if rule in unasked else len(rows) for rule in _RULES}
+    asked["volume that was there, sold once"] = len(rows) if volumes else 0
+    checks = [Check(rule, asked[rule], len(found), "; ".join(found[:3])) for rule, found in broken.items()]
     return [*checks, *_counted_again(fills, bars, equity, cash)]
 
 
@@ -113,6 +117,12 @@ _RULES = (
     "decided before its bar", "decided on a bar of its symbol", "in the first bar that had room for it",
     "volume that was there, sold once", "an order has one side, symbol and decision",
     "a price that traded, not one carried over",
+)  # fmt: skip
+
+
+#: Rules about fills at the open after a decision; one at the close that it was made on is known to break them.
+_NEXT_OPEN = (
+    "decided before its bar", "in the first bar that had room for it", "a price that traded, not one carried over",
 )  # fmt: skip
 
 

@@ -40,13 +40,6 @@ def shifted(values: Values, bars: int) -> Values:
     return warmed(values[: max(len(values) - bars, 0)], len(values))
 
 
-def windows(values: Values, window: int) -> Values:
-    """Return every run of ``window`` values, shape (n - window + 1, window); (0, window) when there are too few."""
-    if len(values) < window:
-        return np.empty((0, window))
-    return np.lib.stride_tricks.sliding_window_view(values, window)
-
-
 def _joined(values: tuple[Values, ...], window: int, join: Join) -> tuple[Values, ...]:
     """Return the join of every run of ``window`` values, each array at full length with NaN before the first run."""
     length = len(values[0])
