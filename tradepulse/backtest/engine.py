@@ -1,121 +1,208 @@
 """The event engine: one bar after another, nothing traded before it could be.
 
-On each bar the order decided on the bar before fills at the open; then the account is marked at the close; then the
-strategy decides. A decision can therefore never trade at a price that it has seen. Filling at the close that the
-decision was made on exists only as ``fill="same_close"``, and marks the result as look-ahead.
+On each bar the order decided on the bar before fills at the open; then stops and targets are looked for in the bar's
+range; then the account is marked at the close; then the strategy decides. A decision can therefore never trade at a
+price that it has seen. Filling at the close that the decision was made on exists only as ``fill="same_close"``, and
+marks the result as look-ahead.
+
+This engine is the reference: it runs any strategy, in plain Python. :mod:`tradepulse.backtest.compiled` does the same
+for decisions that are known beforehand, fill for fill and bit for bit.
 """
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Literal
+from math import floor
 
 import numpy as np
 import pandas as pd
 
+from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.statistics import drawdown, max_drawdown, sharpe
+from tradepulse.backtest.result import (
+    DELISTED,
+    FILL_RULES,
+    MARGIN_CALL,
+    RECALL,
+    SAME_CLOSE,
+    STOP,
+    TAKE,
+    TARGET,
+    FillRule,
+    Result,
+    Tape,
+    result_of,
+)
+from tradepulse.backtest.terms import Holding, Terms
 from tradepulse.core.market import Bar
-from tradepulse.core.orders import Side, client_order_id
+from tradepulse.core.orders import BP
 from tradepulse.core.strategies.base import Strategy
-from tradepulse.core.strategies.paths import Seat, by_time
-from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
+from tradepulse.core.strategies.paths import Seat
+from tradepulse.errors import ConfigError
 
-FillRule = Literal["next_open", "same_close"]
-FILL_RULES: tuple[FillRule, ...] = ("next_open", "same_close")
-
-_MONTH = timedelta(days=30)
-_FILL_COLUMNS = {
-    "ts": "datetime64[ns, UTC]", "session": "datetime64[ns]", "symbol": "str", "side": "str", "quantity": "int64",
-    "price": "float64", "commission": "float64", "slippage": "float64", "order_id": "str", "reason": "str",
-    "evidence": "str", "decided_ts": "datetime64[ns, UTC]", "quoted_price": "float64",
-}  # fmt: skip
-_TRADE_COLUMNS = {
-    "symbol": "str", "side": "str", "quantity": "int64", "entry_ts": "datetime64[ns, UTC]", "entry_price": "float64",
-    "exit_ts": "datetime64[ns, UTC]", "exit_price": "float64", "commission": "float64", "profit": "float64",
-    "entry_order_id": "str", "exit_order_id": "str",
-}  # fmt: skip
+_MONTH = pd.Timedelta(days=30).value
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run did.
-
-    Parameters
-    ----------
-    fills : one row per fill, in time order
-    trades : one row per round trip, first in first out; an open position has none
-    equity : one row per bar time with cash, position value, equity and drawdown
-    summary : final_equity, n_fills and so on
-    """
-
-    fills: pd.DataFrame
-    trades: pd.DataFrame
-    equity: pd.DataFrame
-    summary: dict[str, Any]
-
-
-@dataclass(slots=True)
 class _Account:
-    cash: float
-    costs: Costs
-    positions: dict[str, int] = field(default_factory=dict)
-    marks: dict[str, float] = field(default_factory=dict)
-    fills: list[tuple[Any, ...]] = field(default_factory=list)
-    recent: deque[tuple[Any, float]] = field(default_factory=deque)
-    month: float = 0.0
+    """Cash, positions and the tape of one run."""
 
-    def trade(
-        self, bar: Bar, change: int, quoted: float, order_id: str, decided: Any, evidence: str, reason: str
-    ) -> int:
+    def __init__(self, feed: Feed, cash: float, costs: Costs, terms: Terms) -> None:
+        self.feed, self.cash, self.costs, self.terms = feed, cash, costs, terms
+        self.positions = dict.fromkeys(feed.symbols, 0)
+        self.marks = dict.fromkeys(feed.symbols, 0.0)
+        self.entry = dict.fromkeys(feed.symbols, 0.0)  # average price of what is held
+        self.opened = dict.fromkeys(feed.symbols, 0)  # instant of the decision that opened it
+        self.taken: dict[str, tuple[int, int]] = {}  # row, and units of ours in that bar
+        self.fills: list[tuple[int, int, float, float, float, int, int]] = []
+        self.flows: list[tuple[int, int, float]] = []
+        self.splits: list[tuple[int, int, float]] = []
+        self.recent: deque[tuple[int, float]] = deque()
+        self.month = 0.0
+        self.unclear = self.cut = 0
+
+    def trade(self, row: int, bar: Bar, change: int, quoted: float, decided: int, kind: int) -> int:
         """Fill as much of a change of position as the bar has room for; return what is left of it."""
-        side = Side.BUY if change > 0 else Side.SELL
-        done = self.costs.execute(side.sign, abs(change), quoted, bar, self._month_notional(bar.ts))
-        if not done.quantity:
+        symbol = bar.symbol
+        sign = 1 if change > 0 else -1
+        last, taken = self.taken.get(symbol, (-1, 0))
+        if last != row:
+            taken = 0
+        now = int(self.feed.ns[row])
+        done = self.costs.execute(sign, abs(change), quoted, bar, self._month_notional(now), taken)
+        units = done.quantity
+        if not units:
             return change
-        notional = done.quantity * done.price
-        self.cash -= side.sign * notional + done.commission
-        self.positions[bar.symbol] = self.positions.get(bar.symbol, 0) + side.sign * done.quantity
-        self.recent.append((bar.ts, notional))
+        notional = units * done.price
+        self.cash -= sign * notional + done.commission
+        self._move(symbol, sign * units, done.price, decided)
+        self.taken[symbol] = (row, taken + units)
+        self.recent.append((now, notional))
         self.month += notional
-        because = f"{evidence}; {done.rule}" if done.rule else evidence
-        self.fills.append(
-            (bar.ts, pd.Timestamp(bar.session), bar.symbol, side.value, done.quantity, done.price, done.commission,
-             done.quantity * abs(done.price - quoted), order_id, reason, because, decided, quoted)
-        )  # fmt: skip
-        return change - side.sign * done.quantity
+        self.fills.append((row, sign * units, done.price, done.commission, quoted, decided, kind))
+        return change - sign * units
 
-    def _month_notional(self, now: Any) -> float:
+    def _move(self, symbol: str, units: int, price: float, decided: int) -> None:
+        held = self.positions[symbol]
+        self.positions[symbol] = after = held + units
+        if held == 0 or (held > 0) != (after > 0):
+            self.entry[symbol], self.opened[symbol] = price, decided
+        elif abs(after) > abs(held):
+            self.entry[symbol] = (self.entry[symbol] * abs(held) + price * abs(units)) / abs(after)
+
+    def allowed(self, symbol: str, change: int, quoted: float, available: int | None) -> int:
+        """Return how much of a change the account's margin and what can be borrowed let through."""
+        held, terms = self.positions[symbol], self.terms
+        wanted = held + change
+        if available is not None and wanted < min(held, -available):
+            wanted = min(held, -available)
+        if terms.leverage and (abs(wanted) > abs(held) or wanted * held < 0):
+            equity, others = self.cash, 0.0
+            for name, units in self.positions.items():
+                worth = units * (quoted if name == symbol else self.marks[name])
+                equity += worth
+                if name != symbol:
+                    others += abs(worth)
+            most = max(floor((equity * terms.leverage * (1 - terms.reserve_bp / BP) - others) / quoted), 0)
+            if wanted * held > 0:
+                most = max(most, abs(held))
+            if abs(wanted) > most:
+                wanted = most if wanted > 0 else -most
+        if wanted - held != change:
+            self.cut += 1
+        return wanted - held
+
+    def exits(self, row: int, bar: Bar) -> bool:
+        """Close a position whose stop or target the bar reached; say whether a stop is left to finish."""
+        symbol, terms = bar.symbol, self.terms
+        held = self.positions[symbol]
+        sign = 1 if held > 0 else -1
+        stop = self.entry[symbol] * (1 - sign * terms.stop_bp / BP)
+        take = self.entry[symbol] * (1 + sign * terms.take_bp / BP)
+        against, favourable = (bar.low, bar.high) if held > 0 else (bar.high, bar.low)
+        stopped = terms.stop_bp > 0 and sign * (against - stop) <= 0
+        # A price that is only touched fills those who were there first; through it, everybody.
+        taking = terms.take_bp > 0 and sign * (favourable - take) > 0
+        if not stopped and not taking:
+            return False
+        if terms.stop_bp > 0 and sign * (bar.open - stop) <= 0:
+            kind, quoted = STOP, bar.open
+        elif terms.take_bp > 0 and sign * (bar.open - take) >= 0:
+            kind, quoted = TAKE, bar.open
+        else:
+            if stopped and taking:
+                self.unclear += 1
+                stopped = terms.path == "worst"
+            kind, quoted = (STOP, stop) if stopped else (TAKE, take)
+        left = self.trade(row, bar, -held, quoted, self.opened[symbol], kind)
+        return bool(left) and kind == STOP
+
+    def hold(self, number: int, row: int, symbol: str, holding: Holding) -> None:
+        """Let a position that was held into this bar be split, paid for and paid out."""
+        held = self.positions[symbol]
+        if not held:
+            return
+        mark, ratio = self.marks[symbol], float(holding.split[row])
+        if ratio != 1.0:
+            whole = floor(held * ratio) if held > 0 else -floor(-held * ratio)
+            if (broken := held * ratio - whole) != 0.0:
+                self._flow(row, 3, broken * (mark / ratio))
+            mark /= ratio
+            self.marks[symbol] = mark
+            self.entry[symbol] /= ratio
+            self.positions[symbol] = held = whole
+            self.splits.append((len(self.fills), self.feed.symbols.index(symbol), ratio))
+        if holding.dividend[row]:
+            self._flow(row, 0, held * float(holding.dividend[row]))
+        if held < 0 and holding.borrow[row]:
+            self._flow(row, 1, held * mark * float(holding.borrow[row]))
+        if holding.funding[row]:
+            self._flow(row, 2, -(held * mark * float(holding.funding[row])))
+        price = float(holding.delisted[row])
+        if held and price == price:
+            self.cash += held * price
+            self.positions[symbol] = 0
+            self.fills.append((row, -held, price, 0.0, price, number - 1, DELISTED))
+
+    def interest(self, number: int, row: int, holding: Holding) -> None:
+        """Pay for borrowed cash, or be paid for idle cash, over the nights since the instant before."""
+        if self.cash < 0 and holding.debit[number]:
+            self._flow(row, 4, self.cash * float(holding.debit[number]))
+        elif self.cash > 0 and holding.credit[number]:
+            self._flow(row, 5, self.cash * float(holding.credit[number]))
+
+    def _flow(self, row: int, kind: int, amount: float) -> None:
+        self.cash += amount
+        self.flows.append((row, kind, amount))
+
+    def _month_notional(self, now: int) -> float:
         """Return what was traded in the 30 days before."""
         while self.recent and now - self.recent[0][0] > _MONTH:
             self.month -= self.recent.popleft()[1]
         return self.month if self.recent else 0.0
 
-    @property
-    def value(self) -> float:
-        return sum((quantity * self.marks[symbol] for symbol, quantity in self.positions.items()), 0.0)
-
 
 def backtest(
-    bars: pd.DataFrame,
+    bars: pd.DataFrame | Feed,
     strategy: Callable[[], Strategy],
     *,
     cash: float,
     costs: Costs | None = None,
     fill: FillRule = "next_open",
     book: str = "backtest",
+    terms: Terms | None = None,
+    holding: Holding | None = None,
 ) -> Result:
     """Run a strategy over bars on one account: an instance per symbol, or one for all if it compares them.
 
     Parameters
     ----------
-    bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols
+    bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols; or a feed of them
     strategy : makes a fresh strategy
     cash : cash at the start, in quote currency
     costs : commission and slippage
     fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
     book : name that order ids are made from
+    terms : exits and margin of the account
+    holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding`
 
     Returns
     -------
@@ -130,180 +217,149 @@ def backtest(
     ConfigError
         If cash is not a positive number or the fill rule is unknown.
     """
+    feed = prepared(bars, cash, fill)
+    costs, terms = costs or Costs(), terms or Terms()
+    first = strategy()
+    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding)
+    return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
+
+
+def prepared(bars: pd.DataFrame | Feed, cash: float, fill: str) -> Feed:
+    """Return the feed of a run whose cash, fill rule and bars make sense; raise what :func:`backtest` raises."""
     if fill not in FILL_RULES:
         raise ConfigError(f"fill must be one of {', '.join(FILL_RULES)}, not {fill!r}")
     if not np.isfinite(cash) or cash <= 0:
         raise ConfigError(f"cash must be a positive amount, not {cash}")
-    _check_bars(bars, fill)
-    costs = costs or Costs()
-    account = _Account(float(cash), costs)
-    symbols = list(bars["symbol"].unique())
-    first = strategy()
+    feed = bars if isinstance(bars, Feed) else Feed(bars)
+    if fill == "next_open":
+        feed.refuse_stale_opens()
+    return feed
+
+
+def _replay(
+    feed: Feed, first: Strategy, strategy: Callable[[], Strategy], cash: float, costs: Costs, fill: FillRule,
+    terms: Terms, holding: Holding | None,
+) -> Tape:  # fmt: skip
+    account = _Account(feed, cash, costs, terms)
+    positions, marks = account.positions, account.marks
     # A strategy that compares symbols has one instance for all of them; any other has one for each.
-    members = {"": first} if first.panel else {symbols[0]: first} | {symbol: strategy() for symbol in symbols[1:]}
-    seats = {symbol: Seat(member, account.positions) for symbol, member in members.items()}
-    pending: dict[str, tuple[int, str, Any]] = {}
-    curve: list[tuple[Any, ...]] = []
-    lowest_cash = account.cash
+    members = {"": first} if first.panel else {feed.symbols[0]: first} | {name: strategy() for name in feed.symbols[1:]}
+    seats = {name: Seat(member, positions) for name, member in members.items()}
+    together = seats.get("") if first.panel else None
+    armed, guarded = terms.stop_bp > 0 or terms.take_bp > 0, terms.leverage > 0 or holding is not None
+    same_close, starts = fill == "same_close", feed.starts.tolist()
+    pending: dict[str, tuple[int, int, int]] = {}  # change, instant of the decision, reason
+    cash_curve: list[float] = []
+    value_curve: list[float] = []
     started: list[Strategy] = []
     try:
         for member in members.values():
             started.append(member)
             member.initialize()
-        for number, group in enumerate(by_time(bars)):
+        for number, group in enumerate(feed.groups):
+            if holding is not None:
+                _before_the_open(account, number, starts[number], group, holding, pending)
+            if pending or armed:
+                for row, bar in enumerate(group, starts[number]):
+                    symbol = bar.symbol
+                    order = pending.pop(symbol, None)
+                    if order is not None:
+                        change, decided, kind = order
+                        if guarded:
+                            available = None if holding is None else int(holding.available[row])
+                            change = account.allowed(symbol, change, bar.open, available)
+                        if change and (left := account.trade(row, bar, change, bar.open, decided, kind)):
+                            pending[symbol] = (left, decided, kind)  # waits for the next bar
+                    if armed and positions[symbol] and pending.get(symbol, (0, 0, TARGET))[2] == TARGET:
+                        before = positions[symbol]
+                        if account.exits(row, bar):
+                            pending[symbol] = (-positions[symbol], account.opened[symbol], STOP)
+                        elif positions[symbol] != before:
+                            pending.pop(symbol, None)  # what was left of the entry is not wanted any more
             for bar in group:
-                if order := pending.pop(bar.symbol, None):
-                    change, order_id, decided = order
-                    evidence = f"open {bar.open!r} of {bar.session}"
-                    if left := account.trade(bar, change, bar.open, order_id, decided, evidence, "target"):
-                        pending[bar.symbol] = (left, order_id, decided)  # waits for the next bar
-            for bar in group:
-                account.marks[bar.symbol] = bar.close
-            now = {bar.symbol: bar for bar in group}
-            for seat, seen in [(seats[""], group)] if first.panel else [(seats[bar.symbol], [bar]) for bar in group]:
-                for symbol, target in seat.decide(seen).items():
-                    bar = now[symbol]
-                    change = target - account.positions.get(symbol, 0)
-                    order_id = client_order_id(book, seat.strategy.id, f"{symbol}|{number}")
+                marks[bar.symbol] = bar.close
+            call = terms.maintenance and _below_maintenance(account)
+            if call:
+                for symbol in [name for name, units in positions.items() if units]:
+                    pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
+            for seen in [group] if together or len(group) == 1 else [[bar] for bar in group]:
+                wanted = (together or seats[seen[0].symbol]).decide(seen)
+                for symbol, target in wanted.items():
+                    if call and symbol in pending:
+                        continue  # what the account must sell is not the strategy's to change
+                    change = target - positions[symbol]
                     pending.pop(symbol, None)  # what was left of an earlier order is replaced
-                    if change and fill == "same_close":
-                        evidence = f"close {bar.close!r} of {bar.session}, the bar it was decided on"
-                        change = account.trade(
-                            bar, change, bar.close, order_id, bar.ts, evidence, "target (looks ahead)"
-                        )
+                    if not change:
+                        continue
+                    if same_close:
+                        place = next(place for place, bar in enumerate(group) if bar.symbol == symbol)
+                        bar, row = group[place], starts[number] + place
+                        if guarded:
+                            available = None if holding is None else int(holding.available[row])
+                            change = account.allowed(symbol, change, bar.close, available)
+                        change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
                     if change:
-                        pending[symbol] = (change, order_id, bar.ts)
-            lowest_cash = min(lowest_cash, account.cash)
-            value = account.value
-            curve.append((group[0].ts, pd.Timestamp(group[0].session), account.cash, value, account.cash + value))
+                        pending[symbol] = (change, number, TARGET)
+            value = 0.0
+            for symbol, units in positions.items():
+                value += units * marks[symbol]
+            cash_curve.append(account.cash)
+            value_curve.append(value)
     finally:
         for member in started:
             member.finalize()
-    waiting = {symbol: change for symbol, (change, _, decided) in pending.items() if decided != bars["ts"].max()}
-    return _result(bars, account, curve, float(cash), fill, lowest_cash, waiting)
+    return _tape(account, cash_curve, value_curve, pending)
 
 
-def _check_bars(bars: pd.DataFrame, fill: FillRule) -> None:
-    if bars.empty:
-        raise InvalidTable("there are no bars to run on")
-    values = bars[["open", "high", "low", "close"]].to_numpy(dtype=float)
-    bad = ~(np.isfinite(values) & (values > 0)).all(axis=1)
-    if bad.any():
-        row = bars.iloc[int(np.argmax(bad))]
-        raise InvalidTable(f"{row['symbol']} {row['ts']}: a price is missing, infinite or not above zero")
-    for symbol, rows in bars.groupby("symbol", sort=False):
-        late = ~(rows["ts"].diff().dropna() > pd.Timedelta(0))
-        if late.any():
-            at = rows["ts"].iloc[int(np.argmax(late.to_numpy())) + 1]
-            raise InvalidTable(
-                f"{symbol}: the bar at {at} is not later than the one before; sort the bars, drop repeats"
-            )
-    if fill == "next_open" and "open_is_stale" in bars.columns:
-        for symbol, rows in bars.groupby("symbol", sort=False):
-            stale = rows.loc[rows["open_is_stale"], "session"]
-            if len(stale):
-                raise UnusableOpens(
-                    f"{symbol}: {len(stale):,} of {len(rows):,} opens from {stale.min():%Y-%m-%d} to "
-                    f"{stale.max():%Y-%m-%d} repeat the previous close, so no fill at the next open can be believed; "
-                    "take other dates, another symbol or another vendor"
-                )
+def _before_the_open(
+    account: _Account, number: int, start: int, group: list[Bar], holding: Holding,
+    pending: dict[str, tuple[int, int, int]],
+) -> None:  # fmt: skip
+    if number:
+        account.interest(number, start, holding)
+    for row, bar in enumerate(group, start):
+        symbol = bar.symbol
+        if (order := pending.get(symbol)) and holding.split[row] != 1.0:
+            left = int(order[0] * holding.split[row])
+            pending[symbol] = (left, order[1], order[2])
+            if not left:
+                del pending[symbol]
+        account.hold(number, row, symbol, holding)
+        if holding.delisted[row] == holding.delisted[row]:
+            pending.pop(symbol, None)
+        elif account.positions[symbol] < -holding.available[row]:
+            pending[symbol] = (-int(holding.available[row]) - account.positions[symbol], number - 1, RECALL)
 
 
-def _result(
-    bars: pd.DataFrame,
-    account: _Account,
-    curve: list[tuple[Any, ...]],
-    cash: float,
-    fill: FillRule,
-    lowest: float,
-    unfilled: dict[str, int],
-) -> Result:
-    equity = pd.DataFrame(curve, columns=["ts", "session", "cash", "position_value", "equity"])
-    equity["ts"] = equity["ts"].dt.as_unit("ns")
-    equity["session"] = equity["session"].dt.as_unit("ns")
-    marked = equity["equity"].to_numpy()
-    equity["drawdown"] = drawdown(marked)
-    fills = pd.DataFrame(account.fills, columns=list(_FILL_COLUMNS)).astype(_FILL_COLUMNS)
-    trades = round_trips(fills)
-    per_year = bars_per_year(equity["ts"], equity["session"])
-    ratio = sharpe(np.diff(marked) / marked[:-1], per_year)
-    summary = {
-        "initial_cash": cash,
-        "final_equity": float(marked[-1]),
-        "total_return": float(marked[-1] / cash - 1),
-        "n_bars": len(equity),
-        "n_fills": len(fills),
-        "n_round_trips": len(trades),
-        "total_commission": float(fills["commission"].sum()),
-        "total_slippage": float(fills["slippage"].sum()),
-        "max_drawdown": max_drawdown(marked),
-        "sharpe": None if np.isnan(ratio) else ratio,
-        "bars_per_year": per_year,
-        "first_session": f"{bars['session'].min():%Y-%m-%d}",
-        "last_session": f"{bars['session'].max():%Y-%m-%d}",
-        "marks": dict(account.marks),
-        "open_position": {symbol: quantity for symbol, quantity in account.positions.items() if quantity},
-        "lowest_cash": lowest,
-        "fill": fill,
-        "unfilled": {symbol: left for symbol, left in unfilled.items() if left},
-        "looks_ahead": fill == "same_close",
-    }
-    return Result(fills, trades, equity, summary)
+def _below_maintenance(account: _Account) -> bool:
+    equity, gross = account.cash, 0.0
+    for symbol, units in account.positions.items():
+        worth = units * account.marks[symbol]
+        equity += worth
+        gross += abs(worth)
+    return gross > 0 and equity < account.terms.maintenance * gross
 
 
-def round_trips(fills: pd.DataFrame) -> pd.DataFrame:
-    """Return fills matched first in, first out into round trips.
-
-    Parameters
-    ----------
-    fills : as in :class:`Result`, in time order
-
-    Returns
-    -------
-    DataFrame with entry, exit, commission of both (in proportion to quantity) and profit after commission
-    """
-    rows: list[tuple[Any, ...]] = []
-    open_lots: dict[str, list[list[Any]]] = {}
-    for record in fills.to_dict("records"):
-        lots = open_lots.setdefault(record["symbol"], [])
-        left = record["quantity"]
-        while left and lots and lots[0][0] != record["side"]:
-            side, quantity, entry = lots[0]
-            matched = min(left, quantity)
-            fees = (
-                entry["commission"] * matched / entry["quantity"] + record["commission"] * matched / record["quantity"]
-            )
-            move = (record["price"] - entry["price"]) * (1 if side == Side.BUY else -1)
-            rows.append(
-                (record["symbol"], side, matched, entry["ts"], entry["price"], record["ts"], record["price"], fees,
-                 matched * move - fees, entry["order_id"], record["order_id"])
-            )  # fmt: skip
-            left -= matched
-            lots[0][1] -= matched
-            if not lots[0][1]:
-                lots.pop(0)
-        if left:
-            lots.append([record["side"], left, record])
-    return pd.DataFrame(rows, columns=list(_TRADE_COLUMNS)).astype(_TRADE_COLUMNS)
-
-
-def bars_per_year(ts: "pd.Series[pd.Timestamp]", session: "pd.Series[pd.Timestamp]") -> float:
-    """Return how many bars a year has, from the bars themselves.
-
-    Parameters
-    ----------
-    ts, session : of the bars of an equity curve, in time order, shape (n,)
-
-    Returns
-    -------
-    float : 252 for sessions of an exchange, 365 where weekends trade, times the median bars per session; 52 and 12 for
-        weekly and monthly bars
-    """
-    days = pd.DatetimeIndex(session.unique())
-    gap = float(np.median(np.diff(days.to_numpy()).astype("timedelta64[D]").astype(int))) if len(days) > 1 else 1.0
-    if gap > 20:
-        return 12.0
-    if gap > 4:
-        return 52.0
-    year = 365.0 if (days.dayofweek >= 5).any() else 252.0
-    return year * float(np.median(session.groupby(session).size()))
+def _tape(account: _Account, cash: list[float], value: list[float], pending: dict[str, tuple[int, int, int]]) -> Tape:
+    feed = account.feed
+    columns = list(zip(*account.fills, strict=True)) if account.fills else [[]] * 7
+    kinds = (np.int64, np.int64, np.float64, np.float64, np.float64, np.int64, np.int64)
+    flows = list(zip(*account.flows, strict=True)) if account.flows else [[]] * 3
+    last = len(feed.starts) - 2
+    waiting = [
+        pending[symbol][0] if symbol in pending and pending[symbol][1] != last else 0 for symbol in feed.symbols
+    ]
+    return Tape(
+        *(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)),
+        np.array(cash),
+        np.array(value),
+        np.array(flows[0], dtype=np.int64),
+        np.array(flows[1], dtype=np.int64),
+        np.array(flows[2], dtype=np.float64),
+        np.array([account.positions[symbol] for symbol in feed.symbols], dtype=np.int64),
+        np.array([account.marks[symbol] for symbol in feed.symbols]),
+        np.array(waiting, dtype=np.int64),
+        np.array(account.splits, dtype=np.float64).reshape(-1, 3),
+        account.unclear,
+        account.cut,
+    )

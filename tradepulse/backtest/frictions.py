@@ -19,13 +19,11 @@ class Execution:
     quantity : units filled, of those that were wanted
     price : of the fill, slippage included
     commission : of the fill
-    rule : what limited it, for the evidence; empty if nothing could
     """
 
     quantity: int
     price: float
     commission: float
-    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,13 @@ class Costs:
         """Return the commission on a notional, in its currency."""
         return notional * self.commission_bp / BP
 
-    def execute(self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float) -> Execution:
+    def rule(self, volume: float) -> str:
+        """Return what limits fills in a bar of that volume, for the evidence; empty if nothing does."""
+        return ""
+
+    def execute(
+        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0
+    ) -> Execution:
         """Return the fill of an order in a bar; here all of it, whatever the bar's volume.
 
         Parameters
@@ -74,6 +78,7 @@ class Costs:
         quoted : price on the tape
         bar : in which it trades
         month_notional : traded in the 30 days before
+        taken : units that we have traded in this bar already
         """
         price = self.price(quoted, sign)
         return Execution(quantity, price, self.commission(quantity * price))

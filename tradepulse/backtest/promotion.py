@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tradepulse.backtest.engine import Result
+from tradepulse.backtest.result import Result
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.research import Question, rerun
 from tradepulse.backtest.scenario import Scenario

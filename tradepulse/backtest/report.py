@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradepulse.backtest.engine import Result
+from tradepulse.backtest.result import Result
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import equity_picture, trades_picture
 from tradepulse.reporting.page import document

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tradepulse.backtest.engine import FillRule, Result, backtest, bars_per_year
+from tradepulse.backtest.engine import backtest
+from tradepulse.backtest.result import FillRule, Result, bars_per_year
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.selection import walk_forward_splits
 from tradepulse.backtest.statistics import max_drawdown, sharpe

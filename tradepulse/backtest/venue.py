@@ -134,9 +134,16 @@ class Liquidity:
         if isinstance(self.lot, bool) or self.lot != int(self.lot) or self.lot < 1:
             raise ConfigError(f"liquidity: lot must be a whole number of at least 1, not {self.lot}")
 
-    def of(self, quantity: int, volume: float) -> int:
-        """Return how many of so many units can trade in a bar of that volume: all, or whole lots."""
-        most = floor(volume * self.participation)
+    def of(self, quantity: int, volume: float, taken: int = 0) -> int:
+        """Return how many of so many units can trade in a bar of that volume: all, or whole lots.
+
+        Parameters
+        ----------
+        quantity : units wanted
+        volume : of the bar
+        taken : units of it that are ours already
+        """
+        most = max(floor(volume * self.participation) - taken, 0)
         return quantity if quantity <= most else most // self.lot * self.lot
 
 
@@ -172,14 +179,19 @@ class Venue(Costs):
         content = json.dumps([asdict(self.fees), asdict(self.worse), asdict(self.depth)], sort_keys=True)
         return f"{self.label}@{sha256(content.encode()).hexdigest()[:8]}"
 
-    def execute(self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float) -> Execution:
+    def rule(self, volume: float) -> str:
+        """Return the largest share of a bar of that volume."""
+        return f"at most {self.depth.participation:g} of volume {volume:g}"
+
+    def execute(
+        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0
+    ) -> Execution:
         """Return the fill of as much of an order as the bar has room for."""
-        filled = self.depth.of(quantity, bar.volume)
+        filled = self.depth.of(quantity, bar.volume, taken)
         moved = self.worse.of(filled, bar.volume) + self.slippage_bp
         price = quoted * (1 + sign * moved / BP)
         fee = self.fees.of(sign, filled, price, bar.session, month_notional) if filled else 0.0
-        room = f"{self.depth.participation:g} of volume {bar.volume:g}"
-        return Execution(filled, price, fee + filled * price * self.commission_bp / BP, f"at most {room}")
+        return Execution(filled, price, fee + filled * price * self.commission_bp / BP)
 
 
 def venues() -> list[str]:

@@ -1,11 +1,10 @@
 """What the market shows: bars."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One interval of trading in one symbol, as a strategy sees it when the interval has closed.
 
     Parameters

@@ -11,7 +11,7 @@ from tradepulse.quality.golden import Computer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradepulse.backtest.engine import Result
+    from tradepulse.backtest.result import Result
 
 
 def backtest_trades(inputs: "pd.DataFrame", params: Mapping[str, Any]) -> "pd.DataFrame":

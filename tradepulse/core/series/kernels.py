@@ -42,6 +42,19 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def loop(source: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a loop that is only ever worth running compiled into a function that compiles on its first call."""
+    fast: list[Callable[..., Any]] = []
+
+    @wraps(source)
+    def run(*arguments: Any) -> Any:
+        if not fast:
+            fast.append(compiled(source))
+        return fast[0](*arguments)
+
+    return run
+
+
 def kernel(outputs: int, long: int = LONG) -> Callable[[Callable[..., None]], Callable[..., Any]]:
     """Make a loop over arrays into a function that returns arrays.
 

@@ -2,10 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from tradepulse.core.market import Bar
 from tradepulse.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Where an array of targets says nothing: what was wanted before stays.
+HOLD: Final = -(2**63)
 
 
 class Desk(Protocol):
@@ -99,3 +106,18 @@ class Strategy(ABC):
 
     def finalize(self) -> None:
         """Release what the strategy holds."""
+
+    def decisions(self, columns: "Mapping[str, NDArray[np.float64]]") -> "NDArray[np.int64] | None":
+        """Return what it wants after each bar of one symbol in one go; None, as by default, where only bars will do.
+
+        What it returns is, bar by bar, what ``handle_tick`` asks for; a test holds every strategy to that.
+
+        Parameters
+        ----------
+        columns : ``open``, ``high``, ``low``, ``close``, ``volume``, each of shape (n,), in time order
+
+        Returns
+        -------
+        int64 of shape (n,): units wanted from that bar on, :data:`HOLD` where it says nothing
+        """
+        return None

@@ -1,9 +1,14 @@
 """Breakout of a price channel."""
 
 from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tradepulse.core.market import Bar
-from tradepulse.core.strategies.base import Desk, Strategy
+from tradepulse.core.series.rolling import rolling_max, rolling_min, shifted
+from tradepulse.core.strategies.base import HOLD, Desk, Strategy
 
 
 class Donchian(Strategy):
@@ -42,6 +47,13 @@ class Donchian(Strategy):
             desk.target(bar.symbol, 0)
         highs.append(bar.high)
         lows.append(bar.low)
+
+    def decisions(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64]:
+        """Compare each close with both channels before it; a channel that is not there yet compares false."""
+        close = columns["close"]
+        above = close > shifted(rolling_max(columns["high"], self.settings["entry"]), 1)
+        below = close < shifted(rolling_min(columns["low"], self.settings["exit"]), 1)
+        return np.where(above, self.quantity, np.where(below, 0, HOLD))
 
 
 STRATEGY = Donchian

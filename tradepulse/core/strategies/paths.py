@@ -1,12 +1,13 @@
 """What a strategy wants to hold after each bar, without an account."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tradepulse.core.market import Bar
-from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.base import HOLD, Strategy
 from tradepulse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Seat:
 
     def __init__(self, strategy: Strategy, positions: Mapping[str, int]) -> None:
         self.strategy, self._desk, self._seen = strategy, Targets(positions), 0
+        # One call less for each bar of a strategy that looks at one bar at a time.
+        self._handle = strategy.handle_tick if type(strategy).handle_bars is Strategy.handle_bars else None
 
     def decide(self, bars: list[Bar]) -> dict[str, int]:
         """Give it the bars of one instant; return what it wants to hold of each symbol that it spoke of.
@@ -52,10 +55,18 @@ class Seat:
             If it wants something before its own warm-up is over, or of a symbol that has no bar.
         """
         self._seen += 1
-        self._desk.wanted = {}
-        self.strategy.handle_bars(bars, self._desk)
-        wanted, member = self._desk.wanted, self.strategy
-        if wanted and self._seen < member.warmup:
+        desk = self._desk
+        if desk.wanted:
+            desk.wanted = {}
+        if self._handle is not None and len(bars) == 1:
+            self._handle(bars[0], desk)
+        else:
+            self.strategy.handle_bars(bars, desk)
+        wanted = desk.wanted
+        if not wanted:
+            return wanted
+        member = self.strategy
+        if self._seen < member.warmup:
             raise ConfigError(
                 f"{member.id}: decides on its bar {self._seen}, and declares that it needs {member.warmup}"
             )
@@ -73,16 +84,69 @@ def by_time(bars: "pd.DataFrame") -> Iterator[list[Bar]]:
     bars : rows of ``bars``, any order
     """
     ordered = bars.sort_values("ts", kind="stable")
-    group: list[Bar] = []
     columns = ("symbol", "open", "high", "low", "close", "volume")
     values = [ordered[column].tolist() for column in columns]
-    stamps, sessions = list(ordered["ts"]), ordered["session"].dt.date.tolist()
-    for ts, session, symbol, *prices in zip(stamps, sessions, *values, strict=True):
-        if group and group[0].ts != ts:
-            yield group
-            group = []
-        group.append(Bar(ts, session, symbol, *prices))
-    yield group
+    rows = map(Bar._make, zip(ordered["ts"], ordered["session"].dt.date, *values, strict=True))
+    starts = np.flatnonzero(np.diff(ordered["ts"].to_numpy("datetime64[ns]").astype(np.int64))) + 1
+    for size in np.diff([0, *starts, len(ordered)]).tolist():
+        yield list(islice(rows, size))
+
+
+class _NoAccount(Mapping[str, int]):
+    """Positions that nobody knows yet: looking at them says that the strategy needs its account bar by bar."""
+
+    def __getitem__(self, symbol: str) -> int:
+        raise _AskedForAccount
+
+    get = __getitem__  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[str]:
+        raise _AskedForAccount
+
+    def __len__(self) -> int:
+        raise _AskedForAccount
+
+
+class _AskedForAccount(Exception):  # noqa: N818
+    """Not an error: the way out of a pass over the bars without an account."""
+
+
+def decisions(groups: Iterable[list[Bar]], make: Callable[[], Strategy], columns: Mapping[str, Any] | None) -> Any:
+    """Return what a strategy asks for, before there is an account; None if it looks at what it holds.
+
+    Parameters
+    ----------
+    groups : the bars of each instant, as from :func:`by_time`
+    make : makes a fresh strategy
+    columns : the same bars as columns, if they are of one symbol
+
+    Returns
+    -------
+    int64, one for each bar in the order of ``groups``; :data:`~tradepulse.core.strategies.base.HOLD` where it says
+    nothing
+    """
+    first = make()
+    if columns is not None and (whole := first.decisions(columns)) is not None:
+        return whole
+    wanted: list[int] = []
+    seats: dict[str, Seat] = {}
+    try:
+        for group in groups:
+            asked: dict[str, int] = {}
+            for seen in [group] if first.panel else [[bar] for bar in group]:
+                name = "" if first.panel else seen[0].symbol
+                seat = seats.get(name)
+                if seat is None:
+                    seat = seats[name] = Seat(make() if seats else first, _NoAccount())
+                    seat.strategy.initialize()
+                asked.update(seat.decide(seen))
+            wanted.extend(asked.get(bar.symbol, HOLD) for bar in group)
+    except _AskedForAccount:
+        return None
+    finally:
+        for seat in seats.values():
+            seat.strategy.finalize()
+    return np.array(wanted, dtype=np.int64)
 
 
 def target_path(bars: "pd.DataFrame", strategy: Strategy) -> "pd.Series[float]":

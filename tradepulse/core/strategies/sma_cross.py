@@ -1,9 +1,14 @@
 """Trend following by the cross of two moving averages."""
 
 from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tradepulse.core.market import Bar
-from tradepulse.core.strategies.base import Desk, Strategy
+from tradepulse.core.series.kernels import loop
+from tradepulse.core.strategies.base import HOLD, Desk, Strategy
 from tradepulse.errors import ConfigError
 
 # Prices become integers of a billionth, so that a window's sum is exact: a tie of the two means is then a tie, where
@@ -35,28 +40,57 @@ class SmaCross(Strategy):
     def initialize(self) -> None:
         """Start with empty windows."""
         self._fast, self._slow = self.settings["fast"], self.settings["slow"]
-        self._closes: deque[int] = deque(maxlen=self._slow)
-        self._fast_sum = self._slow_sum = 0
-        self._before: int | None = None
+        # Zeros in front of the first bar: a window that is not full has their sum, and is not looked at.
+        self._late: deque[int] = deque([0] * self._fast)
+        self._long: deque[int] = deque([0] * self._slow)
+        self._fast_sum = self._slow_sum = self._before = 0
+        self._missing = self._slow
 
     def handle_tick(self, bar: Bar, desk: Desk) -> None:
         """Compare the means at the close."""
         close = round(bar.close * _SCALE)
-        closes = self._closes
-        self._fast_sum += close - (closes[-self._fast] if len(closes) >= self._fast else 0)
-        self._slow_sum += close - (closes[0] if len(closes) == self._slow else 0)
-        closes.append(close)
-        if len(closes) < self._slow:
-            return
+        late, long = self._late, self._long
+        late.append(close)
+        long.append(close)
+        self._fast_sum = fast = self._fast_sum + close - late.popleft()
+        self._slow_sum = slow = self._slow_sum + close - long.popleft()
         # fast mean - slow mean, times both windows: the sign is what counts.
-        gap = self._fast_sum * self._slow - self._slow_sum * self._fast
+        gap = fast * self._slow - slow * self._fast
         before, self._before = self._before, gap
-        if before is None:
-            return
-        if gap > 0 >= before:
-            desk.target(bar.symbol, self.quantity)
+        if self._missing >= 0:
+            self._missing -= 1
+            if self._missing >= 0:
+                return
+        if gap > 0:
+            if before <= 0:
+                desk.target(bar.symbol, self.quantity)
         elif gap < 0 <= before:
             desk.target(bar.symbol, 0)
+
+    def decisions(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64] | None:
+        """Compare the means of all bars; None where a sum would not fit into 64 bits."""
+        fast, slow = self.settings["fast"], self.settings["slow"]
+        closes = np.rint(columns["close"] * _SCALE)
+        if not len(closes) or np.abs(closes).max() * fast * slow >= 2.0**61:
+            return None
+        wanted = np.full(len(closes), HOLD)
+        _cross(closes.astype(np.int64), wanted, fast, slow, self.quantity)
+        return wanted
+
+
+@loop
+def _cross(closes: NDArray[np.int64], wanted: NDArray[np.int64], fast: int, slow: int, quantity: int) -> None:
+    fast_sum = slow_sum = before = 0
+    for t in range(len(closes)):
+        fast_sum += closes[t] - (closes[t - fast] if t >= fast else 0)
+        slow_sum += closes[t] - (closes[t - slow] if t >= slow else 0)
+        gap = fast_sum * slow - slow_sum * fast
+        if t >= slow:
+            if gap > 0 >= before:
+                wanted[t] = quantity
+            elif gap < 0 <= before:
+                wanted[t] = 0
+        before = gap
 
 
 STRATEGY = SmaCross
