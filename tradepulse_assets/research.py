@@ -36,14 +36,14 @@ def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
 
 
 @table_asset(
-    group="research", team="research", deps=["bars_history", "indicators"], kinds=("vectorbt", "mlflow", "parquet")
+    group="research", team="research", deps=["bars_history", "indicators"], kinds=("numba", "mlflow", "parquet")
 )
 def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
 
-    Sweeps `sma_cross` and `donchian` over their grids with vectorbt on the closed years of Nasdaq bars, and logs each
-    trial to MLflow. A question that the ledger has answered (same strategy, parameters, data and costs) is not run
-    again.
+    Sweeps `sma_cross` and `donchian` over their grids with the compiled engine on the closed years of Nasdaq
+    bars, and logs each trial to MLflow. A question that the ledger has answered (same strategy, parameters, data and
+    costs) is not run again.
     """
     from tradepulse.backtest.ledger import answered, distinct, record
     from tradepulse.core.tables import table
@@ -110,13 +110,17 @@ def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "C
 
 
 @table_asset(
-    group="research", team="research", deps=["trials", "stress", "bars_history"], kinds=("python", "mlflow", "parquet")
+    group="research",
+    team="research",
+    deps=["trials", "stress", "bars_history"],
+    kinds=("vectorbt", "mlflow", "parquet"),
 )
 def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Decisions to let a trial trade on paper, or not to, each gate with its figures.
 
     The best trial goes through the event engine (next-open fills, commission and slippage in bp), must agree with
-    vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted, MLflow's `@champion`
+    the compiled one and with vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted,
+    MLflow's `@champion`
     alias of `tradepulse-strategy` points at it. The same evidence makes the same decision, once.
     """
     import pandas as pd

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, price_bars, random_walk
 from tradepulse.backtest.engine import backtest
-from tradepulse.backtest.result import bars_per_year, round_trips
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.result import bars_per_year, round_trips
 from tradepulse.core.orders import client_order_id
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.paths import target_path

@@ -53,11 +53,11 @@ def test_the_same_evidence_makes_the_same_decision(researched):
     assert first == second
 
 
-@pytest.mark.parametrize("gate", ["two engines agree", "stress: dotcom_crash", "more than luck"])
+@pytest.mark.parametrize("gate", ["three engines agree", "stress: dotcom_crash", "more than luck"])
 def test_any_gate_alone_withholds_promotion(researched, gate):
     bars, _, ledger, best = researched
     stress = stress_of(best, bars)
-    if gate == "two engines agree":
+    if gate == "three engines agree":
         ledger = ledger.assign(n_orders=ledger["n_orders"] + 1)
     elif gate == "more than luck":
         # A thousand more trials, wildly different: the best of them would be as good by luck.
@@ -115,5 +115,5 @@ def test_a_trial_that_never_traded_is_not_promoted():
 
     decision, _ = decide(asked[0], bars, ledger, pd.DataFrame({"scenario": []}), run_id="run-1", required=())
 
-    assert gates(decision) == {"two engines agree": True, "pays twice its costs": False, "more than luck": False}
+    assert gates(decision) == {"three engines agree": True, "pays twice its costs": False, "more than luck": False}
     assert decision["deflated_sharpe"].iloc[0] == 0.0

@@ -12,6 +12,7 @@ from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.research import (
     GRIDS,
     Question,
+    curves,
     questions,
     refuse_lookers,
     rerun,
@@ -72,11 +73,12 @@ def test_the_same_question_has_the_same_id_and_another_has_another():
 def test_vectorbt_and_the_event_engine_agree(bars, commission_bp, slippage_bp):
     asked = ask(bars, costs=Costs(commission_bp, slippage_bp))
 
-    outcome = sweep(bars, asked)
+    outcome, (equity, orders) = sweep(bars, asked), curves(bars, asked)
 
-    for question, row in zip(asked, outcome.to_dict("records"), strict=True):
+    for place, (question, row) in enumerate(zip(asked, outcome.to_dict("records"), strict=True)):
         summary = rerun(question, bars).summary
-        assert row["n_orders"] == summary["n_fills"]
+        assert row["n_orders"] == summary["n_fills"] == orders[place]
+        assert equity[-1, place] == pytest.approx(summary["final_equity"], rel=1e-12)
         assert row["final_equity"] == pytest.approx(summary["final_equity"], rel=1e-12)
         assert row["max_drawdown"] == pytest.approx(summary["max_drawdown"], abs=1e-12)
         if summary["sharpe"] is None:

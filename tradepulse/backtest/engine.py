@@ -12,6 +12,7 @@ for decisions that are known beforehand, fill for fill and bit for bit.
 from collections import deque
 from collections.abc import Callable
 from math import floor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -282,24 +283,22 @@ def _replay(
             if call:
                 for symbol in [name for name, units in positions.items() if units]:
                     pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
-            for seen in [group] if together or len(group) == 1 else [[bar] for bar in group]:
-                wanted = (together or seats[seen[0].symbol]).decide(seen)
-                for symbol, target in wanted.items():
-                    if call and symbol in pending:
-                        continue  # what the account must sell is not the strategy's to change
-                    change = target - positions[symbol]
-                    pending.pop(symbol, None)  # what was left of an earlier order is replaced
-                    if not change:
-                        continue
-                    if same_close:
-                        place = next(place for place, bar in enumerate(group) if bar.symbol == symbol)
-                        bar, row = group[place], starts[number] + place
-                        if guarded:
-                            available = None if holding is None else int(holding.available[row])
-                            change = account.allowed(symbol, change, bar.close, available)
-                        change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
-                    if change:
-                        pending[symbol] = (change, number, TARGET)
+            shared = together.decide(group) if together else None
+            for row, bar in enumerate(group, starts[number]):
+                symbol = bar.symbol
+                wanted = seats[symbol].decide([bar]) if shared is None else shared
+                # What the account must sell is not the strategy's to change.
+                if not wanted or (target := wanted.get(symbol)) is None or (call and symbol in pending):
+                    continue
+                pending.pop(symbol, None)  # what was left of an earlier order is replaced
+                change = target - positions[symbol]
+                if change and same_close:
+                    if guarded:
+                        available = None if holding is None else int(holding.available[row])
+                        change = account.allowed(symbol, change, bar.close, available)
+                    change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
+                if change:
+                    pending[symbol] = (change, number, TARGET)
             value = 0.0
             for symbol, units in positions.items():
                 value += units * marks[symbol]
@@ -342,24 +341,24 @@ def _below_maintenance(account: _Account) -> bool:
 
 def _tape(account: _Account, cash: list[float], value: list[float], pending: dict[str, tuple[int, int, int]]) -> Tape:
     feed = account.feed
-    columns = list(zip(*account.fills, strict=True)) if account.fills else [[]] * 7
+    columns: list[Any] = list(zip(*account.fills, strict=True)) if account.fills else [[]] * 7
     kinds = (np.int64, np.int64, np.float64, np.float64, np.float64, np.int64, np.int64)
-    flows = list(zip(*account.flows, strict=True)) if account.flows else [[]] * 3
+    flows: list[Any] = list(zip(*account.flows, strict=True)) if account.flows else [[]] * 3
     last = len(feed.starts) - 2
-    waiting = [
-        pending[symbol][0] if symbol in pending and pending[symbol][1] != last else 0 for symbol in feed.symbols
-    ]
-    return Tape(
-        *(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)),
-        np.array(cash),
-        np.array(value),
-        np.array(flows[0], dtype=np.int64),
-        np.array(flows[1], dtype=np.int64),
-        np.array(flows[2], dtype=np.float64),
-        np.array([account.positions[symbol] for symbol in feed.symbols], dtype=np.int64),
-        np.array([account.marks[symbol] for symbol in feed.symbols]),
-        np.array(waiting, dtype=np.int64),
-        np.array(account.splits, dtype=np.float64).reshape(-1, 3),
-        account.unclear,
-        account.cut,
+    waiting = [pending[symbol][0] if symbol in pending and pending[symbol][1] != last else 0 for symbol in feed.symbols]
+    return Tape._make(
+        [
+            *(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)),
+            np.array(cash),
+            np.array(value),
+            np.array(flows[0], dtype=np.int64),
+            np.array(flows[1], dtype=np.int64),
+            np.array(flows[2], dtype=np.float64),
+            np.array([account.positions[symbol] for symbol in feed.symbols], dtype=np.int64),
+            np.array([account.marks[symbol] for symbol in feed.symbols]),
+            np.array(waiting, dtype=np.int64),
+            np.array(account.splits, dtype=np.float64).reshape(-1, 3),
+            account.unclear,
+            account.cut,
+        ]
     )

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tradepulse.backtest.result import Result
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.research import Question, rerun
+from tradepulse.backtest.research import Question, curves, rerun
+from tradepulse.backtest.result import Result
 from tradepulse.backtest.scenario import Scenario
 from tradepulse.backtest.statistics import deflated_sharpe, max_drawdown, moments
 from tradepulse.errors import ConfigError, MissingData
@@ -22,7 +22,7 @@ STRESS = ("dotcom_crash", "financial_crisis")
 #: which costs nothing and gathers the out-of-sample evidence that is still missing: more likely than not is enough.
 #: Before real money the usual bar is 0.95 (Bailey and Lopez de Prado, 2014).
 LEAST_DEFLATED_SHARPE = 0.50
-#: Largest relative difference of final equity between vectorbt and the event engine: float64 summed in another order.
+#: Largest relative difference of final equity between engines: float64 summed in another order.
 ENGINE_TOLERANCE = 1e-9
 
 
@@ -110,7 +110,7 @@ def decide(
     same = ledger[ledger["symbol"] == question.symbol]
     row = same[same["trial_id"] == question.trial_id].iloc[0]
     gates = [
-        _engines_agree(question, row, result),
+        _engines_agree(question, bars, row, result),
         _pays_double_costs(question, bars),
         *(_passes_stress(name, stress) for name in required),
     ]
@@ -148,16 +148,17 @@ def decide(
     return decision, result
 
 
-def _engines_agree(question: Question, row: "pd.Series[Any]", result: Result) -> Gate:
-    ours, theirs = result.summary["total_return"], float(row["total_return"])
-    same_orders = result.summary["n_fills"] == int(row["n_orders"])
-    gap = abs(ours - theirs) / abs(1 + theirs)
-    return Gate(
-        "two engines agree",
-        bool(same_orders and gap <= ENGINE_TOLERANCE),
-        f"event engine {result.summary['n_fills']} fills and return {ours:.6%}, "
-        f"vectorbt {int(row['n_orders'])} and {theirs:.6%}",
-    )
+def _engines_agree(question: Question, bars: pd.DataFrame, row: "pd.Series[Any]", result: Result) -> Gate:
+    equity, orders = curves(bars, [question])
+    found = {
+        "event engine": (result.summary["n_fills"], result.summary["total_return"]),
+        "ledger": (int(row["n_orders"]), float(row["total_return"])),
+        "vectorbt": (int(orders[0]), float(equity[-1, 0] / question.cash - 1)),
+    }
+    fills, returns = zip(*found.values(), strict=True)
+    gap = (max(returns) - min(returns)) / abs(1 + returns[0])
+    detail = ", ".join(f"{name} {count} fills and return {value:.6%}" for name, (count, value) in found.items())
+    return Gate("three engines agree", bool(len(set(fills)) == 1 and gap <= ENGINE_TOLERANCE), detail)
 
 
 def _pays_double_costs(question: Question, bars: pd.DataFrame) -> Gate:

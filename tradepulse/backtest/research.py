@@ -1,4 +1,4 @@
-"""Sweeps: many parameter sets at once with vectorbt, each one a trial that counts."""
+"""Sweeps: many parameter sets at once, each one a trial that counts."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import product
+from math import sqrt
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tradepulse.backtest.engine import backtest
-from tradepulse.backtest.result import FillRule, Result, bars_per_year
+from tradepulse.backtest import compiled
+from tradepulse.backtest.engine import backtest, prepared
+from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.result import FillRule, Result, bars_per_year
 from tradepulse.backtest.selection import walk_forward_splits
-from tradepulse.backtest.statistics import max_drawdown, sharpe
+from tradepulse.backtest.statistics import sharpe
 from tradepulse.core.causality import leaks
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class
@@ -186,7 +189,7 @@ def curves(bars: pd.DataFrame, asked: Sequence[Question]) -> tuple[NDArray[np.fl
 
 
 def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
-    """Return how each question ends, in the order of ``asked``.
+    """Return how each question ends, in the order of ``asked``: by the compiled engine where it can, else by the other.
 
     Parameters
     ----------
@@ -197,16 +200,28 @@ def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
     -------
     DataFrame with trial_id, sharpe, total_return, max_drawdown, n_orders and final_equity
     """
-    equity, orders = curves(bars, asked)
+    cash, costs = asked[0].cash, asked[0].costs
+    feed = prepared(bars, cash, asked[0].fill)
     per_year = bars_per_year(bars["ts"], bars["session"])
+    rows = []
+    for question, outcome in zip(
+        asked, compiled.sweep(feed, [q.make for q in asked], cash=cash, costs=costs), strict=True
+    ):
+        if outcome is None:
+            summary = rerun(question, feed).summary
+            ratio = float("nan") if summary["sharpe"] is None else summary["sharpe"]
+            outcome = compiled.Outcome(
+                summary["final_equity"], summary["n_fills"], summary["max_drawdown"], ratio / sqrt(per_year)
+            )
+        rows.append((question.trial_id, outcome))
     return pd.DataFrame(
         {
-            "trial_id": [question.trial_id for question in asked],
-            "sharpe": [sharpe(np.diff(curve) / curve[:-1], per_year) for curve in equity.T],
-            "total_return": equity[-1] / asked[0].cash - 1,
-            "max_drawdown": [max_drawdown(curve) for curve in equity.T],
-            "n_orders": orders,
-            "final_equity": equity[-1],
+            "trial_id": [trial for trial, _ in rows],
+            "sharpe": [outcome.sharpe * sqrt(per_year) for _, outcome in rows],
+            "total_return": [outcome.final_equity / cash - 1 for _, outcome in rows],
+            "max_drawdown": [outcome.max_drawdown for _, outcome in rows],
+            "n_orders": [outcome.n_fills for _, outcome in rows],
+            "final_equity": [outcome.final_equity for _, outcome in rows],
         }
     )
 
@@ -323,7 +338,7 @@ def winner(asked: Sequence[Question], ledger: pd.DataFrame) -> Question:
     return max(scored, key=lambda question: float(scores[question.trial_id]))
 
 
-def rerun(question: Question, bars: pd.DataFrame, costs: Costs | None = None) -> Result:
+def rerun(question: Question, bars: pd.DataFrame | Feed, costs: Costs | None = None) -> Result:
     """Return a trial's run through the event engine, at its own costs or at others.
 
     Parameters

@@ -1,5 +1,6 @@
 """What a run did, as tables: built from an engine's tape, whichever engine it was."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -235,34 +236,51 @@ def round_trips(fills: pd.DataFrame, splits: dict[int, list[tuple[str, float]]] 
     -------
     DataFrame with entry, exit, commission of both (in proportion to quantity) and profit after commission
     """
-    rows: list[tuple[Any, ...]] = []
-    open_lots: dict[str, list[list[Any]]] = {}
-    for number, record in enumerate(fills.to_dict("records")):
-        for symbol, ratio in (splits or {}).get(number, ()):
-            for lot in open_lots.get(symbol, []):
-                old = lot[2]
-                lot[1] = int(lot[1] * ratio)
-                lot[2] = {**old, "quantity": int(old["quantity"] * ratio) or 1, "price": old["price"] / ratio}
-        lots = open_lots.setdefault(record["symbol"], [])
-        left = record["quantity"]
-        while left and lots and lots[0][0] != record["side"]:
-            side, quantity, entry = lots[0]
-            matched = min(left, quantity)
-            fees = (
-                entry["commission"] * matched / entry["quantity"] + record["commission"] * matched / record["quantity"]
-            )
-            move = (record["price"] - entry["price"]) * (1 if side == Side.BUY else -1)
-            rows.append(
-                (record["symbol"], side, matched, entry["ts"], entry["price"], record["ts"], record["price"], fees,
-                 matched * move - fees, entry["order_id"], record["order_id"])
-            )  # fmt: skip
+    symbols, sides = fills["symbol"].tolist(), fills["side"].tolist()
+    units, prices, paid = (fills[name].tolist() for name in ("quantity", "price", "commission"))
+    made: list[tuple[int, int, int, float, float, float]] = []
+    open_lots: dict[str, deque[_Lot]] = {}
+    for number, symbol in enumerate(symbols):
+        for split, ratio in (splits or {}).get(number, ()):
+            for lot in open_lots.get(split, ()):
+                lot.split(ratio)
+        lots = open_lots.setdefault(symbol, deque())
+        left, price = units[number], prices[number]
+        while left and lots and sides[lots[0].fill] != sides[number]:
+            lot = lots[0]
+            matched = min(left, lot.left)
+            fees = paid[lot.fill] * matched / lot.units + paid[number] * matched / units[number]
+            move = (price - lot.price) * (1 if sides[lot.fill] == Side.BUY else -1)
+            made.append((lot.fill, number, matched, lot.price, fees, matched * move - fees))
             left -= matched
-            lots[0][1] -= matched
-            if not lots[0][1]:
-                lots.pop(0)
+            lot.left -= matched
+            if not lot.left:
+                lots.popleft()
         if left:
-            lots.append([record["side"], left, record])
-    return pd.DataFrame(rows, columns=list(_TRADE_COLUMNS)).astype(_TRADE_COLUMNS)
+            lots.append(_Lot(number, units[number], left, price))
+    entry, exit_, quantity, price, fees, profit = zip(*made, strict=True) if made else [[]] * 6
+    begin, end = fills.iloc[list(entry)], fills.iloc[list(exit_)]
+    return pd.DataFrame(
+        {
+            "symbol": begin["symbol"].array, "side": begin["side"].array, "quantity": quantity,
+            "entry_ts": begin["ts"].array, "entry_price": price, "exit_ts": end["ts"].array,
+            "exit_price": end["price"].array, "commission": fees, "profit": profit,
+            "entry_order_id": begin["order_id"].array, "exit_order_id": end["order_id"].array,
+        }
+    ).astype(_TRADE_COLUMNS)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Lot:
+    """What is left of a fill that opened a position, and the units and the price that it has had since any split."""
+
+    fill: int
+    units: int
+    left: int
+    price: float
+
+    def split(self, ratio: float) -> None:
+        self.units, self.left, self.price = int(self.units * ratio) or 1, int(self.left * ratio), self.price / ratio
 
 
 def bars_per_year(ts: "pd.Series[pd.Timestamp]", session: "pd.Series[pd.Timestamp]") -> float:

@@ -4,7 +4,7 @@ import pathlib as files
 from dataclasses import dataclass, fields
 from datetime import date
 from math import isfinite
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -55,8 +55,8 @@ class Terms:
     credit_bp: float = 0.0
 
     def __post_init__(self) -> None:
-        most = {"stop_bp": BP, "take_bp": 1e6, "leverage": 1e3, "reserve_bp": BP, "maintenance": 1.0, "borrow_bp": 1e6, "debit_bp": 1e6,
-                "credit_bp": 1e6, "short_available": UNLIMITED}  # fmt: skip
+        most = {"stop_bp": BP, "take_bp": 1e6, "leverage": 1e3, "reserve_bp": BP, "maintenance": 1.0, "borrow_bp": 1e6,
+                "debit_bp": 1e6, "credit_bp": 1e6, "short_available": UNLIMITED}  # fmt: skip
         for name, limit in most.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -190,12 +190,12 @@ def holding(
     return Holding(split, dividend, borrow, paid, available, delisted, *interest)
 
 
-def _of(table: pd.DataFrame | None, symbol: str, needs: tuple[str, ...], name: str) -> list[dict[str, object]] | list:  # type: ignore[type-arg]
+def _of(table: pd.DataFrame | None, symbol: str, needs: tuple[str, ...], name: str) -> list[dict[str, Any]]:
     if table is None:
         return []
     if absent := [column for column in ("symbol", *needs) if column not in table.columns]:
         raise InvalidTable(f"{name}: lacks the column {absent[0]!r}")
-    return list(table[table["symbol"] == symbol].sort_values(needs[0]).to_dict("records"))
+    return cast(list[dict[str, Any]], table[table["symbol"] == symbol].sort_values(needs[0]).to_dict("records"))
 
 
 def _place(days: NDArray[np.int64], day: date) -> int:

@@ -20,6 +20,8 @@ EXPERIMENT = "research"
 #: Registered model whose ``champion`` alias is the trial that trades.
 MODEL = "tradepulse-strategy"
 CHAMPION = "champion"
+#: Most trials of one sweep that get a run of their own.
+MOST_LOGGED = 500
 
 
 class Tracking:
@@ -62,6 +64,9 @@ class Tracking:
     def log_sweep(self, asked: Sequence[Question], outcome: pd.DataFrame, run_id: str) -> dict[str, str]:
         """Log a sweep as one parent run per strategy with a nested run per trial.
 
+        Of a large sweep the best :data:`MOST_LOGGED` get a run; MLflow takes some 20 milliseconds for each. The ledger
+        has all of them.
+
         Parameters
         ----------
         asked : the questions
@@ -70,18 +75,23 @@ class Tracking:
 
         Returns
         -------
-        dict of trial id to MLflow run id
+        dict of trial id to MLflow run id, empty where it has none
         """
         from mlflow.entities import Metric, Param, RunTag
 
         client = self.client()
         experiment = self._experiment(client)
         figures = {row["trial_id"]: row for row in records(outcome)}
+        best = set(outcome.sort_values("sharpe", ascending=False, kind="stable")["trial_id"].head(MOST_LOGGED))
         parents: dict[str, str] = {}
-        logged: dict[str, str] = {}
+        logged = {question.trial_id: "" for question in asked}
         for question in asked:
+            if question.trial_id not in best:
+                continue
             if question.strategy_id not in parents:
-                tags = {"dagster_run_id": run_id, "data_version": question.data_version, "symbol": question.symbol}
+                trials = sum(one.strategy_id == question.strategy_id for one in asked)
+                tags = {"dagster_run_id": run_id, "data_version": question.data_version, "symbol": question.symbol,
+                        "trials": str(trials)}  # fmt: skip
                 name = f"sweep {question.strategy_id} {question.symbol}"
                 parents[question.strategy_id] = client.create_run(experiment, tags=tags, run_name=name).info.run_id
             name = f"{question.strategy} " + " ".join(f"{key}={value}" for key, value in question.params.items())

@@ -10,13 +10,19 @@ from datetime import date
 from hashlib import sha256
 from math import floor, isfinite, sqrt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tradepulse.backtest.frictions import Costs, Execution
 from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRESETS = Path(__file__).parent / "configs" / "venues"
 #: SEC section 31 fee, in dollars per million of a sale, from each day on (SEC fee rate advisories).
@@ -80,6 +86,14 @@ class Commission:
             per_share, most = _rate(ACTIVITY_FEE, session, "trading activity")
             own += min(quantity * per_share, most)
         return own
+
+
+def rates(table: tuple[tuple[Any, ...], ...], days: "pd.Series[date]") -> tuple[NDArray[np.float64], ...]:
+    """Return a dated fee's figures on each of many days, each of shape (n,); NaN before the table begins."""
+    known = np.array([row[0] for row in table], dtype="datetime64[D]")
+    place = np.searchsorted(known, days.to_numpy().astype("datetime64[D]"), side="right") - 1
+    columns = np.array([row[1:] for row in table], dtype=float).T
+    return tuple(np.where(place < 0, np.nan, column[np.maximum(place, 0)]) for column in columns)
 
 
 def _rate(table: tuple[tuple[Any, ...], ...], session: date, name: str) -> tuple[float, ...]:

@@ -98,8 +98,6 @@ class _NoAccount(Mapping[str, int]):
     def __getitem__(self, symbol: str) -> int:
         raise _AskedForAccount
 
-    get = __getitem__  # type: ignore[assignment]
-
     def __iter__(self) -> Iterator[str]:
         raise _AskedForAccount
 
@@ -107,16 +105,18 @@ class _NoAccount(Mapping[str, int]):
         raise _AskedForAccount
 
 
-class _AskedForAccount(Exception):  # noqa: N818
+class _AskedForAccount(Exception):
     """Not an error: the way out of a pass over the bars without an account."""
 
 
-def decisions(groups: Iterable[list[Bar]], make: Callable[[], Strategy], columns: Mapping[str, Any] | None) -> Any:
+def decisions(
+    groups: Callable[[], Iterable[list[Bar]]], make: Callable[[], Strategy], columns: Mapping[str, Any] | None
+) -> Any:
     """Return what a strategy asks for, before there is an account; None if it looks at what it holds.
 
     Parameters
     ----------
-    groups : the bars of each instant, as from :func:`by_time`
+    groups : gives the bars of each instant, as from :func:`by_time`; asked only if bars are looked at one by one
     make : makes a fresh strategy
     columns : the same bars as columns, if they are of one symbol
 
@@ -131,7 +131,7 @@ def decisions(groups: Iterable[list[Bar]], make: Callable[[], Strategy], columns
     wanted: list[int] = []
     seats: dict[str, Seat] = {}
     try:
-        for group in groups:
+        for group in groups():
             asked: dict[str, int] = {}
             for seen in [group] if first.panel else [[bar] for bar in group]:
                 name = "" if first.panel else seen[0].symbol

@@ -69,28 +69,41 @@ class SmaCross(Strategy):
 
     def decisions(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64] | None:
         """Compare the means of all bars; None where a sum would not fit into 64 bits."""
-        fast, slow = self.settings["fast"], self.settings["slow"]
-        closes = np.rint(columns["close"] * _SCALE)
-        if not len(closes) or np.abs(closes).max() * fast * slow >= 2.0**61:
-            return None
-        wanted = np.full(len(closes), HOLD)
-        _cross(closes.astype(np.int64), wanted, fast, slow, self.quantity)
-        return wanted
+        closes = columns["close"]
+        wanted, units = np.empty((2, len(closes)), dtype=np.int64)
+        fits = _cross(closes, units, wanted, self.settings["fast"], self.settings["slow"], self.quantity, HOLD)
+        return wanted if fits else None
 
 
 @loop
-def _cross(closes: NDArray[np.int64], wanted: NDArray[np.int64], fast: int, slow: int, quantity: int) -> None:
-    fast_sum = slow_sum = before = 0
+def _cross(
+    closes: NDArray[np.float64], units: NDArray[np.int64], wanted: NDArray[np.int64], fast: int, slow: int,
+    quantity: int, hold: int,
+) -> bool:  # fmt: skip
+    most = 2.0**61 / (fast * slow)
     for t in range(len(closes)):
-        fast_sum += closes[t] - (closes[t - fast] if t >= fast else 0)
-        slow_sum += closes[t] - (closes[t - slow] if t >= slow else 0)
+        scaled = np.rint(closes[t] * 1_000_000_000)
+        if not abs(scaled) < most:
+            return False
+        units[t] = np.int64(scaled)
+        wanted[t] = hold
+    if len(closes) <= slow:
+        return True
+    fast_sum = slow_sum = 0
+    for t in range(slow):
+        slow_sum += units[t]
+        fast_sum += units[t] if t >= slow - fast else 0
+    before = fast_sum * slow - slow_sum * fast
+    for t in range(slow, len(closes)):
+        fast_sum += units[t] - units[t - fast]
+        slow_sum += units[t] - units[t - slow]
         gap = fast_sum * slow - slow_sum * fast
-        if t >= slow:
-            if gap > 0 >= before:
-                wanted[t] = quantity
-            elif gap < 0 <= before:
-                wanted[t] = 0
+        if gap > 0 and before <= 0:
+            wanted[t] = quantity
+        elif gap < 0 and before >= 0:
+            wanted[t] = 0
         before = gap
+    return True
 
 
 STRATEGY = SmaCross
