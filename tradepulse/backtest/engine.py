@@ -11,6 +11,7 @@ for decisions that are known beforehand, fill for fill and bit for bit.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import floor
 from typing import Any
 
@@ -247,6 +248,9 @@ def _replay(
     members = {"": first} if first.panel else {feed.symbols[0]: first} | {name: strategy() for name in feed.symbols[1:]}
     seats = {name: Seat(member, positions) for name, member in members.items()}
     together = seats.get("") if first.panel else None
+    decide = {name: seat.tick if seat.one_by_one else partial(_alone, seat) for name, seat in seats.items()}
+    alone = feed.symbols[0] if len(feed.symbols) == 1 else None
+    maintenance = terms.maintenance
     armed, guarded = terms.stop_bp > 0 or terms.take_bp > 0, terms.leverage > 0 or holding is not None
     same_close, starts = fill == "same_close", feed.starts.tolist()
     pending: dict[str, tuple[int, int, int]] = {}  # change, instant of the decision, reason
@@ -279,14 +283,14 @@ def _replay(
                             pending.pop(symbol, None)  # what was left of the entry is not wanted any more
             for bar in group:
                 marks[bar.symbol] = bar.close
-            call = terms.maintenance and _below_maintenance(account)
+            call = maintenance and _below_maintenance(account)
             if call:
                 for symbol in [name for name, units in positions.items() if units]:
                     pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
             shared = together.decide(group) if together else None
             for row, bar in enumerate(group, starts[number]):
                 symbol = bar.symbol
-                wanted = seats[symbol].decide([bar]) if shared is None else shared
+                wanted = decide[symbol](bar) if shared is None else shared
                 # What the account must sell is not the strategy's to change.
                 if not wanted or (target := wanted.get(symbol)) is None or (call and symbol in pending):
                     continue
@@ -299,15 +303,22 @@ def _replay(
                     change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
                 if change:
                     pending[symbol] = (change, number, TARGET)
-            value = 0.0
-            for symbol, units in positions.items():
-                value += units * marks[symbol]
+            if alone:
+                value = positions[alone] * marks[alone]
+            else:
+                value = 0.0
+                for symbol, units in positions.items():
+                    value += units * marks[symbol]
             cash_curve.append(account.cash)
             value_curve.append(value)
     finally:
         for member in started:
             member.finalize()
     return _tape(account, cash_curve, value_curve, pending)
+
+
+def _alone(seat: Seat, bar: Bar) -> dict[str, int]:
+    return seat.decide([bar])
 
 
 def _before_the_open(

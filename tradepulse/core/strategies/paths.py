@@ -32,6 +32,9 @@ class Targets:
         self.wanted[symbol] = int(quantity)
 
 
+_NOTHING: dict[str, int] = {}
+
+
 class Seat:
     """A strategy at its desk: started, given bars, held to its warm-up and its symbols.
 
@@ -43,8 +46,9 @@ class Seat:
 
     def __init__(self, strategy: Strategy, positions: Mapping[str, int]) -> None:
         self.strategy, self._desk, self._seen = strategy, Targets(positions), 0
-        # One call less for each bar of a strategy that looks at one bar at a time.
-        self._handle = strategy.handle_tick if type(strategy).handle_bars is Strategy.handle_bars else None
+        self._handle = strategy.handle_tick
+        #: Whether it looks at one bar at a time, so that :meth:`tick` does.
+        self.one_by_one = type(strategy).handle_bars is Strategy.handle_bars
 
     def decide(self, bars: list[Bar]) -> dict[str, int]:
         """Give it the bars of one instant; return what it wants to hold of each symbol that it spoke of.
@@ -54,25 +58,34 @@ class Seat:
         ConfigError
             If it wants something before its own warm-up is over, or of a symbol that has no bar.
         """
-        self._seen += 1
         desk = self._desk
+        self.strategy.handle_bars(bars, desk)
+        return self._taken([bar.symbol for bar in bars]) if desk.wanted else self._nothing()
+
+    def tick(self, bar: Bar) -> dict[str, int]:
+        """Give a bar to a strategy that looks at one bar at a time; return what :meth:`decide` does."""
+        desk = self._desk
+        self._handle(bar, desk)
         if desk.wanted:
-            desk.wanted = {}
-        if self._handle is not None and len(bars) == 1:
-            self._handle(bars[0], desk)
-        else:
-            self.strategy.handle_bars(bars, desk)
-        wanted = desk.wanted
-        if not wanted:
-            return wanted
+            return self._taken([bar.symbol])
+        self._seen += 1
+        return _NOTHING
+
+    def _nothing(self) -> dict[str, int]:
+        self._seen += 1
+        return _NOTHING
+
+    def _taken(self, symbols: list[str]) -> dict[str, int]:
+        self._seen += 1
+        wanted, self._desk.wanted = self._desk.wanted, {}
         member = self.strategy
         if self._seen < member.warmup:
             raise ConfigError(
                 f"{member.id}: decides on its bar {self._seen}, and declares that it needs {member.warmup}"
             )
         for symbol in wanted:
-            if all(symbol != bar.symbol for bar in bars):
-                raise ConfigError(f"{member.id}: trades {symbol} on a bar of {', '.join(b.symbol for b in bars)}")
+            if symbol not in symbols:
+                raise ConfigError(f"{member.id}: trades {symbol} on a bar of {', '.join(symbols)}")
         return wanted
 
 
