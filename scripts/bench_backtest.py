@@ -143,7 +143,8 @@ def _sweep(python: str, n: int = 5_000) -> list[str]:
     total = sum(outcome.final_equity / CASH - 1 for outcome in outcomes)
     orders = sum(outcome.n_fills for outcome in outcomes)
     rows = [
-        f"| ours | {seconds:.2f} | {seconds / n / len(makes) * 1e9:.1f} | {grown:,.0f} more than before | {orders:,} | |"
+        f"| ours | {seconds:.2f} | {seconds / n / len(makes) * 1e9:.1f} | {grown:,.0f} more than before "
+        f"| {orders:,} | |"
     ]
     for label, interpreter in (("vectorbt 1.0", python), ("vectorbt of our lock", sys.executable)):
         found = peer(interpreter, "vectorbt_sweep", bars, 2)

@@ -124,7 +124,8 @@ def backtesting(bars: pd.DataFrame, work: Work) -> Run:
                     fill
                     for trade in trades
                     for fill in (
-                        (trade.entry_bar, trade.size, trade.entry_price), (trade.exit_bar, -trade.size, trade.exit_price),
+                        (trade.entry_bar, trade.size, trade.entry_price),
+                        (trade.exit_bar, -trade.size, trade.exit_price),
                     )
                 ]  # fmt: skip
                 return sorted((int(at), int(units), float(price)) for at, units, price in ends)
@@ -195,7 +196,8 @@ def vectorbt_sweep(bars: pd.DataFrame, work: Work) -> Run:
         up[1:] = (left[1:] > right[1:]) & (left[:-1] <= right[:-1])
         down[1:] = (left[1:] < right[1:]) & (left[:-1] >= right[:-1])
         made = vbt.Portfolio.from_signals(
-            close, np.roll(up, 1, axis=0), np.roll(down, 1, axis=0), size=float(work.units), price=opened.to_numpy()[:, None],
+            close, np.roll(up, 1, axis=0), np.roll(down, 1, axis=0), size=float(work.units),
+            price=opened.to_numpy()[:, None],
             fees=work.commission, slippage=work.slippage, init_cash=work.cash, freq="1D",
         )  # fmt: skip
         returns, _, _ = made.total_return(), made.max_drawdown(), made.sharpe_ratio()

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from tests.property.generators import random_walk
 from tradepulse.backtest.engine import backtest
+from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.terms import Terms, holding
 from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
+from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.donchian import Donchian
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.quality.fills import fills_could_happen
@@ -186,3 +189,85 @@ def test_fills_at_the_close_are_accepted_where_they_are_meant():
     ]
     assert "decided before its bar" in unasked
     assert refused(bars, result.fills, result.equity)
+
+
+def with_terms(seed, **changes):
+    """A run with stops, splits, dividends, funding and a borrow fee, short half of the time."""
+    bars = random_walk(seed, 160, deviation=0.03)
+    days = bars["session"]
+    terms = Terms(**{"stop_bp": 200, "take_bp": 300, "borrow_bp": 400, **changes})
+    events = {
+        "actions": pd.DataFrame(
+            {"symbol": "AAA", "ex_date": [days[40], days[60], days[90]], "action": ["split", "cash_dividend", "split"],
+             "ratio": [3.0, np.nan, 0.5], "amount": [np.nan, 0.4, np.nan]}
+        ),
+        "funding": pd.DataFrame(
+            {"symbol": "AAA", "ts": [days[n].tz_localize("UTC") for n in (30, 70)], "rate": [0.001, -0.002]}
+        ),
+        "delistings": pd.DataFrame({"symbol": "AAA", "session": [days[155]], "price": [31.5]}),
+    }  # fmt: skip
+    feed = Feed(bars)
+    costs = Venue(0, 0, label="t", fees=Commission(bp=2), worse=Slippage(bp=3), depth=Liquidity(participation=0.06))
+    result = backtest(feed, turning(seed), cash=1e5, costs=costs, terms=terms, holding=holding(feed, terms, **events))
+    how = {"participation": 0.06, "stop_bp": 200, "take_bp": 300, "borrow_bp": 400, "flows": result.flows, **events}
+    return bars, result, how
+
+
+def turning(seed):
+    class Turning(Strategy):
+        name, version, params, warmup = "turning", "1", {}, 1
+
+        def initialize(self):
+            self.random = np.random.default_rng(seed)
+
+        def handle_tick(self, bar, desk):
+            if self.random.random() < 0.3:
+                desk.target(bar.symbol, int(self.random.integers(-80, 81)))
+
+    return lambda: Turning(quantity=1)
+
+
+@pytest.mark.parametrize("seed", range(60, 85))
+def test_what_the_engine_does_under_terms_is_accepted(seed):
+    bars, result, how = with_terms(seed)
+
+    assert refused(bars, result.fills, result.equity, **how) == []
+    assert {"stop", "take profit"} & set(result.fills["reason"])
+
+
+TERM_BUGS = {
+    "a stop that is filled at a better price": lambda f: f.assign(
+        quoted_price=f["quoted_price"].where(f["reason"] != "stop", f["quoted_price"] * 1.01)
+    ),
+    "stops that are left out": lambda f: f[f["reason"] != "stop"].reset_index(drop=True),
+    "a target that was touched by nothing": lambda f: f.assign(
+        quoted_price=f["quoted_price"].where(f["reason"] != "take profit", f["quoted_price"] * 1.2)
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", TERM_BUGS)
+def test_an_exit_that_is_too_good_is_refused(bug):
+    bars, result, how = with_terms(61)
+    spoiled = TERM_BUGS[bug](result.fills)
+
+    assert not spoiled.equals(result.fills)
+    assert refused(bars, spoiled, result.equity, **how)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda f: f[f["kind"] != "borrow fee"],
+        lambda f: f.assign(amount=f["amount"].abs()),
+        lambda f: f[f["kind"] != "dividend"],
+        lambda f: f.assign(amount=f["amount"] * 0.5),
+    ],
+)
+def test_a_holding_that_costs_too_little_is_refused(spoil):
+    bars, result, how = with_terms(72)
+    assert set(result.flows["kind"]) >= {"dividend", "borrow fee", "funding"}
+
+    names = refused(bars, result.fills, result.equity, **{**how, "flows": spoil(result.flows)})
+
+    assert "holding costs and brings what it should" in names

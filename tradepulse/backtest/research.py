@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import product
@@ -19,6 +19,7 @@ from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import FillRule, Result, bars_per_year
 from tradepulse.backtest.selection import walk_forward_splits
 from tradepulse.backtest.statistics import sharpe
+from tradepulse.backtest.terms import NO_TERMS, Terms
 from tradepulse.core.causality import leaks
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class
@@ -47,6 +48,8 @@ class Question:
     cash : cash at the start
     costs : commission and slippage
     fill : fill rule
+    terms : of the account
+    events : hash of what happens to holdings (splits, dividends, funding and so on); empty where nothing does
     """
 
     strategy: str
@@ -57,6 +60,8 @@ class Question:
     cash: float
     costs: Costs
     fill: FillRule = "next_open"
+    terms: Terms = NO_TERMS
+    events: str = ""
 
     @property
     def strategy_id(self) -> str:
@@ -75,8 +80,9 @@ class Question:
             self.strategy_id, self.params_json, self.symbol, self.data_version, self.quantity, self.cash,
             self.costs.commission_bp, self.costs.slippage_bp, self.fill,
             *(() if type(self.costs) is Costs else (self.costs.id,)),
+            *(() if self.terms == NO_TERMS and not self.events else (asdict(self.terms), self.events)),
         )  # fmt: skip
-        return sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def make(self) -> Callable[[], Strategy]:

@@ -74,6 +74,10 @@ class Terms:
             )
 
 
+#: No terms at all.
+NO_TERMS = Terms()
+
+
 class Holding(NamedTuple):
     """What holding costs and brings, laid out on the rows of a feed; shape (n,) unless said otherwise.
 
@@ -103,8 +107,13 @@ def accounts() -> list[str]:
     return shipped(ACCOUNTS)
 
 
-def load_account(name: str) -> Terms:
-    """Return the terms of a shipped account by name, or from a YAML file by path.
+def load_account(name: str | None, **over: Any) -> Terms:
+    """Return the terms of a shipped account by name, or from a YAML file by path; none without a name.
+
+    Parameters
+    ----------
+    name : of a shipped account, or a path
+    **over : terms that replace those of the account, where they are not None
 
     Raises
     ------
@@ -113,10 +122,13 @@ def load_account(name: str) -> Terms:
     ConfigError
         If the file has an unknown key or a value out of range.
     """
+    given = {key: value for key, value in over.items() if value is not None}
+    if name is None:
+        return Terms(**given)
     known = {field.name for field in fields(Terms)}
     label, content = load_settings(name, ACCOUNTS, "account", {"description", "source", *known})
     try:
-        return Terms(**{key: value for key, value in content.items() if key in known})
+        return Terms(**{key: value for key, value in content.items() if key in known} | given)
     except ConfigError as exc:
         raise ConfigError(f"{label}.yaml: {exc}") from exc
 

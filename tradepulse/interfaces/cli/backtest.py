@@ -57,24 +57,39 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 @click.option(
     "--friction", default="bp", show_default=True, help="bp, a venue, a YAML file of one, or that of a plug-in."
 )
+@click.option("--account", help="Terms of the account: cash, reg_t, perpetual_5x, or a YAML file.")
+@click.option("--stop-bp", type=float, help="Close a position that has lost so much against its entry, bp.")
+@click.option("--take-bp", type=float, help="Close a position that has gained so much against its entry, bp.")
+@click.option(
+    "--path",
+    type=click.Choice(["worst", "best"]),
+    help="Which came first in a bar that reached both; worst by default.",
+)
+@click.option("--events", multiple=True, help="KIND=FILE: actions, funding, recalls or delistings; may be repeated.")
 @click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
 def run(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, scenario: str | None, out: Path,
-    as_json: bool,
+    commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, account: str | None,
+    stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], scenario: str | None,
+    out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
+    from dataclasses import asdict, replace
+
     import numpy as np
 
     from tradepulse.backtest import frictions
     from tradepulse.backtest.engine import backtest
+    from tradepulse.backtest.feed import Feed
     from tradepulse.backtest.report import write_report
     from tradepulse.backtest.research import Question, refuse_lookers
+    from tradepulse.backtest.result import Result
     from tradepulse.backtest.scenario import load_scenario
     from tradepulse.backtest.selection import sharpe_interval
+    from tradepulse.backtest.terms import Terms, holding, load_account
     from tradepulse.backtest.venue import Venue
     from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
@@ -100,17 +115,36 @@ def run(
             raise ConfigError(f"{bars_file}: has no bars in scenario {slice_.name}, {slice_.start} to {slice_.end}")
         bars = bars.reset_index(drop=True)
     symbols = "+".join(sorted(bars["symbol"].unique()))
-    question = Question(strategy_name, made.settings, symbols, content_hash(bars), quantity, cash, costs, fill)  # type: ignore[arg-type]
+    terms = load_account(account, stop_bp=stop_bp, take_bp=take_bp, path=path)
+    tables, digest = _events(events)
+    question = Question(
+        strategy_name, made.settings, symbols, content_hash(bars), quantity, cash, costs, fill, terms, digest  # type: ignore[arg-type]
+    )  # fmt: skip
     run_id = f"cli-{uuid4().hex[:12]}"
     try:
         refuse_lookers(bars, [question])
-        result = backtest(bars, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id)
+        feed = Feed(bars)
+        held = holding(feed, terms, **tables)
+
+        def replay(terms: Terms) -> Result:
+            return backtest(
+                feed, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id, terms=terms,
+                holding=held,
+            )  # fmt: skip
+
+        result = replay(terms)
+        # Where bars do not say what came first, the profit lies between the two ways that it can have been.
+        between = None
+        if result.summary["bars_of_unclear_order"]:
+            other = replay(replace(terms, path="best" if terms.path == "worst" else "worst"))
+            between = sorted(one.summary["final_equity"] for one in (result, other))
     except TradePulseError:
         _count(obj["home"], question, bars, run_id, None)
         raise
     evidence = fills_could_happen(
         result.fills, bars, result.equity, cash=cash, same_close=fill == "same_close",
         participation=costs.depth.participation if isinstance(costs, Venue) else 1.0,
+        stop_bp=terms.stop_bp, take_bp=terms.take_bp, flows=result.flows, borrow_bp=terms.borrow_bp, **tables,
         # Plain costs fill whatever the volume; another package's may give rebates and better prices.
         **_least(costs),
     )  # fmt: skip
@@ -124,7 +158,8 @@ def run(
     low, high = sharpe_interval(np.diff(marked) / marked[:-1], result.summary["bars_per_year"])
     interval = None if low != low else [low, high]
     summary = {
-        **result.summary, "sharpe_interval": interval,
+        **result.summary, "sharpe_interval": interval, "final_equity_between": between,
+        "account": {key: value for key, value in asdict(terms).items() if value != getattr(Terms(), key)},
         "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
         "strategy": question.strategy_id,
         "params": dict(question.params), "quantity": quantity,
@@ -144,7 +179,8 @@ def run(
         raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
     try:
         fresh.mkdir(parents=True)
-        for name, frame in (("fills", result.fills), ("trades", result.trades), ("equity", result.equity)):
+        for name in ("fills", "trades", "equity", "flows"):
+            frame = getattr(result, name)
             frame.to_parquet(fresh / f"{name}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
         write_report(
@@ -369,7 +405,37 @@ def _summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _least(costs: "Costs") -> dict[str, float]:
+#: Columns of each kind of events, and which of them are times.
+_EVENTS = {
+    "actions": ("symbol", "ex_date", "action"), "funding": ("symbol", "ts", "rate"),
+    "recalls": ("symbol", "session", "available"), "delistings": ("symbol", "session", "price"),
+}  # fmt: skip
+
+
+def _events(given: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+    """Return the tables of --events by kind, and a hash of what they say; empty where there are none."""
+    import pandas as pd
+
+    from tradepulse.ingestion.files import load_file
+
+    tables, hashes = {}, []
+    for kind, name in key_values(given, "--events").items():
+        if kind not in _EVENTS:
+            raise ConfigError(f"--events {kind}={name}: no such kind; there are {', '.join(_EVENTS)}")
+        table, source_hash = load_file(Path(name))
+        if absent := [column for column in _EVENTS[kind] if column not in table.columns]:
+            raise DataError(f"{name}: lacks the column {absent[0]!r}; {kind} have {', '.join(_EVENTS[kind])}")
+        when = _EVENTS[kind][1]
+        try:
+            table[when] = pd.to_datetime(table[when])
+        except (ValueError, TypeError) as exc:
+            raise DataError(f"{name}: column {when!r} is not a time throughout ({str(exc)[:80]})") from exc
+        tables[kind] = table
+        hashes.append(f"{kind}={source_hash}")
+    return tables, "+".join(sorted(hashes))
+
+
+def _least(costs: "Costs") -> dict[str, Any]:
     """Return what each fill costs at least, as far as the kind of costs says."""
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.venue import Venue
