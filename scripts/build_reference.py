@@ -1,4 +1,4 @@
-"""Write what is derived: Dagster's column schemas and the reference pages of tables, indicators, dependencies.
+"""Write what is derived: Dagster's column schemas, and the pages of tables, dependencies and scenarios.
 
 ``python -m scripts.build_reference`` rewrites them (``make docs-reference``); a test fails when they are stale.
 """
@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 
 from scripts.licences import packages
+from tradepulse.backtest.scenario import load_scenario
+from tradepulse.backtest.shocks import SHOCKS
+from tradepulse.backtest.stress import stress_scenarios
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,11 +58,47 @@ def dependencies_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def scenarios_page() -> str:
+    """Return what the shipped scenarios are, as Markdown."""
+    lines = ["# Backtest scenarios", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
+    lines += [
+        "A scenario is a YAML file in `tradepulse/backtest/configs/`: a slice of history, costs, shocks on top of",
+        "real bars, and what must hold. No trial is promoted that has not passed every one; the verdicts are in the",
+        "table `stress`, on the asset `stress`, and in MLflow as `stress.csv` of the trial. A scenario of your own is",
+        "given to `backtest run --scenario FILE`, which takes its slice, its costs and its shocks.",
+        "",
+        "*At most* is the largest drawdown that passes, as a share of that of holding the same quantity through",
+        "these prices. *Refused* means that such bars must give one line and no result. *Cards* are played against the",
+        "order path.",
+        "",
+        "| scenario | what happens | expected | slice | shocks | passes |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in stress_scenarios():
+        one = load_scenario(name)
+        shocks = ", ".join(f"{s.kind} {s.size:g}" + (f" for {s.bars} bars" if s.bars > 1 else "") for s in one.shocks)
+        verdict = f"at most {one.drawdown_of_holding:.0%}" if one.drawdown_of_holding else "refused"
+        verdict = f"cards `{one.cards}.yaml`" if one.cards else verdict
+        dates = f"{one.start} to {one.end}" if one.start else ""
+        lines.append(f"| `{name}` | {one.description} | {one.expected} | {dates} | {shocks} | {verdict} |")
+    lines += [
+        "",
+        "A shock has a `kind`, where it strikes (`at`, a fraction of the slice; drawn by `seed` where it is absent), a",
+        "`size`, and for how many `bars` it lasts:",
+        "",
+        "| kind | what it does |",
+        "|---|---|",
+        *(f"| `{kind}` | {(made.__doc__ or '').strip()} |" for kind, made in SHOCKS.items()),
+    ]
+    return "\n".join([*lines, ""])
+
+
 #: Each derived file and what writes it.
 DERIVED = {
     ROOT / "tradepulse_assets" / "column_schemas.json": column_schemas,
     ROOT / "docs" / "reference" / "tables.md": tables_page,
     ROOT / "docs" / "reference" / "dependencies.md": dependencies_page,
+    ROOT / "docs" / "backtest_scenarios.md": scenarios_page,
 }
 
 

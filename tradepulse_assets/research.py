@@ -85,28 +85,41 @@ def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Ho
 
 @table_asset(group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"))
 def stress(context: dg.AssetExecutionContext, home: Home) -> Rows:
-    """The best trial in slices of real history that hurt, through the event engine."""
+    """The best trial in slices of history that hurt and in shocks on top of them; the order path in its own scenarios.
+
+    Every scenario of `backtest/configs` that can be failed is run; `docs/backtest_scenarios.md` says what each is.
+    """
     import pandas as pd
 
     from tradepulse.backtest.ledger import distinct
-    from tradepulse.backtest.promotion import STRESS, stressed
     from tradepulse.backtest.research import winner
     from tradepulse.backtest.scenario import load_scenario
+    from tradepulse.backtest.stress import stress_scenarios, stressed
 
     sample, asked = _asked(home)
     best = winner(asked, distinct(home.lake))
-    rows = pd.DataFrame([stressed(best, sample, load_scenario(name)) for name in STRESS])
-    return Rows(rows, {"trial": best.trial_id, "verdict": "passed" if rows["passed"].all() else "failed"})
+    rows = pd.DataFrame([stressed(best, sample, load_scenario(name)) for name in stress_scenarios()])
+    home.tracking.record_stress(rows, dict(distinct(home.lake).set_index("trial_id")["mlflow_run_id"])[best.trial_id])
+    shown = rows[["scenario", "passed", "detail"]]
+    return Rows(
+        rows,
+        {
+            "trial": best.trial_id,
+            "verdict": "passed" if rows["passed"].all() else "failed",
+            "scenarios": dg.MetadataValue.md(str(shown.to_markdown(index=False))),
+        },
+    )
 
 
 @table_check(asset="stress", team="research")
 def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
     """Each required scenario has a verdict on the best trial. Whether it passed is for the promotion to weigh."""
-    from tradepulse.backtest.promotion import STRESS
+    from tradepulse.backtest.stress import stress_scenarios
     from tradepulse.quality.check import Check
 
-    absent = set(STRESS) - set(home.lake.read("stress")["scenario"])
-    return Check("every_scenario_ran", len(STRESS), len(absent), ", ".join(sorted(absent)))
+    required = stress_scenarios()
+    absent = set(required) - set(home.lake.read("stress")["scenario"])
+    return Check("every_scenario_ran", len(required), len(absent), ", ".join(sorted(absent)))
 
 
 @table_asset(

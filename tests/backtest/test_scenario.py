@@ -3,8 +3,8 @@ from datetime import date
 import pytest
 
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.promotion import STRESS
 from tradepulse.backtest.scenario import load_scenario, scenarios
+from tradepulse.backtest.stress import stress_scenarios
 from tradepulse.errors import ConfigError, UnknownName
 
 
@@ -17,8 +17,9 @@ def test_each_shipped_scenario_says_what_happened_and_what_to_expect(name):
     assert scenario.expected
 
 
-def test_the_required_stress_slices_are_shipped():
-    assert set(STRESS) <= set(scenarios())
+def test_every_shipped_scenario_can_be_failed():
+    assert stress_scenarios() == scenarios()
+    assert len(scenarios()) >= 14
 
 
 def test_a_file_of_one_s_own_may_set_costs_alone(tmp_path):
@@ -45,8 +46,22 @@ def test_dates_are_dates():
         ("description: x\ncommission_bp: true\n", "commission_bp must be a number, not True"),
         ("description: x\nslippage_bp: -1\n", "slippage_bp must lie between 0 and 10000, not -1"),
         ("description: x\nslippage_bp: .nan\n", "slippage_bp must lie between"),
-        ("description: x\ndrawdown_of_holding: 1.5\n", "drawdown_of_holding must lie above 0 and up to 1, not 1.5"),
+        ("description: x\ndrawdown_of_holding: 15\n", "drawdown_of_holding must lie above 0 and up to 10, not 15"),
         ("description: x\nstart: 2009-01-02\nend: 2008-01-02\n", "start 2009-01-02 is not before end 2008-01-02"),
+        (
+            "description: x\nshocks: [{kind: meteor}]\n",
+            "x.yaml: shock: no kind 'meteor'; there are flash_crash, gap_open",
+        ),
+        (
+            "description: x\nshocks: [{kind: halt, days: 3}]\n",
+            r"with kind and at, size, bars, not unknown keys \['days'\]",
+        ),
+        ("description: x\nshocks: [meteor]\n", "a shock is a mapping with kind and at, size, bars, not 'meteor'"),
+        (
+            "description: x\nshocks: [{kind: halt, at: 2}]\n",
+            "x.yaml: shock halt: at must be a number from 0.0 to 0.99, not 2",
+        ),
+        ("description: x\nparticipation: 2\n", "participation must lie above 0 and up to 1, not 2"),
         ("- 1\n", "a scenario is a mapping"),
         ("a: [", "not readable as YAML"),
         ("", "a scenario is a mapping"),

@@ -12,12 +12,9 @@ import pandas as pd
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.research import Question, curves, rerun
 from tradepulse.backtest.result import Result
-from tradepulse.backtest.scenario import Scenario
-from tradepulse.backtest.statistics import deflated_sharpe, max_drawdown, moments
-from tradepulse.errors import ConfigError, MissingData
+from tradepulse.backtest.statistics import deflated_sharpe, moments
+from tradepulse.backtest.stress import stress_scenarios
 
-#: Stress slices that every candidate goes through.
-STRESS = ("dotcom_crash", "financial_crisis")
 #: Least probability that the result is more than the best of so many lucky trials. Promotion leads to paper trading,
 #: which costs nothing and gathers the out-of-sample evidence that is still missing: more likely than not is enough.
 #: Before real money the usual bar is 0.95 (Bailey and Lopez de Prado, 2014).
@@ -35,57 +32,6 @@ class Gate:
     detail: str
 
 
-def stressed(question: Question, bars: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
-    """Return a row of ``stress``: the trial in a slice of history against holding throughout.
-
-    The strategy sees the bars before the slice too, as it would have; the account starts with the slice, with cash for
-    exactly the quantity traded, so that drawdowns are those of a fully invested account.
-
-    Parameters
-    ----------
-    question : the trial
-    bars : rows of ``bars`` of its symbol, from long enough before the slice
-    scenario : a slice with ``start``, ``end`` and ``drawdown_of_holding``
-
-    Raises
-    ------
-    MissingData
-        If the bars do not reach over the slice and the strategy's warm-up before it.
-    """
-    if scenario.start is None or scenario.end is None or scenario.drawdown_of_holding is None:
-        raise ConfigError(f"scenario {scenario.name} is no stress slice: it needs start, end and drawdown_of_holding")
-    start, end = pd.Timestamp(scenario.start), pd.Timestamp(scenario.end)
-    before = bars[bars["session"] < start]
-    inside = bars[(bars["session"] >= start) & (bars["session"] <= end)]
-    run_in = question.make().run_in
-    if len(before) < run_in or inside.empty or bars["session"].max() < end:
-        raise MissingData(
-            f"scenario {scenario.name} needs bars from {run_in} sessions before {scenario.start} to {scenario.end}; "
-            f"there are {len(before)} before it and {len(inside)} in it"
-        )
-    result = rerun(question, bars[bars["session"] <= end].reset_index(drop=True), scenario.costs(question.costs))
-    curve = result.equity
-    equity = curve.loc[curve["session"] >= start, "equity"].to_numpy()
-    entry = float(curve.loc[curve["session"] < start, "equity"].iloc[-1])
-    closes = inside["close"].to_numpy()
-    invested = question.quantity * float(before["close"].iloc[-1])
-    account = invested + np.concatenate([[0.0], equity - entry])
-    holding = np.concatenate([[float(before["close"].iloc[-1])], closes])
-    limit = scenario.drawdown_of_holding * max_drawdown(holding)
-    fallen = max_drawdown(account)
-    return {
-        "trial_id": question.trial_id,
-        "scenario": scenario.name,
-        "first_session": inside["session"].iloc[0],
-        "last_session": inside["session"].iloc[-1],
-        "total_return": float(account[-1] / invested - 1),
-        "max_drawdown": fallen,
-        "holding_drawdown": max_drawdown(holding),
-        "limit": limit,
-        "passed": bool(fallen <= limit),
-    }
-
-
 def decide(
     question: Question,
     bars: pd.DataFrame,
@@ -93,7 +39,7 @@ def decide(
     stress: pd.DataFrame,
     *,
     run_id: str,
-    required: Sequence[str] = STRESS,
+    required: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, Result]:
     """Return one row of ``promotions`` for the best trial, and its run through the event engine.
 
@@ -104,7 +50,7 @@ def decide(
     ledger : every trial so far, good and bad, one row per question
     stress : rows of ``stress`` of this trial
     run_id : run that decides
-    required : scenarios that must be among ``stress`` and passed
+    required : scenarios that must be among ``stress`` and passed; by default all that judge
     """
     result = rerun(question, bars)
     same = ledger[ledger["symbol"] == question.symbol]
@@ -112,7 +58,7 @@ def decide(
     gates = [
         _engines_agree(question, bars, row, result),
         _pays_double_costs(question, bars),
-        *(_passes_stress(name, stress) for name in required),
+        *(_passes_stress(name, stress) for name in (stress_scenarios() if required is None else required)),
     ]
     confidence = _deflated(same, result)
     gates.append(
@@ -173,11 +119,7 @@ def _passes_stress(name: str, stress: pd.DataFrame) -> Gate:
     rows = stress[stress["scenario"] == name]
     if rows.empty:
         return Gate(f"stress: {name}", False, "the scenario did not run")
-    row = rows.iloc[0]
-    detail = (
-        f"drawdown {row['max_drawdown']:.1%}, at most {row['limit']:.1%} asked, holding {row['holding_drawdown']:.1%}"
-    )
-    return Gate(f"stress: {name}", bool(row["passed"]), detail)
+    return Gate(f"stress: {name}", bool(rows["passed"].iloc[0]), str(rows["detail"].iloc[0]))
 
 
 def _deflated(ledger: pd.DataFrame, result: Result) -> float:

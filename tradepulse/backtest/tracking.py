@@ -120,6 +120,18 @@ class Tracking:
             client.set_terminated(parent)
         return logged
 
+    def record_stress(self, rows: pd.DataFrame, run: str) -> None:
+        """Attach what a trial did under stress to its run.
+
+        Parameters
+        ----------
+        rows : rows of ``stress`` of one trial
+        run : its MLflow run
+        """
+        client = self.client()
+        client.log_text(run, str(rows.drop(columns="trial_id").to_csv(index=False)), "stress.csv")
+        client.set_tag(run, "stress", "passed" if rows["passed"].all() else "failed")
+
     def record_decision(self, decision: dict[str, Any], report: Path | None) -> str | None:
         """Attach a promotion's record to its trial, and point ``@champion`` at it when it was promoted.
 

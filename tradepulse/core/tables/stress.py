@@ -1,4 +1,4 @@
-"""Stress: what the winner does in slices of history that hurt."""
+"""Stress: what the winner does in slices of history that hurt, and in days that have not happened yet."""
 
 import pandera.pandas as pa
 from pandera.typing import Series
@@ -11,17 +11,24 @@ class Stress(Table):
 
     trial_id: Series[str] = pa.Field(description="The trial under stress.")
     scenario: Series[str] = pa.Field(description="Scenario file of backtest/configs.")
-    first_session: Series[Date] = pa.Field(description="First session of the slice.")
-    last_session: Series[Date] = pa.Field(description="Last session of the slice.")
+    first_session: Series[Date] = pa.Field(
+        nullable=True, description="First session of the slice; missing where no bars were traded on."
+    )
+    last_session: Series[Date] = pa.Field(nullable=True, description="Last session of the slice.")
     total_return: Series[float] = pa.Field(
-        description="Of the strategy in the slice, after costs.", metadata={"unit": "fraction"}
+        nullable=True, description="Of the strategy in the slice, after costs.", metadata={"unit": "fraction"}
     )
-    max_drawdown: Series[float] = pa.Field(description="Of the strategy in the slice.", metadata={"unit": "fraction"})
+    max_drawdown: Series[float] = pa.Field(
+        nullable=True, description="Of the strategy in the slice.", metadata={"unit": "fraction"}
+    )
     holding_drawdown: Series[float] = pa.Field(
-        description="Of holding the same quantity throughout.", metadata={"unit": "fraction"}
+        nullable=True, description="Of holding the same quantity throughout.", metadata={"unit": "fraction"}
     )
-    limit: Series[float] = pa.Field(description="Largest drawdown that passes.", metadata={"unit": "fraction"})
+    limit: Series[float] = pa.Field(
+        nullable=True, description="Largest drawdown that passes.", metadata={"unit": "fraction"}
+    )
     passed: Series[bool] = pa.Field(description="The verdict.")
+    detail: Series[str] = pa.Field(description="What was seen.")
 
     class Config:
         """Stored as ``stress``."""

@@ -80,6 +80,7 @@ def run(
     from dataclasses import asdict, replace
 
     import numpy as np
+    import pandas as pd
 
     from tradepulse.backtest import frictions
     from tradepulse.backtest.engine import backtest
@@ -113,6 +114,9 @@ def run(
             bars = bars[bars["session"].dt.date <= slice_.end]
         if bars.empty:
             raise ConfigError(f"{bars_file}: has no bars in scenario {slice_.name}, {slice_.start} to {slice_.end}")
+        if slice_.shocks:
+            bars = pd.concat([slice_.slice(rows) for _, rows in bars.groupby("symbol", sort=False)])
+            bars = bars.sort_values("ts", kind="stable")
         bars = bars.reset_index(drop=True)
     symbols = "+".join(sorted(bars["symbol"].unique()))
     terms = load_account(account, stop_bp=stop_bp, take_bp=take_bp, path=path)
