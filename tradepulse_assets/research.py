@@ -20,18 +20,25 @@ if TYPE_CHECKING:
 SYMBOL = "NASDAQ"
 #: Units held when long, and the cash they are traded on.
 QUANTITY, CASH = 100, 1_000_000.0
+#: First session that no trial is asked on: a champion must hold up there, and each look at it is counted.
+HOLDOUT = date(2017, 1, 3)
 
 
-def _sample(home: Home) -> "pd.DataFrame":
+def _history(home: Home) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the bars that research is done on, and those after them that only a champion is looked at on."""
+    import pandas as pd
+
     frame = home.lake.read("bars_history", model="bars")
-    return frame[frame["symbol"] == SYMBOL].reset_index(drop=True)
+    frame = frame[frame["symbol"] == SYMBOL]
+    held_out = frame["session"] >= pd.Timestamp(HOLDOUT)
+    return frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
 
 
 def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import GRIDS, questions
 
-    sample = _sample(home)
+    sample, _ = _history(home)
     return sample, questions(sample, GRIDS, quantity=QUANTITY, cash=CASH, costs=Costs())
 
 
@@ -42,8 +49,8 @@ def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
 
     Sweeps `sma_cross` and `donchian` over their grids with the compiled engine on the closed years of Nasdaq
-    bars, and logs each trial to MLflow. A question that the ledger has answered (same strategy, parameters, data and
-    costs) is not run again.
+    bars before the holdout, and logs each trial to MLflow. A question that the ledger has answered (same strategy,
+    parameters, data and costs) is not run again.
     """
     from tradepulse.backtest.ledger import answered, distinct, record
     from tradepulse.core.tables import table
@@ -129,12 +136,13 @@ def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "C
     kinds=("vectorbt", "mlflow", "parquet"),
 )
 def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
-    """Decisions to let a trial trade on paper, or not to, each gate with its figures.
+    """Decisions to let the best trial take a step, or not to: candidate, shadow, champion; each gate with its figures.
 
-    The best trial goes through the event engine (next-open fills, commission and slippage in bp), must agree with
-    the compiled one and with vectorbt, must pay twice its costs, pass the stress slices and be more than luck. Granted,
-    MLflow's `@champion`
-    alias of `tradepulse-strategy` points at it. The same evidence makes the same decision, once.
+    A candidate comes out alike from the event engine, the compiled one and vectorbt, pays twice its costs, passes every
+    stress scenario and is more likely than not more than luck. A shadow trades on paper: the path of signals must say
+    what the backtest did. A champion may trade for money: luck is all but excluded, and it holds on bars that no trial
+    was asked on. MLflow's aliases `@candidate`, `@shadow` and `@champion` of `tradepulse-strategy` point at who got so
+    far. The same evidence makes the same decision, once.
     """
     import pandas as pd
 
@@ -147,14 +155,17 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     from tradepulse.reporting.market import equity_picture
 
     sample, asked = _asked(home)
+    _, holdout = _history(home)
     ledger = distinct(home.lake)
     best = winner(asked, ledger)
-    decision, result = decide(best, sample, ledger, home.lake.read("stress"), run_id=context.run_id)
-    row = records(decision)[0]
     made = home.lake.read("promotions") if home.lake.partitions("promotions") else table("promotions").no_rows()
+    decided, result = decide(
+        best, sample, ledger, home.lake.read("stress"), run_id=context.run_id, holdout=holdout, made=made
+    )
     page = home.reports / "research" / f"{best.trial_id}.html"
-    version = None
-    if row["promotion_id"] not in set(made["promotion_id"]):
+    fresh = decided[~decided["promotion_id"].isin(made["promotion_id"])]
+    versions = {}
+    if len(fresh):
         identity = {
             "strategy": best.strategy_id,
             "params": best.params_json,
@@ -162,18 +173,21 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
             "data version": best.data_version,
         }
         write_report(result, sample, page, title=f"{best.strategy_id} on {best.symbol}", identity=identity)
-        version = home.tracking.record_decision(row, page)
-    else:
-        decision = made.head(0)
-    gates = pd.DataFrame(json.loads(row["reasons"]))
+        versions = {row["stage"]: home.tracking.record_decision(row, page) for row in records(fresh)}
+    gates = [
+        {"step": row["stage"], **gate, "granted": row["promoted"]}
+        for row in records(decided)
+        for gate in json.loads(row["reasons"])
+    ]
+    reached = [row["stage"] for row in records(decided) if row["promoted"]]
     return Rows(
-        decision,
+        fresh,
         {
             **coverage(home, sample),
-            "promoted": bool(row["promoted"]),
+            "reached": reached[-1] if reached else "none",
             "trial": best.trial_id,
-            "gates": dg.MetadataValue.md(str(gates.to_markdown(index=False))),
-            "model version": version or "unchanged",
+            "gates": dg.MetadataValue.md(str(pd.DataFrame(gates).to_markdown(index=False))),
+            "model versions": ", ".join(f"{stage} {version}" for stage, version in versions.items()) or "unchanged",
             "report": dg.MetadataValue.path(str(page)),
             "equity": plot(equity_picture(result.equity)),
         },
@@ -208,11 +222,11 @@ def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: 
 )
 def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """What the promoted strategy wants to hold after a session, from the bars up to it and nothing later."""
-    from tradepulse.backtest.signals import champion, signal_rows
+    from tradepulse.backtest.signals import signal_rows, trading
     from tradepulse.warehouse.bars import read_bars
 
     session = date.fromisoformat(context.partition_key)
-    promotion = champion(home.lake.read("promotions"))
+    promotion = trading(home.lake.read("promotions"))
     bars = read_bars(home.lake, until=session, symbols=[promotion["symbol"]])
     return Rows(signal_rows(bars, promotion, session), {**coverage(home, bars), "promotion": promotion["promotion_id"]})
 
@@ -220,7 +234,7 @@ def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
 @table_check(asset="signals", team="research")
 def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
     """The signal is the same when later bars are there and when they are absurd, and its bars have this hash."""
-    from tradepulse.backtest.signals import champion, promoted_strategy
+    from tradepulse.backtest.signals import promoted_strategy, trading
     from tradepulse.core.causality import leaks
     from tradepulse.core.strategies.paths import as_compute, bar_columns, target_path
     from tradepulse.core.tables.base import content_hash
@@ -228,7 +242,7 @@ def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "l
     from tradepulse.warehouse.bars import read_bars
 
     session = context.op_execution_context.partition_key
-    promotion = champion(home.lake.read("promotions"))
+    promotion = trading(home.lake.read("promotions"))
     bars = read_bars(home.lake, symbols=[promotion["symbol"]])
     known = int((bars["session"] <= session).sum())
     row = home.lake.read("signals", [session]).iloc[0]

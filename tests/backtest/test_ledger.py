@@ -5,7 +5,7 @@ from tests.property.generators import random_walk
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.ledger import answered, distinct, failed_rows, record
 from tradepulse.backtest.research import questions
-from tradepulse.backtest.tracking import CHAMPION, MODEL, Tracking
+from tradepulse.backtest.tracking import MODEL, Tracking
 from tradepulse.errors import UnusableOpens
 from tradepulse.warehouse.lake import Lake
 
@@ -78,23 +78,30 @@ def test_an_answer_comes_before_a_failure_and_a_logged_one_before_one_by_hand(pl
     assert answered(lake) == {question.trial_id for question in asked}
 
 
-def test_the_champion_alias_points_at_the_promoted_trial(places, asked, tmp_path):
+def test_each_step_has_an_alias_that_points_at_the_trial_that_got_so_far(places, asked, tmp_path):
     lake, tracking = places
     rows = record(lake, tracking, BARS, asked, "run-1")
     page = tmp_path / "page.html"
     page.write_text("<html></html>")
 
-    def decision(row, promoted):
+    def decision(row, stage, promoted):
         first = rows.iloc[row]
-        return {**pd.Series(first).to_dict(), "promotion_id": f"p{row}", "promoted": promoted}
+        return {
+            **pd.Series(first).to_dict(), "promotion_id": f"p{row}{stage}", "stage": stage, "promoted": promoted,
+        }  # fmt: skip
 
-    assert tracking.record_decision(decision(0, True), page) == "1"
-    assert tracking.record_decision(decision(1, False), None) is None
+    assert tracking.record_decision(decision(0, "candidate", True), page) == "1"
+    assert tracking.record_decision(decision(0, "shadow", True), page) == "1"
+    assert tracking.record_decision(decision(1, "candidate", False), None) is None
     client = tracking.client()
-    assert client.get_model_version_by_alias(MODEL, CHAMPION).run_id == rows["mlflow_run_id"].iloc[0]
-    assert tracking.record_decision(decision(1, True), None) == "2"
-    assert tracking.record_decision(decision(0, True), None) == "1"  # back to it: no third version of the same trial
-    assert str(client.get_model_version_by_alias(MODEL, CHAMPION).version) == "1"
+    runs = rows["mlflow_run_id"].tolist()
+    assert client.get_model_version_by_alias(MODEL, "shadow").run_id == runs[0]
+    assert tracking.record_decision(decision(1, "candidate", True), None) == "2"
+    assert client.get_model_version_by_alias(MODEL, "candidate").run_id == runs[1]
+    assert client.get_model_version_by_alias(MODEL, "shadow").run_id == runs[0]
+    assert tracking.record_decision(decision(0, "candidate", True), None) == "1"  # no third version of the same trial
+    assert {a.path for a in client.list_artifacts(runs[0])} >= {"promotion_candidate.json", "promotion_shadow.json"}
+    assert client.get_run(runs[1]).data.tags["candidate"] == "granted"
 
 
 @pytest.mark.slow

@@ -25,8 +25,12 @@ def researched(request):
     return bars, asked, ledger, winner(asked, ledger)
 
 
-def gates(decision):
-    return {gate["name"]: gate["passed"] for gate in json.loads(decision["reasons"].iloc[0])}
+def gates(decision, step=0):
+    return {gate["name"]: gate["passed"] for gate in json.loads(decision["reasons"].iloc[step])}
+
+
+def split(bars, first="2017"):
+    return bars[bars["session"] < first].reset_index(drop=True), bars[bars["session"] >= first].reset_index(drop=True)
 
 
 def stress_of(best, bars):
@@ -39,9 +43,12 @@ def test_a_good_trial_is_promoted_with_every_gate_s_figures(researched):
     decision, result = decide(best, bars, ledger, stress_of(best, bars), run_id="run-1")
 
     assert table("promotions").accept(decision, "test") is decision
-    assert decision["promoted"].iloc[0]
+    assert decision["stage"].tolist() == ["candidate", "shadow", "champion"]
+    assert decision["promoted"].tolist() == [True, True, False]  # paper, not money: nothing was held out
     assert all(gates(decision).values())
-    assert decision["n_trials"].iloc[0] == 4
+    assert all(gates(decision, 1).values())
+    assert gates(decision, 2)["holds on unseen bars"] is False
+    assert decision["n_trials"].tolist() == [4, 4, 4]
     assert result.summary == rerun(best, bars).summary
 
 
@@ -119,3 +126,39 @@ def test_a_trial_that_never_traded_is_not_promoted():
 
     assert gates(decision) == {"three engines agree": True, "pays twice its costs": False, "more than luck": False}
     assert decision["deflated_sharpe"].iloc[0] == 0.0
+
+
+def test_a_champion_holds_on_bars_that_nobody_was_asked_on_and_each_look_makes_it_harder(nasdaq):
+    bars, after = split(nasdaq, "2012")
+    grid = {"donchian": {"entry": (60, 100), "exit": (20, 40)}}
+    asked = questions(bars, grid, quantity=100, cash=1e6, costs=Costs())
+    ledger = trial_rows(asked, sweep(bars, asked), bars, "run-1", {q.trial_id: "m" for q in asked})
+    best = winner(asked, ledger)
+    good = [{"trial_id": best.trial_id, "scenario": name, "passed": True, "detail": ""} for name in stress_scenarios()]
+
+    def decided(holdout, made=None):
+        rows, _ = decide(best, bars, ledger, pd.DataFrame(good), run_id="r", holdout=holdout, made=made)
+        [gate] = [g for g in json.loads(rows["reasons"].iloc[-1]) if g["name"] == "holds on unseen bars"]
+        return rows, gate
+
+    # Two years of a rising market with little noise; then the same moves turned round, in which it earns nothing.
+    moves = 0.001 + 0.003 * np.random.default_rng(5).standard_normal(500)
+
+    def market(moves):
+        closes = float(bars["close"].iloc[-1]) * np.exp(np.cumsum(moves))
+        opens = np.concatenate([[bars["close"].iloc[-1]], closes[:-1]])
+        return after.iloc[:500].assign(
+            open=opens, close=closes, high=np.maximum(opens, closes), low=np.minimum(opens, closes)
+        )
+
+    rows, gate = decided(market(moves))
+    assert gate["passed"], gate
+    assert "0.95 asked at look 1" in gate["detail"]
+    assert not decided(market(-moves))[1]["passed"]
+
+    others = pd.concat([rows.assign(trial_id=f"other-{n}") for n in range(9)])
+    again, gate = decided(after, others)
+    assert again["holdout_looks"].tolist() == [0, 0, 10]
+    assert "at look 10" in gate["detail"]
+    # To look again at the same trial is no new look.
+    assert decided(after, rows)[0]["holdout_looks"].tolist() == [0, 0, 1]

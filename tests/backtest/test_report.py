@@ -2,6 +2,7 @@ import pytest
 
 from tests.backtest.test_engine import BARS, run
 from tests.property.generators import bars_of
+from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.report import monthly_table, write_report
 
 
@@ -50,3 +51,19 @@ def test_months_compound_to_the_year():
 
     assert "<td class='n'>10.0</td>" in table
     assert "<b>-1.0</b>" in table
+
+
+def test_the_costs_of_a_page_add_up_to_the_profit(tmp_path):
+    # Bought 10 at 11 and sold at 14, 100 bp worse and 10 bp commission: 30 before, 2.5 of slippage, 0.2497 of commission.
+    result = run(BARS, 10, None, 0, costs=Costs(commission_bp=10, slippage_bp=100))
+
+    text = write_report(result, BARS, tmp_path / "r.html", title="t", identity={}, between=(99.0, 101.0)).read_text()
+
+    for name, amount in (
+        ("before all of it", "30.00"),
+        ("slippage", "-2.50"),
+        ("commission", "-0.25"),
+        ("profit", "27.25"),
+    ):
+        assert f"<td>{name}</td><td class='n'>{amount}</td>" in text
+    assert "lies between 99.00 and 101.00" in text

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradepulse.backtest.promotion import HOLDOUT_CHANCE, LEAST_DEFLATED_SHARPE
 from tradepulse.backtest.selection import (
     effective_trials,
     number_of_paths,
@@ -16,7 +17,7 @@ from tradepulse.backtest.selection import (
     sharpe_interval,
     walk_forward_splits,
 )
-from tradepulse.backtest.statistics import deflated_sharpe, moments
+from tradepulse.backtest.statistics import deflated_sharpe, moments, probabilistic_sharpe
 from tradepulse.errors import ConfigError, DataError
 
 
@@ -152,13 +153,18 @@ def test_what_is_traded_comes_after_what_was_fitted_and_never_twice(bars, train,
 
 
 def test_the_best_of_five_hundred_noise_strategies_does_not_pass():
-    """What real money asks, 0.95 of the deflated ratio, is passed by luck about once in twenty times at most."""
+    """Luck passes 0.95 of the deflated ratio about once in twenty times at most, and with unseen bars never here."""
     rng = np.random.default_rng(6)
-    passed = 0
+    passed = champions = 0
     for _ in range(100):
         returns = rng.normal(0, 0.01, (500, 500))
         ratios = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
         best = int(ratios.argmax())
         skew, kurtosis = moments(returns[:, best])
-        passed += deflated_sharpe(ratios[best], float(ratios.var(ddof=1)), 500, 500, skew, kurtosis) > 0.95
+        confidence = deflated_sharpe(ratios[best], float(ratios.var(ddof=1)), 500, 500, skew, kurtosis)
+        after = rng.normal(0, 0.01, 250)
+        sure = probabilistic_sharpe(after.mean() / after.std(ddof=1), 0.0, len(after), *moments(after))
+        passed += confidence >= LEAST_DEFLATED_SHARPE["champion"]
+        champions += confidence >= LEAST_DEFLATED_SHARPE["champion"] and sure >= 1 - HOLDOUT_CHANCE
     assert passed <= 5
+    assert champions == 0

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.property.generators import bars_of
-from tradepulse.backtest.signals import champion, promoted_strategy, signal_rows
+from tradepulse.backtest.signals import promoted_strategy, signal_rows, trading
 from tradepulse.core.tables import table
 from tradepulse.core.tables.base import content_hash
 from tradepulse.errors import MissingData
@@ -37,12 +37,15 @@ def test_a_session_without_a_bar_has_no_signal(asked):
         signal_rows(BARS, PROMOTION, asked)
 
 
-def test_the_newest_granted_promotion_is_the_champion():
-    made = pd.DataFrame({"promotion_id": ["a", "b", "c"], "promoted": [True, True, False]})
+def test_the_newest_champion_trades_and_without_one_the_newest_shadow():
+    stages = ["shadow", "shadow", "candidate", "champion"]
+    made = pd.DataFrame({"promotion_id": ["a", "b", "c", "d"], "stage": stages, "promoted": [True, True, True, False]})
 
-    assert champion(made)["promotion_id"] == "b"
-    with pytest.raises(MissingData, match="no strategy has been promoted"):
-        champion(made[~made["promoted"]])
+    assert trading(made)["promotion_id"] == "b"
+    assert trading(made.assign(promoted=True))["promotion_id"] == "d"
+    for nobody in (made.assign(promoted=False), made[made["stage"] == "candidate"]):
+        with pytest.raises(MissingData, match="no strategy has been promoted"):
+            trading(nobody)
 
 
 def test_the_promoted_strategy_has_the_promoted_parameters():

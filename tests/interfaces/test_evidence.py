@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tradepulse.backtest.stress import stress_scenarios
 from tradepulse.finops.usage import UsageLog
 from tradepulse.interfaces.evidence import summary, write_page
 from tradepulse.warehouse.lake import Lake
@@ -21,7 +22,8 @@ def test_the_summary_has_a_line_per_part(lake):
     assert re.match(r"10,062 accepted, 0 quarantined, 1,9\d\d opens flagged as stale$", lines["bars"])
     assert lines["closes"] == "9,580 accepted, 336 quarantined"
     assert lines["trials"] == "65 in the ledger"
-    assert lines["stress"] == "dotcom_crash passed, financial_crisis passed"
+    assert lines["stress"] == f"{len(stress_scenarios())} of {len(stress_scenarios())} scenarios passed"
+    assert lines["step"] == "shadow: trades on paper"
     assert re.match(
         r"(donchian|sma_cross)@1 \w+=\d+ \w+=\d+, Sharpe ratio \d\.\d\d, trial [0-9a-f]{16}$", lines["best strategy"]
     )

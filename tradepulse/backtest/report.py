@@ -10,7 +10,7 @@ import pandas as pd
 
 from tradepulse.backtest.result import Result
 from tradepulse.reporting.charts import svg
-from tradepulse.reporting.market import equity_picture, trades_picture
+from tradepulse.reporting.market import costs_bars, equity_picture, trades_picture
 from tradepulse.reporting.page import document
 
 
@@ -22,6 +22,7 @@ def write_report(
     title: str,
     identity: Mapping[str, str],
     evidence: Sequence[tuple[str, int, int]] = (),
+    between: Sequence[float] | None = None,
 ) -> Path:
     """Write a run's page and return its path.
 
@@ -33,24 +34,36 @@ def write_report(
     title : heading
     identity : names and values of the ids that lead back to data and code
     evidence : rules that the fills were held against, with how many were asked and how many broke each
+    between : final equity with the worst and the best order of events inside bars, where they differ
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(document(title, _body(result, bars, identity, evidence)))
+    fresh.write_text(document(title, _body(result, bars, identity, evidence, between)))
     os.replace(fresh, path)
     return path
 
 
 def _body(
-    result: Result, bars: pd.DataFrame, identity: Mapping[str, str], evidence: Sequence[tuple[str, int, int]]
-) -> str:
+    result: Result, bars: pd.DataFrame, identity: Mapping[str, str], evidence: Sequence[tuple[str, int, int]],
+    between: Sequence[float] | None,
+) -> str:  # fmt: skip
     summary = result.summary
     warning = ""
     if summary["looks_ahead"]:
         warning += "<p class='bad'>Fills at the close that the decision was made on: this result looks ahead.</p>"
-    if summary["lowest_cash"] < 0:
+    if summary["lowest_cash"] < 0 and "debit interest" not in summary["holding"]:
         warning += (
             f"<p class='bad'>Cash fell to {summary['lowest_cash']:,.2f}: the account borrowed, at no interest.</p>"
+        )
+    if between is not None:
+        warning += (
+            f"<p class='bad'>{summary['bars_of_unclear_order']:,} bars reached a stop and a target both, and do not say "
+            f"which came first: the final equity lies between {between[0]:,.2f} and {between[1]:,.2f}.</p>"
+        )
+    if summary["orders_cut"]:
+        warning += (
+            f"<p class='quiet'>{summary['orders_cut']:,} orders were cut to what margin, or what could be borrowed, "
+            "let through.</p>"
         )
     ratio = "none" if summary["sharpe"] is None else f"{summary['sharpe']:.2f}"
     cards = {
@@ -74,7 +87,28 @@ def _body(
         f"<h2>Equity</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
         f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
+        f"<h2>What it cost</h2>{_costs(result)}"
         f"{_evidence(evidence)}<h2>Where it comes from</h2><table>{chain}</table>"
+    )
+
+
+def _costs(result: Result) -> str:
+    """Return commission, slippage and what holding cost, each beside the notional traded and what was made before it."""
+    traded = float((result.fills["quantity"] * result.fills["price"]).sum())
+    if not traded:
+        return "<p class='quiet'>Nothing was traded.</p>"
+    parts = {"commission": -float(result.fills["commission"].sum()), "slippage": -float(result.fills["slippage"].sum())}
+    parts |= result.summary["holding"]
+    made = result.summary["final_equity"] - result.summary["initial_cash"]
+    gross = made - sum(parts.values())
+    rows = {"before all of it": gross, **parts, "profit": made}
+    lines = "".join(
+        f"<tr><td>{escape(name)}</td><td class='n'>{amount:,.2f}</td><td class='n'>{amount / traded * 1e4:,.2f}</td></tr>"
+        for name, amount in rows.items()
+    )
+    return (
+        f"<table><tr><th></th><th class='n'>amount</th><th class='n'>bp of the notional traded</th></tr>{lines}</table>"
+        f"<p class='quiet'>Notional traded {traded:,.2f}.</p>{svg(costs_bars(rows))}"
     )
 
 

@@ -13,8 +13,8 @@ from tradepulse.core.tables.base import content_hash, records
 from tradepulse.errors import MissingData
 
 
-def champion(promotions: pd.DataFrame) -> dict[str, Any]:
-    """Return the newest promotion that was granted.
+def trading(promotions: pd.DataFrame) -> dict[str, Any]:
+    """Return the promotion that trades: the newest champion, or while there is none the newest shadow.
 
     Parameters
     ----------
@@ -26,9 +26,10 @@ def champion(promotions: pd.DataFrame) -> dict[str, Any]:
         If none was granted.
     """
     granted = promotions[promotions["promoted"]]
-    if granted.empty:
-        raise MissingData("no strategy has been promoted; run the research job and read why in the promotions table")
-    return records(granted)[-1]
+    for stage in ("champion", "shadow"):
+        if not (reached := granted[granted["stage"] == stage]).empty:
+            return records(reached)[-1]
+    raise MissingData("no strategy has been promoted; run the research job and read why in the promotions table")
 
 
 def promoted_strategy(promotion: dict[str, Any]) -> Strategy:

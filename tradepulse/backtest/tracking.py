@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "research"
-#: Registered model whose ``champion`` alias is the trial that trades.
+#: Registered model whose aliases ``candidate``, ``shadow`` and ``champion`` are the trials that got so far.
 MODEL = "tradepulse-strategy"
-CHAMPION = "champion"
 #: Most trials of one sweep that get a run of their own.
 MOST_LOGGED = 500
 
@@ -133,7 +132,7 @@ class Tracking:
         client.set_tag(run, "stress", "passed" if rows["passed"].all() else "failed")
 
     def record_decision(self, decision: dict[str, Any], report: Path | None) -> str | None:
-        """Attach a promotion's record to its trial, and point ``@champion`` at it when it was promoted.
+        """Attach a promotion's record to its trial, and point the alias of its step at it when it was granted.
 
         Parameters
         ----------
@@ -146,14 +145,19 @@ class Tracking:
         """
         client = self.client()
         run = decision["mlflow_run_id"]
-        client.log_dict(run, {key: str(value) for key, value in decision.items()}, "promotion.json")
+        client.log_dict(
+            run, {key: str(value) for key, value in decision.items()}, f"promotion_{decision['stage']}.json"
+        )
         client.set_tag(run, "promotion_id", decision["promotion_id"])
+        client.set_tag(run, decision["stage"], "granted" if decision["promoted"] else "refused")
         if report is not None:
             client.log_artifact(run, str(report))
         if not decision["promoted"]:
             return None
         if not client.search_registered_models(f"name = '{MODEL}'"):
-            client.create_registered_model(MODEL, description="Strategies that passed every gate of promotion.")
+            client.create_registered_model(
+                MODEL, description="Strategies that passed the gates of a step of promotion; the alias says which."
+            )
         known = [v for v in client.search_model_versions(f"name = '{MODEL}'") if v.run_id == run]
         if known:
             version = str(known[0].version)
@@ -161,7 +165,7 @@ class Tracking:
             source = client.get_run(run).info.artifact_uri
             tags = {key: str(decision[key]) for key in ("promotion_id", "trial_id", "strategy", "params", "symbol")}
             version = str(client.create_model_version(MODEL, source, run, tags=tags).version)
-        client.set_registered_model_alias(MODEL, CHAMPION, version)
+        client.set_registered_model_alias(MODEL, decision["stage"], version)
         return version
 
     @contextmanager

@@ -11,7 +11,7 @@ import pandas as pd
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.ledger import distinct
-from tradepulse.backtest.signals import champion, promoted_strategy
+from tradepulse.backtest.signals import promoted_strategy, trading
 from tradepulse.core.sessions import calendar
 from tradepulse.finops.attribution import rounded, spend
 from tradepulse.quality.gaps import certificates
@@ -32,7 +32,7 @@ def summary(lake: Lake) -> dict[str, str]:
     lake : lake that a whole run has filled
     """
     bars, refused = read_bars(lake), lake.read("quarantine")
-    promotion = champion(lake.read("promotions"))
+    promotion = trading(lake.read("promotions"))
     trials = distinct(lake).set_index("trial_id")
     stress = lake.read("stress")
     orders, fills, settlement = lake.read("orders"), lake.read("fills"), lake.read("settlement")
@@ -40,7 +40,9 @@ def summary(lake: Lake) -> dict[str, str]:
     costs = lake.read("costs")
     by_table = refused["table"].value_counts()
     best = trials.loc[promotion["trial_id"]]
-    verdicts = ", ".join(f"{row.scenario} {'passed' if row.passed else 'FAILED'}" for row in stress.itertuples())
+    failed = stress.loc[~stress["passed"], "scenario"]
+    verdicts = f"{len(stress) - len(failed)} of {len(stress)} scenarios passed"
+    verdicts += f"; FAILED: {', '.join(failed)}" if len(failed) else ""
     settled = settlement[settlement["settled"]].drop_duplicates("fill_id")
     waiting = set(settlement["fill_id"]) - set(settled["fill_id"])
     equity = (position["value_micros"] + position["cash_micros"]) / 1e6
@@ -53,6 +55,8 @@ def summary(lake: Lake) -> dict[str, str]:
         f"trial {promotion['trial_id']}",
         "more than luck": f"{promotion['deflated_sharpe']:.0%} likely after {promotion['n_trials']} trials "
         "(95 % is usual before real money)",
+        "step": f"{promotion['stage']}: "
+        + ("trades on paper, may trade for money" if promotion["stage"] == "champion" else "trades on paper"),
         "stress": verdicts,
         "orders": f"{len(orders):,} decided, {int((orders['status'] == 'refused').sum())} refused",
         "fills": f"{len(fills):,}, commission {fills['commission_micros'].sum() / 1e6:,.2f}",
@@ -79,7 +83,7 @@ def write_page(lake: Lake, path: Path, checks: list[dict[str, Any]]) -> Path:
 
 
 def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
-    promotion = champion(lake.read("promotions"))
+    promotion = trading(lake.read("promotions"))
     symbol = promotion["symbol"]
     bars = read_bars(lake, symbols=[symbol])
     strategy = promoted_strategy(promotion)
@@ -98,7 +102,7 @@ def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:
         else f"<p class='good'>All {len(checks)} checks passed.</p>"
     )
     lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in summary(lake).items())
-    gates, asked = pd.DataFrame(json.loads(promotion["reasons"])), distinct(lake)
+    gates, asked = _gates(lake.read("promotions"), promotion), distinct(lake)
     return "".join(
         [
             verdict,
@@ -157,6 +161,14 @@ def _costs(lake: Lake) -> str:
     parts["USD"] = [str(amount) for amount in rounded(amounts, 6)]
     total = rounded([sum(amounts)], 6)[0]
     return _table(parts) + f"<p>Total <b>USD {total}</b>; the parts add up to it.</p>"
+
+
+def _gates(promotions: pd.DataFrame, promotion: dict[str, Any]) -> pd.DataFrame:
+    """Return every gate that the promoted trial was put to, as it was decided last, step by step."""
+    mine = promotions[promotions["trial_id"] == promotion["trial_id"]].drop_duplicates("stage", keep="last")
+    return pd.DataFrame(
+        [{"step": row["stage"], **gate} for row in mine.to_dict("records") for gate in json.loads(row["reasons"])]
+    )
 
 
 def _table(frame: pd.DataFrame) -> str:

@@ -64,6 +64,30 @@ def equity_picture(equity: pd.DataFrame, split: pd.Timestamp | None = None) -> "
     return drawn
 
 
+def costs_bars(rows: "dict[str, float]") -> "Figure":
+    """Return what was made before costs, each cost hanging from it, and what was left.
+
+    Parameters
+    ----------
+    rows : amounts by name: the first is what was made, the last what is left, those between them lie between them
+    """
+    drawn = figure(height=0.5 + 0.32 * len(rows))
+    axes = drawn.subplots()
+    names, amounts, level = list(rows), list(rows.values()), 0.0
+    for place, amount in enumerate(amounts):
+        whole = place in (0, len(amounts) - 1)
+        axes.barh(
+            place, amount, left=0.0 if whole else level, color=INK if whole else (ACCENT if amount > 0 else WARNING)
+        )
+        level = amount if whole else level + amount
+    axes.axvline(0, color=QUIET, lw=0.6)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    bare(axes)
+    return drawn
+
+
 def trades_picture(bars: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
     """Return closes with each fill marked.
 

@@ -84,7 +84,8 @@ def trace(lake: Lake, fill_id: str) -> list[Link]:
         Link(
             "promotions",
             promotion["promotion_id"],
-            f"promoted after {promotion['n_trials']} trials, deflated Sharpe ratio {promotion['deflated_sharpe']:.3f}",
+            f"{promotion['stage']} after {promotion['n_trials']} trials, deflated Sharpe ratio "
+            f"{promotion['deflated_sharpe']:.3f}",
             bool(promotion["promoted"]),
         ),
         Link(

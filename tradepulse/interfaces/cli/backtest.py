@@ -194,6 +194,7 @@ def run(
             title=f"{question.strategy_id} on {symbols}",
             identity=identity,
             evidence=[(check.name, check.seen, check.failing) for check in evidence],
+            between=between,
         )
         shutil.rmtree(out, ignore_errors=True)
         os.replace(fresh, out)
