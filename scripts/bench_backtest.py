@@ -36,7 +36,7 @@ CASH, COSTS = WORK.cash, Costs(commission_bp=WORK.commission * 1e4, slippage_bp=
 #: Everything a venue can do at once: tiers, a minimum, impact, and a share of the volume that makes fills partial.
 RICH = Venue(
     0.0, 0.0, label="rich", fees=Commission(bp=5.0, minimum=0.01, tiers=((0.0, 5.0), (1e6, 4.0))),
-    worse=Slippage(bp=1.0, impact_bp=10.0), depth=Liquidity(participation=0.02),
+    worse=Slippage(bp=1.0, impact_bp=10.0), depth=Liquidity(participation=0.005),
 )  # fmt: skip
 MAKE = partial(SmaCross, quantity=WORK.units, fast=WORK.fast, slow=WORK.slow)
 

@@ -15,7 +15,7 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(tmp_path):
     assert "<h1>A &amp; B</h1>" in text
     assert "t&lt;1&gt;" in text
     assert "1,030.00" in text
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 3
     assert "<script" not in text
     assert "src=" not in text.replace("xmlns", "")
     assert [p.name for p in path.parent.iterdir()] == ["r.html"]
@@ -54,7 +54,7 @@ def test_months_compound_to_the_year():
 
 
 def test_the_costs_of_a_page_add_up_to_the_profit(tmp_path):
-    # Bought 10 at 11 and sold at 14, 100 bp worse and 10 bp commission: 30 before, 2.5 of slippage, 0.2497 of commission.
+    # Bought 10 at 11 and sold at 14, 100 bp worse and 10 bp commission: 30 before, less 2.5 and 0.2497.
     result = run(BARS, 10, None, 0, costs=Costs(commission_bp=10, slippage_bp=100))
 
     text = write_report(result, BARS, tmp_path / "r.html", title="t", identity={}, between=(99.0, 101.0)).read_text()

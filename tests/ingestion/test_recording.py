@@ -11,7 +11,7 @@ def test_messages_are_sorted_into_what_they_tell(tmp_path):
 
     assert recording.lines == 10
     assert [type(item) for item in recording.book] == [Difference, Difference, OrderBook, Difference, Difference]
-    assert recording.trades == [(10.0, 0.5)]
+    assert [(one.price, one.size) for one in recording.prints] == [(10.0, 0.5)]
     assert [top.update_id for top in recording.tops] == [11, 14, 19, 21]
     assert len(recording.event_ns) == 5  # neither the snapshot nor the best bid and offer of spot carries a time
     assert recording.malformed == []

@@ -57,8 +57,8 @@ def _body(
         )
     if between is not None:
         warning += (
-            f"<p class='bad'>{summary['bars_of_unclear_order']:,} bars reached a stop and a target both, and do not say "
-            f"which came first: the final equity lies between {between[0]:,.2f} and {between[1]:,.2f}.</p>"
+            f"<p class='bad'>{summary['bars_of_unclear_order']:,} bars reached a stop and a target both, and do not "
+            f"say which came first: the final equity lies between {between[0]:,.2f} and {between[1]:,.2f}.</p>"
         )
     if summary["orders_cut"]:
         warning += (
@@ -93,7 +93,7 @@ def _body(
 
 
 def _costs(result: Result) -> str:
-    """Return commission, slippage and what holding cost, each beside the notional traded and what was made before it."""
+    """Return commission, slippage and what holding cost, in bp of the notional traded, and what was made before."""
     traded = float((result.fills["quantity"] * result.fills["price"]).sum())
     if not traded:
         return "<p class='quiet'>Nothing was traded.</p>"
@@ -103,7 +103,8 @@ def _costs(result: Result) -> str:
     gross = made - sum(parts.values())
     rows = {"before all of it": gross, **parts, "profit": made}
     lines = "".join(
-        f"<tr><td>{escape(name)}</td><td class='n'>{amount:,.2f}</td><td class='n'>{amount / traded * 1e4:,.2f}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td class='n'>{amount:,.2f}</td>"
+        f"<td class='n'>{amount / traded * 1e4:,.2f}</td></tr>"
         for name, amount in rows.items()
     )
     return (
@@ -136,7 +137,9 @@ def monthly_table(equity: pd.DataFrame) -> str:
     rows = []
     for year in sorted({month[:4] for month in by_month}):
         months = [by_month.get(f"{year}-{month:02}") for month in range(1, 13)]
-        cells = "".join("<td></td>" if value is None else f"<td class='n'>{value:.1f}</td>" for value in months)
+        cells = "".join(
+            "<td></td>" if value is None else f"<td class='n'>{round(value, 1) + 0:.1f}</td>" for value in months
+        )
         whole = 100 * (prod(1 + value / 100 for value in months if value is not None) - 1)
-        rows.append(f"<tr><th>{year}</th>{cells}<td class='n'><b>{whole:.1f}</b></td></tr>")
+        rows.append(f"<tr><th>{year}</th>{cells}<td class='n'><b>{round(whole, 1) + 0:.1f}</b></td></tr>")
     return f"<table><tr><th></th>{head}<th class='n'>year</th></tr>{''.join(rows)}</table>"

@@ -11,6 +11,8 @@ from hashlib import sha256
 
 MICROS = 1_000_000
 BP = 10_000
+#: One unit of price or quantity as books, quoting strategies and the continuous order path hold it: 10**9 parts.
+UNIT = 10**9
 
 
 class Side(StrEnum):

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError, UnreadableFile
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import UNIT, OrderType, Ticket, TimeInForce, Venue
+from tradepulse.execution.matching import OrderType, Ticket, TimeInForce, Venue
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 
 _CARD = {"id", "venue", "risk", "account", "book", "steps", "expect", "why", "source"}

@@ -1,8 +1,9 @@
 """The simulated venue: price-time priority, one instrument, others' liquidity as it was displayed and nothing more.
 
-Prices and quantities are integers of :data:`UNIT`; the venue does no arithmetic on them that could round. What others
-display and print comes from outside (a recording, a card); our own orders stand in the queue behind it. Each thing the
-venue tells us is an event in :attr:`Venue.events`, in the order in which it happened; who listens keeps a place in it.
+Prices and quantities are integers of :data:`~tradepulse.core.orders.UNIT`; the venue does no arithmetic on them that
+could round. What others display and print comes from outside (a recording, a card); our own orders stand in the queue
+behind it. Each thing the venue tells us is an event in :attr:`Venue.events`, in the order in which it happened; who
+listens keeps a place in it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,11 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
-
-#: One unit of price or quantity as it is held: 10**9 parts.
-UNIT = 10**9
 
 
 class OrderType(StrEnum):
@@ -154,6 +152,8 @@ class Venue:
     _traded: int = 0
     _fill_ids: set[str] = field(default_factory=set)
     _triggered: list[_Resting] = field(default_factory=list)
+    #: Best price of each side, as far as it is known: a book of a thousand levels is not searched at every event.
+    _tops: dict[Side, int] = field(default_factory=dict)
 
     # -- what we send ------------------------------------------------------------------------------------------------
 
@@ -233,11 +233,11 @@ class Venue:
         ordered = sorted(levels, key=lambda level: -level[0].sign * level[1])
         for side, price, quantity in ordered:
             left = quantity
-            if self._matching:
+            if self._matching and self._orders:
                 for order in self._crossed_by(side, price):
                     left -= self._fill(order, min(left, order.left), order.ticket.price or 0, "maker")
             self._set(side, price, left)
-            if self._matching:
+            if self._matching and self._orders:
                 self._shorten(side, price)
         bid, ask = self.best(Side.BUY), self.best(Side.SELL)
         if bid is not None and ask is not None and bid >= ask:
@@ -247,9 +247,8 @@ class Venue:
     def trade(self, price: int, quantity: int, aggressor: Side) -> None:
         """Others have traded: ``aggressor`` took ``quantity`` at ``price`` from the other side."""
         side = _other(aggressor)
-        beyond = [level for level in self.others[side] if side.sign * level > side.sign * price]
-        for level in beyond:
-            del self.others[side][level]
+        while (top := self.best(side)) is not None and side.sign * top > side.sign * price:
+            self._set(side, top, 0)
         left = quantity
         if self._matching:
             for order in self._resting(side):
@@ -311,10 +310,9 @@ class Venue:
 
     def best(self, side: Side) -> int | None:
         """Return the best price that others display on a side."""
-        prices = self.others[side]
-        if not prices:
-            return None
-        return max(prices) if side is Side.BUY else min(prices)
+        if side not in self._tops and (prices := self.others[side]):
+            self._tops[side] = max(prices) if side is Side.BUY else min(prices)
+        return self._tops.get(side)
 
     def knows(self, id: str) -> bool:
         """Whether an order has ever arrived."""
@@ -479,10 +477,13 @@ class Venue:
                     own.ahead = max(0, own.ahead - gone)
 
     def _set(self, side: Side, price: int, quantity: int) -> None:
+        top = self._tops.get(side)
         if quantity > 0:
             self.others[side][price] = quantity
-        else:
-            self.others[side].pop(price, None)
+            if top is not None and side.sign * price > side.sign * top:
+                self._tops[side] = price
+        elif self.others[side].pop(price, None) is not None and price == top:
+            del self._tops[side]
 
     def _shorten(self, side: Side, price: int) -> None:
         """What others took back is taken to have stood behind us."""

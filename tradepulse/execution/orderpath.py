@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import JournalCorrupt
 from tradepulse.execution.journal import Journal, Record
-from tradepulse.execution.matching import UNIT, Event, OrderType, Ticket, TimeInForce
+from tradepulse.execution.matching import Event, OrderType, Ticket, TimeInForce
 
 #: One unit of a fee rate: a millionth of a basis point. Cash is held in units of price times quantity times this rate,
 #: so that a fee on any fill is a whole number.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradepulse.core.book import Difference, OrderBook
 from tradepulse.errors import UnreadableFile
@@ -26,6 +26,16 @@ class Top:
     best: tuple[float, float, float, float]
 
 
+class Print(NamedTuple):
+    """A trade between others: when the venue says, and when it was received; ``buyer_rested`` if a seller took it."""
+
+    event_ns: int
+    received_ns: int
+    price: float
+    size: float
+    buyer_rested: bool
+
+
 @dataclass(slots=True)
 class Recording:
     """What a recording holds, in the order of receipt.
@@ -38,7 +48,7 @@ class Recording:
     received_ns, event_ns : receipt and event time of each message that has both
     book : the snapshots (as books) and differences
     tops : best bids and offers
-    trades : price and size of each trade
+    prints : each trade
     malformed : number and text of each line that is no message
     """
 
@@ -50,7 +60,7 @@ class Recording:
     receipts_late: int = 0
     book: list[OrderBook | Difference] = field(default_factory=list)
     tops: list[Top] = field(default_factory=list)
-    trades: list[tuple[float, float]] = field(default_factory=list)
+    prints: list[Print] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
     #: Of each item of ``book``: symbol, event time and receipt time; a snapshot has no symbol and its receipt for both.
     book_times: list[tuple[str, int, int]] = field(default_factory=list)
@@ -114,7 +124,8 @@ def _take(recording: Recording, received: int, message: dict[str, Any]) -> None:
             Top(int(data["u"]), (float(data["b"]), float(data["B"]), float(data["a"]), float(data["A"])))
         )
     elif kind == "trade":
-        recording.trades.append((float(data["p"]), float(data["q"])))
+        event = int(data["E"]) * 1_000_000 if "E" in data else received
+        recording.prints.append(Print(event, received, float(data["p"]), float(data["q"]), bool(data.get("m"))))
     else:
         raise ValueError(f"unknown stream {kind}")
     if "E" in data:

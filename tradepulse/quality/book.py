@@ -19,13 +19,13 @@ def examine_recording(recording: Recording) -> list[Check]:
     recording : of one symbol
     """
     first = f"line {recording.malformed[0][0]}: {recording.malformed[0][1][:80]}" if recording.malformed else ""
-    sizes = [trade for trade in recording.trades if not (trade[0] > 0 and trade[1] > 0)]
+    sizes = [one for one in recording.prints if not (one.price > 0 and one.size > 0)]
     return [
         Check("lines_are_messages", recording.lines, len(recording.malformed), first),
         Check("receipts_are_in_order", recording.lines - len(recording.malformed), recording.receipts_late),
         not_before_it_happened(recording.event_ns, recording.received_ns),
         *_book(recording),
-        Check("trades_have_price_and_size", len(recording.trades), len(sizes)),
+        Check("trades_have_price_and_size", len(recording.prints), len(sizes)),
     ]
 
 

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -178,14 +180,9 @@ def run(
                 "strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
                 "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"]),
                 **{f"coverage of {row['symbol']}": _words(row) for row in summary["coverage"]}}  # fmt: skip
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
-    if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
-        raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
-    try:
-        fresh.mkdir(parents=True)
+    with _folder(out) as fresh:
         for name in ("fills", "trades", "equity", "flows"):
-            frame = getattr(result, name)
-            frame.to_parquet(fresh / f"{name}.parquet", index=False)
+            getattr(result, name).to_parquet(fresh / f"{name}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
         write_report(
             result,
@@ -196,10 +193,6 @@ def run(
             evidence=[(check.name, check.seen, check.failing) for check in evidence],
             between=between,
         )
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(fresh, out)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     _count(obj["home"], question, bars, run_id, summary)
     if as_json:
         print_json(summary)
@@ -218,6 +211,125 @@ def run(
         if summary["looks_ahead"]:
             click.echo("This result looks ahead: it fills at the close that the decision was made on.", err=True)
         click.echo(f"\n{out / 'report.html'}")
+
+
+@command.command()
+@click.option("--recording", type=click.Path(path_type=Path), help="Level-2 recording, a line per message.")
+@click.option("--quotes", type=click.Path(path_type=Path), help="File of quotes, in place of a recording.")
+@click.option("--trades", type=click.Path(path_type=Path), help="File of trades beside the quotes.")
+@click.option("--strategy", "strategy_name", required=True, help="touch_maker or imbalance_taker.")
+@click.option("--param", "params", multiple=True, help="name=value; may be repeated.")
+@click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start.")
+@click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price.")
+@click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity.")
+@click.option("--maker-bp", default=0.0, show_default=True, help="Fee of a resting order, bp; below zero for a rebate.")
+@click.option("--taker-bp", default=4.0, show_default=True, help="Fee of an order that takes, bp.")
+@click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us.")
+@click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue.")
+@click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer.")
+@click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency.")
+@click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before.")
+@click.option("--seed", default=0, show_default=True, help="Of the latencies.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@as_json
+@click.pass_obj
+def book(
+    obj: dict[str, Path], recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str,
+    params: tuple[str, ...], cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, feed_us: float,
+    order_us: float, answer_us: float, deviation: float, correlation: float, seed: int, out: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time."""
+    from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
+    from tradepulse.backtest.latency import Latency
+    from tradepulse.core.orders import UNIT
+    from tradepulse.core.quoting.loader import quoting_strategy
+    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+    from tradepulse.ingestion.files import load_file
+    from tradepulse.ingestion.recording import load_recording
+
+    if (recording is None) == (quotes is None):
+        raise ConfigError("name either --recording or --quotes")
+    if trades is not None and quotes is None:
+        raise ConfigError("--trades go with --quotes; a recording has its own")
+    settings = {key: number(key, value) for key, value in key_values(params).items()}
+    strategy = quoting_strategy(strategy_name)(**settings)
+    for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
+        if not least <= value <= 1e12:
+            raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
+    for name, value in (("--maker-bp", maker_bp), ("--taker-bp", taker_bp)):
+        if not -100 <= value <= 100:
+            raise ConfigError(f"{name} must lie between -100 and 100, not {value}")
+    if seed < 0:
+        raise ConfigError(f"--seed must be at least 0, not {seed}")
+    terms = Terms(
+        round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
+    )
+    feed, order, answer = (Latency(median, deviation, correlation) for median in (feed_us, order_us, answer_us))
+    ways = Ways(feed, order, answer, seed)
+    if recording is not None:
+        source = load_recording(recording)
+        moves, source_hash = moves_of_recording(source), source.source_hash
+    else:
+        table, source_hash = load_file(quotes or Path())
+        printed = load_file(trades)[0] if trades is not None else None
+        moves = moves_of_quotes(
+            _ticks(table, quotes, ("bid", "bid_size", "ask", "ask_size")),
+            None if printed is None else _ticks(printed, trades, ("price", "size")),
+        )
+    result = replay(moves, strategy, terms, ways=ways, book=f"cli|{source_hash}")
+    summary = {
+        **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
+        "latency_us": {"feed": feed_us, "order": order_us, "answer": answer_us}, "seed": seed,
+    }  # fmt: skip
+    with _folder(out) as fresh:
+        for name in ("fills", "orders", "equity"):
+            getattr(result, name).to_parquet(fresh / f"{name}.parquet", index=False)
+        (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    if as_json:
+        print_json(summary)
+        return
+    shown = (
+        "n_moves",
+        "n_orders",
+        "n_fills",
+        "maker_fills",
+        "traded",
+        "total_commission",
+        "final_position",
+        "final_equity",
+    )
+    print_table([{"what": key, "value": summary[key]} for key in shown])
+    click.echo(f"\n{out}")
+
+
+def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
+    """Return quotes or trades with the columns that a book is made of, by time; refuse what is none."""
+    import pandas as pd
+
+    if absent := [name for name in ("ts", *figures) if name not in table.columns]:
+        raise DataError(f"{path}: lacks the column {absent[0]!r}; it needs ts, {', '.join(figures)}")
+    table = table.assign(ts=pd.to_datetime(table["ts"]))
+    if table["ts"].dt.tz is None:
+        raise DataError(f"{path}: its times have no zone; write them as 2024-05-24T13:30:00Z")
+    values = table[list(figures)].to_numpy(dtype=float)
+    if not ((values > 0) & (values < 1e9)).all():
+        raise DataError(f"{path}: a price or size is missing, infinite or not above zero")
+    return table.sort_values("ts", kind="stable")
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[Path]:
+    """Give a fresh folder that takes the place of ``out`` once it is whole; refuse one that is no backtest's."""
+    if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
+        raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        shutil.rmtree(out, ignore_errors=True)
+        os.replace(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 @command.command()

@@ -1,0 +1,457 @@
+"""Backtests on books: what a quoting strategy would have traded, through the order path and the venue of paper trading.
+
+Four things happen, each at its own time: the market moves at the venue; we see it; what we send arrives; what the venue
+answers is heard. Between them lie the latencies. Risk, journal and fills are those of :mod:`tradepulse.execution`; the
+venue's rules (queue, trade-through, liquidity sold once) are those of its cards.
+"""
+
+import heapq
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.backtest.latency import NONE, Latency, Way
+from tradepulse.core.book import OrderBook
+from tradepulse.core.orders import BP, UNIT, Side, client_order_id
+from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
+from tradepulse.errors import DataError
+from tradepulse.execution.journal import Journal
+from tradepulse.execution.matching import Event, OrderType, Ticket, TimeInForce, Venue
+from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
+from tradepulse.ingestion.recording import Recording
+
+
+class Move(NamedTuple):
+    """Something that others did at the venue.
+
+    Parameters
+    ----------
+    ns : when, nanoseconds since 1970
+    levels : side, price and new quantity of each level that changed; of a trade none
+    price, quantity, aggressor : of a trade
+    what : where it stands in the source, for the evidence
+    """
+
+    ns: int
+    levels: tuple[tuple[Side, int, int], ...]
+    price: int = 0
+    quantity: int = 0
+    aggressor: Side | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The latencies of a run, and the seed that their draws begin with."""
+
+    feed: Latency = NONE
+    order: Latency = NONE
+    answer: Latency = NONE
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class BookResult:
+    """What a run on a book did.
+
+    Parameters
+    ----------
+    fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
+        when the order was decided and when it arrived, what made the fill possible, what was displayed before and after
+    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled
+    equity : cash, position and equity at each fill and at the end, marked at the mid that we saw
+    summary : figures of the run
+    """
+
+    fills: pd.DataFrame
+    orders: pd.DataFrame
+    equity: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def moves_of_recording(recording: Recording) -> list[Move]:
+    """Return what others did in a level-2 recording, by the venue's own clock, from its first snapshot on.
+
+    Raises
+    ------
+    DataError
+        If it has no snapshot to begin with.
+    """
+    # The snapshot is asked for while differences already come in: those received before it and not in it still count.
+    found = next((item for item in recording.book if isinstance(item, OrderBook)), None)
+    if found is None:
+        raise DataError(
+            f"{recording.path}: holds no snapshot, so the book at its begin is not known; name another part"
+        )
+    book = replace(found, bids=dict(found.bids), asks=dict(found.asks))
+    moves = [Move(0, _levels(book.bids.items(), book.asks.items()), what=f"snapshot {book.last_id}")]
+    for item, (_, event_ns, _received) in zip(recording.book, recording.book_times, strict=True):
+        if not isinstance(item, OrderBook) and book.apply(item):
+            moves.append(Move(event_ns, _levels(item.bids, item.asks), what=f"update {item.last_id}"))
+    first = moves[1].ns if len(moves) > 1 else recording.book_times[0][2]
+    moves[0] = moves[0]._replace(ns=first)
+    for number, one in enumerate(recording.prints):
+        if one.event_ns >= first:
+            side = Side.SELL if one.buyer_rested else Side.BUY
+            moves.append(Move(one.event_ns, (), _units(one.price), _units(one.size), side, f"trade {number}"))
+    return sorted(moves, key=lambda move: move.ns)
+
+
+def moves_of_quotes(quotes: pd.DataFrame, trades: pd.DataFrame | None = None) -> list[Move]:
+    """Return what others did in best bids and offers, and trades.
+
+    A trade is taken to have been made by a buyer at or above the middle of the quote before it, else by a seller (Lee
+    and Ready, 1991, without their delay).
+
+    Parameters
+    ----------
+    quotes : rows of ``quotes`` of one symbol
+    trades : rows of ``trades`` of the same
+    """
+    rows: list[tuple[int, int, int, Any]] = []
+    for order, table in ((0, quotes), (1, trades)):
+        if table is not None:
+            stamps = table["ts"].to_numpy("datetime64[ns]").astype(np.int64).tolist()
+            rows += [(ns, order, at, row) for at, (ns, row) in enumerate(zip(stamps, table.itertuples(), strict=True))]
+    rows.sort(key=lambda row: row[:3])
+    moves: list[Move] = []
+    shown: dict[Side, int] = {}
+    for ns, order, number, row in rows:
+        if order:
+            middle = sum(shown.values()) / 2 if len(shown) == 2 else None
+            if middle is not None:
+                price = _units(row.price)
+                aggressor = Side.BUY if price >= middle else Side.SELL
+                moves.append(Move(ns, (), price, _units(row.size), aggressor, f"trade {number}"))
+            continue
+        levels: list[tuple[Side, int, int]] = []
+        for side, price, size in ((Side.BUY, row.bid, row.bid_size), (Side.SELL, row.ask, row.ask_size)):
+            if side in shown and shown[side] != _units(price):
+                levels.append((side, shown[side], 0))
+            shown[side] = _units(price)
+            levels.append((side, shown[side], _units(size)))
+        moves.append(Move(ns, tuple(levels), what=f"quote {number}"))
+    return moves
+
+
+def _levels(
+    bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]
+) -> tuple[tuple[Side, int, int], ...]:
+    return tuple(
+        (side, _units(price), _units(size))
+        for side, book in ((Side.BUY, bids), (Side.SELL, asks))
+        for price, size in book
+    )
+
+
+def _units(value: float) -> int:
+    return round(value * UNIT)
+
+
+class _View:
+    """The book as we have seen it so far: what risk looks at, and what strategies are told."""
+
+    def __init__(self) -> None:
+        self.others: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self.last: int | None = None
+        self._tops: dict[Side, int] = {}
+
+    def best(self, side: Side) -> int | None:
+        """Return the best price that others display on a side."""
+        if side not in self._tops and self.others[side]:
+            self._tops[side] = max(self.others[side]) if side is Side.BUY else min(self.others[side])
+        return self._tops.get(side)
+
+    def see(self, move: Move) -> None:
+        """Take in what others did."""
+        if move.aggressor is not None:
+            self.last = move.price
+            return
+        for side, price, quantity in move.levels:
+            top = self._tops.get(side)
+            if quantity > 0:
+                self.others[side][price] = quantity
+                if top is not None and side.sign * price > side.sign * top:
+                    self._tops[side] = price
+            elif self.others[side].pop(price, None) is not None and price == top:
+                del self._tops[side]
+
+    def market(self, ns: int) -> Market:
+        """Return the top of the book."""
+        bid, ask = self.best(Side.BUY), self.best(Side.SELL)
+        sizes = (self.others[side].get(price or 0, 0) for side, price in ((Side.BUY, bid), (Side.SELL, ask)))
+        return Market(ns, bid, next(sizes), ask, next(sizes), self.last)
+
+
+class _Desk:
+    """Our side of the line: order path, view and strategy; what is sent goes into the queue of things to happen."""
+
+    def __init__(
+        self, path: OrderPath, view: _View, send: Callable[[int, str, Any], int], book: str, strategy: QuotingStrategy
+    ) -> None:
+        self.path, self.view, self._send, self._book, self._strategy = path, view, send, book, strategy
+        self.now = 0
+        self.decided: dict[str, int] = {}
+        self._live: dict[str, None] = {}  # those that may still be open, in the order in which they were sent
+        self._count = 0
+
+    @property
+    def position(self) -> int:
+        """Units held, as far as we know."""
+        return self.path.state.position
+
+    def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
+        """Return side, price and what is left of each order that can still fill."""
+        orders = self.path.state.orders
+        for id in [id for id in self._live if not orders[id].open]:
+            del self._live[id]
+        return {id: (orders[id].ticket.side, orders[id].ticket.price, orders[id].left) for id in self._live}
+
+    def submit(
+        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
+    ) -> str:
+        """Send an order, if risk lets it."""
+        id = client_order_id(self._book, self._strategy.id, str(self._count))
+        self._count += 1
+        kind = OrderType.MARKET if price is None else OrderType.LIMIT
+        ticket = Ticket(id, side, kind, quantity, price, tif=TimeInForce(tif), post_only=post_only)
+        if self.path.submit(ticket, self.view, self.now // 1_000_000):
+            self.decided[id] = self.now
+            self._live[id] = None
+            self._send(self.now, "submit", ticket)
+        else:
+            self._strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
+        return id
+
+    def cancel(self, id: str) -> None:
+        """Ask for the end of an order."""
+        if self.path.cancel(id):
+            self._send(self.now, "cancel", id)
+
+    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
+        """Ask for another price or another total."""
+        change = {"price": price, "quantity": quantity, "stop_price": None}
+        if self.path.replace(id, self.view, **change):
+            self._send(self.now, "replace", (id, change))
+
+
+def replay(
+    moves: Iterable[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
+) -> BookResult:
+    """Run a quoting strategy over what others did.
+
+    Parameters
+    ----------
+    moves : by time
+    strategy : fresh instance
+    terms : grid, fees, limits, cash and position of the account
+    ways : latencies; none by default
+    book : name that order ids are made from
+
+    Raises
+    ------
+    DataError
+        If there is nothing to run on, or it is not in order.
+    """
+    ways = ways or Ways()
+    feed, orders, answers = (
+        Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
+    )
+    venue, view = Venue(position=terms.position), _View()
+    queue: list[tuple[int, int, str, Any]] = []
+    count = 0
+
+    def push(ns: int, kind: str, body: Any) -> None:
+        nonlocal count
+        count += 1
+        heapq.heappush(queue, (ns, count, kind, body))
+
+    def send(ns: int, kind: str, body: Any) -> int:
+        arrives = orders.arrival(ns)
+        push(arrives, kind, body)
+        return arrives
+
+    ordered = iter(moves)
+    ahead = next(ordered, None)
+    if ahead is None:
+        raise DataError("there is nothing to run on: no quote, level or trade")
+    fills: list[dict[str, Any]] = []
+    curve: list[tuple[int, int, int, int]] = []
+    arrived: dict[str, int] = {}
+    told = 0  # events of the venue that are on their way to us
+    n_moves = 0
+    with tempfile.TemporaryDirectory(prefix="tradepulse-book-") as folder:
+        journal = Journal(Path(folder) / "orders.journal", durable=False)
+        try:
+            path = OrderPath(journal, terms)
+            desk = _Desk(path, view, send, book, strategy)
+
+            def tell(ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
+                """Send on what the venue has said, and keep the evidence of what it has filled."""
+                nonlocal told
+                for event in venue.events[told:]:
+                    heard = answers.arrival(ns)
+                    if event.kind == "filled":
+                        facing = (Side.SELL if event.side is Side.BUY else Side.BUY, event.price)
+                        taken = facing if event.liquidity == "taker" else (event.side, event.price)
+                        fills.append(
+                            {"ns": ns, "heard": heard, "event": event, "what": what, "before": before.get(taken, 0),
+                             "after": venue.others[taken[0]].get(event.price, 0)}
+                        )  # fmt: skip
+                    push(heard, "answer", event)
+                told = len(venue.events)
+
+            last = ahead.ns
+            while ahead is not None or queue:
+                # Of what happens at once, others come first: nobody acts on what has not happened yet.
+                if ahead is not None and (not queue or ahead.ns <= queue[0][0]):
+                    move, ahead = ahead, next(ordered, None)
+                    if move.ns < last:
+                        raise DataError(
+                            f"{move.what} at {move.ns} ns comes after one at {last} ns; sort the moves by time"
+                        )
+                    last, n_moves = move.ns, n_moves + 1
+                    venue.advance(move.ns // 1_000_000)
+                    before = {(side, price): venue.others[side].get(price, 0) for side, price, _ in move.levels}
+                    if move.aggressor is None:
+                        venue.display(move.levels)
+                        what = f"{move.what} displayed through it"
+                    else:
+                        size, price = move.quantity / UNIT, move.price / UNIT
+                        what = f"{move.what}: {size:g} at {price:g} by a {move.aggressor.value}er"
+                        met = Side.SELL if move.aggressor is Side.BUY else Side.BUY
+                        before = {(met, p): q for p, q in _near(venue, met, move.price)}
+                        venue.trade(move.price, move.quantity, move.aggressor)
+                    tell(move.ns, what, before)
+                    push(feed.arrival(move.ns), "seen", move)
+                    continue
+                ns, _, kind, body = heapq.heappop(queue)
+                if kind == "seen":
+                    view.see(body)
+                    path.mark(view)
+                    desk.now = ns
+                    strategy.on_market(view.market(ns), desk)
+                elif kind == "answer":
+                    desk.now = ns
+                    path.hear(body)
+                    if body.kind == "filled":
+                        curve.append((ns, path.state.cash, path.state.position, _mid(view)))
+                    strategy.on_answer(_answer(ns, body), desk)
+                else:
+                    venue.advance(ns // 1_000_000)
+                    before = {}
+                    if kind == "submit":
+                        arrived[body.id] = ns
+                        other = Side.SELL if body.side is Side.BUY else Side.BUY
+                        before = {(other, p): q for p, q in _near(venue, other, body.price)}
+                        venue.submit(body)
+                    elif kind == "cancel":
+                        venue.cancel(body)
+                    else:
+                        venue.replace(body[0], **body[1])
+                    tell(ns, "displayed when it arrived", before)
+            state = path.state
+            curve.append((last, state.cash, state.position, _mid(view)))
+            return _book_result(fills, desk, arrived, curve, terms, n_moves)
+        finally:
+            journal.close()
+
+
+def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:
+    """Return the levels of a side that an order at ``price`` could meet; all of them for a market order."""
+    top = venue.best(side)
+    if top is None or (price is not None and side.sign * top < side.sign * price):
+        return []
+    if top == price:
+        return [(top, venue.others[side][top])]
+    return [(p, q) for p, q in venue.others[side].items() if price is None or side.sign * p >= side.sign * price]
+
+
+def _mid(view: _View) -> int:
+    bid, ask = view.best(Side.BUY), view.best(Side.SELL)
+    if bid is None or ask is None:
+        return view.last or 0
+    return (bid + ask) // 2
+
+
+def _answer(ns: int, event: Event) -> Answer:
+    return Answer(ns, event.id, event.kind, event.reason, event.price, event.quantity)
+
+
+def _book_result(
+    fills: list[dict[str, Any]], desk: _Desk, arrived: dict[str, int], curve: list[tuple[int, int, int, int]],
+    terms: Terms, n_moves: int,
+) -> BookResult:  # fmt: skip
+    fee = {"maker": terms.maker_fee / FEE / BP, "taker": terms.taker_fee / FEE / BP}
+    rows = []
+    for fill in fills:
+        event = fill["event"]
+        notional = event.price / UNIT * event.quantity / UNIT
+        rows.append(
+            {
+                "ts": fill["ns"], "heard_ts": fill["heard"], "order_id": event.id, "side": event.side.value,
+                "quantity": event.quantity / UNIT, "price": event.price / UNIT, "liquidity": event.liquidity,
+                "commission": notional * fee[event.liquidity], "decided_ts": desk.decided[event.id],
+                "arrived_ts": arrived[event.id], "evidence": fill["what"],
+                "displayed_before": fill["before"] / UNIT, "displayed_after": fill["after"] / UNIT,
+            }
+        )  # fmt: skip
+    orders = [
+        {
+            "order_id": id, "decided_ts": desk.decided.get(id), "arrived_ts": arrived.get(id),
+            "side": known.ticket.side.value, "quantity": known.ticket.quantity / UNIT,
+            "price": None if known.ticket.price is None else known.ticket.price / UNIT, "status": known.status,
+            "reason": known.reason, "filled": known.filled / UNIT,
+        }
+        for id, known in desk.path.state.orders.items()
+    ]  # fmt: skip
+    equity = pd.DataFrame(curve, columns=["ts", "cash", "position", "mid"])
+    equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
+    equity["position"] = equity["position"].map(lambda units: units / UNIT)
+    equity["equity"] = equity["cash"] + equity["position"] * equity.pop("mid").map(lambda mid: mid / UNIT)
+    equity["ts"] = pd.to_datetime(equity["ts"], unit="ns", utc=True).dt.as_unit("ns")
+    fills_frame, orders_frame = _frame(rows, _BOOK_FILLS), _frame(orders, _BOOK_ORDERS)
+    final = float(equity["equity"].iloc[-1])
+    ended = orders_frame["status"].value_counts()
+    summary = {
+        "initial_cash": terms.cash / MONEY,
+        "final_equity": final,
+        "final_position": desk.path.state.position / UNIT,
+        "n_moves": n_moves,
+        "n_orders": len(orders_frame),
+        "orders": {str(status): int(n) for status, n in ended.items()},
+        "n_fills": len(fills_frame),
+        "maker_fills": int((fills_frame["liquidity"] == "maker").sum()),
+        "total_commission": float(fills_frame["commission"].sum()) if len(fills_frame) else 0.0,
+        "traded": float((fills_frame["price"] * fills_frame["quantity"]).sum()) if len(fills_frame) else 0.0,
+    }
+    return BookResult(fills_frame, orders_frame, equity, summary)
+
+
+_BOOK_FILLS = {
+    "ts": "time", "heard_ts": "time", "order_id": "str", "side": "str", "quantity": "float64", "price": "float64",
+    "liquidity": "str", "commission": "float64", "decided_ts": "time", "arrived_ts": "time", "evidence": "str",
+    "displayed_before": "float64", "displayed_after": "float64",
+}  # fmt: skip
+_BOOK_ORDERS = {
+    "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
+    "price": "float64", "status": "str", "reason": "str", "filled": "float64",
+}  # fmt: skip
+
+
+def _frame(rows: list[dict[str, Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return rows as a table whose columns have their types even when there are none; times are nanoseconds."""
+    made = pd.DataFrame(rows, columns=list(columns))
+    return pd.DataFrame(
+        {
+            name: pd.to_datetime(made[name], unit="ns", utc=True).dt.as_unit("ns")
+            if kind == "time"
+            else made[name].astype(kind)
+            for name, kind in columns.items()
+        }
+    )

@@ -1,0 +1,116 @@
+"""The protocol of a strategy that works orders: the same object in a backtest on books, on paper and live.
+
+Prices and quantities are integers of :data:`tradepulse.core.orders.UNIT`, as the order path and the venue have them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from tradepulse.core.orders import Side
+from tradepulse.errors import ConfigError
+
+
+class Market(NamedTuple):
+    """What a strategy sees of the book, as old as its feed is.
+
+    Parameters
+    ----------
+    ns : when it is seen, nanoseconds since 1970
+    bid, bid_size, ask, ask_size : best prices that others display, and how much there; None where they display nothing
+    last : price of the last trade, None before there was one
+    """
+
+    ns: int
+    bid: int | None
+    bid_size: int
+    ask: int | None
+    ask_size: int
+    last: int | None
+
+
+class Answer(NamedTuple):
+    """What a strategy hears of an order of its own.
+
+    Parameters
+    ----------
+    ns : when it is heard
+    id : of the order
+    kind : ``working``, ``filled``, ``ended``, ``changed``, ``not_changed``, ``refused``
+    reason : why it ended or was refused
+    price, quantity : of a fill
+    """
+
+    ns: int
+    id: str
+    kind: str
+    reason: str = ""
+    price: int = 0
+    quantity: int = 0
+
+
+class Desk(Protocol):
+    """What a quoting strategy may ask and order; each order takes its time to the venue, and the answer back."""
+
+    @property
+    def position(self) -> int:
+        """Units held, as far as we know."""
+        ...
+
+    def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
+        """Return side, price and what is left of each order that can still fill, as far as we know."""
+        ...
+
+    def submit(
+        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
+    ) -> str:
+        """Send an order, a market order without a price; return its id. Risk may refuse it: an answer says so."""
+        ...
+
+    def cancel(self, id: str) -> None:
+        """Ask for the end of an order."""
+        ...
+
+    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
+        """Ask for another price or another total quantity."""
+        ...
+
+
+class QuotingStrategy(ABC):
+    """A rule that works orders on the book of one instrument.
+
+    Parameters
+    ----------
+    **params : overrides of ``params``, each within its range, and whole where the default is
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    #: Default of each parameter.
+    params: ClassVar[Mapping[str, float]]
+    #: Smallest and largest value of each parameter.
+    ranges: ClassVar[Mapping[str, tuple[float, float]]]
+
+    def __init__(self, **params: float) -> None:
+        if unknown := sorted(set(params) - set(self.params)):
+            raise ConfigError(f"{self.name}: unknown parameter {unknown[0]!r}; it takes {', '.join(self.params)}")
+        self.settings: dict[str, Any] = {}
+        for key, value in {**self.params, **params}.items():
+            least, most = self.ranges[key]
+            whole = isinstance(self.params[key], int)
+            if isinstance(value, bool) or not least <= value <= most or (whole and value != int(value)):
+                kind = "a whole number" if whole else "a number"
+                raise ConfigError(f"{self.name}: {key} must be {kind} from {least:g} to {most:g}, not {value}")
+            self.settings[key] = int(value) if whole else float(value)
+
+    @property
+    def id(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+    @abstractmethod
+    def on_market(self, market: Market, desk: Desk) -> None:
+        """Decide after the book or the last trade has changed."""
+
+    def on_answer(self, answer: Answer, desk: Desk) -> None:
+        """Decide after the venue, or our own risk, has answered; by default not at all."""

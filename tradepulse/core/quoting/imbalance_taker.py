@@ -1,0 +1,39 @@
+"""Taking when the book leans."""
+
+from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.quoting.base import Desk, Market, QuotingStrategy
+
+
+class ImbalanceTaker(QuotingStrategy):
+    """Buy at the offer when most of what is displayed at the touch bids, sell at the bid when most of it offers.
+
+    The lean is ``bid size / (bid size + offer size)``. Immediate-or-cancel orders of ``size``, one at a time, while the
+    position stays within ``most`` units.
+
+    References
+    ----------
+    Cartea, A., Donnelly, R. and Jaimungal, S. (2018). Enhancing trading strategies with order book signals. Applied
+    Mathematical Finance 25(1), 1-35.
+    """
+
+    name = "imbalance_taker"
+    version = "1"
+    params = {"size": 0.01, "most": 0.05, "lean": 0.9}
+    ranges = {"size": (1e-9, 1e9), "most": (1e-9, 1e9), "lean": (0.5, 1.0)}
+
+    def __init__(self, **params: float) -> None:
+        super().__init__(**params)
+        self._size, self._most = (round(self.settings[key] * UNIT) for key in ("size", "most"))
+
+    def on_market(self, market: Market, desk: Desk) -> None:
+        """Take with the lean."""
+        if market.bid is None or market.ask is None or desk.open_orders():
+            return
+        lean = market.bid_size / (market.bid_size + market.ask_size)
+        if lean >= self.settings["lean"] and desk.position + self._size <= self._most:
+            desk.submit(Side.BUY, self._size, market.ask, tif="ioc")
+        elif lean <= 1 - self.settings["lean"] and desk.position - self._size >= -self._most:
+            desk.submit(Side.SELL, self._size, market.bid, tif="ioc")
+
+
+STRATEGY = ImbalanceTaker
