@@ -65,7 +65,7 @@ def test_a_run_by_hand(cli, small, tmp_path):
         "evidence",
     } <= set(fills)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "equity.parquet", "fills.parquet", "report.html", "summary.json", "trades.parquet",
+        "equity.parquet", "fills.parquet", "flows.parquet", "report.html", "summary.json", "trades.parquet",
     ]  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def test_a_sweep_asks_every_combination_and_counts_each(cli, small, tmp_path):
         ("fast=1:5:0", "step >= 1"),
         ("fast=1:2:3:4", "write first:last:step"),
         ("fsat=1", "sma_cross: unknown parameter 'fsat'; it takes fast, slow"),
-        ("fast=1:999999", "the sweep asks 999,999 parameter sets, at most 5,000; widen the steps"),
+        ("fast=1:999999", "the sweep asks 999,999 parameter sets, at most 100,000; widen the steps"),
         ("fast=60", "no combination of the grids makes a valid strategy"),
     ],
 )
@@ -270,3 +270,108 @@ def test_a_sweep_says_how_much_of_the_best_is_choice(cli, refused, bars_file):
     for bad in ("100", "0:40", "a:b", "100:40:2"):
         assert "write bars to choose on and to trade on, as 500:125" in refused(*asked, "--walk-forward", bad)
     assert "too few for 100,000 to fit on" in refused(*asked, "--walk-forward", "100000:40")
+
+
+def test_an_account_its_exits_and_events_are_held_to(cli, refused, small, tmp_path):
+    events = tmp_path / "actions.csv"
+    events.write_text("symbol,ex_date,action,ratio,amount\nAAA,2015-01-09,cash_dividend,,0.25\n")
+    done = cli(
+        *sma(small, "--quantity", 10, "--cash", 1000, "--commission-bp", 0, "--slippage-bp", 0, "--account", "cash",
+             "--stop-bp", 3000, "--events", f"actions={events}", "--out", tmp_path / "out", "--json")
+    )  # fmt: skip
+
+    # Bought at 4.5 on 8 January and held into the 9th, which pays 10 x 0.25 and opens at 1.5, below the stop of 3.15.
+    assert done.json["holding"] == {"dividend": 2.5}
+    assert done.json["final_equity"] == pytest.approx(1000 - 45 + 2.5 + 15)
+    assert done.json["account"] == {"leverage": 1.0, "reserve_bp": 50, "short": False, "stop_bp": 3000.0}
+    assert done.json["evidence"]["every stop and target where the bars reached it"]["asked"] >= 1
+    flows = pd.read_parquet(tmp_path / "out" / "flows.parquet")
+    assert flows[["symbol", "kind", "amount"]].to_numpy().tolist() == [["AAA", "dividend", 2.5]]
+    plain = cli(*sma(small, "--quantity", 10, "--cash", 1000, "--out", tmp_path / "plain", "--json"))
+    assert plain.json["trial_id"] != done.json["trial_id"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--account", "nowhere"), "No account named 'nowhere'; known: cash, perpetual_5x, reg_t."),
+        (("--stop-bp", -1), "stop_bp must lie between 0 and 10000, not -1.0"),
+        (("--stop-bp", "nan"), "stop_bp must be a number, not nan"),
+        (("--events", "mergers=x.csv"), "no such kind; there are actions, funding, recalls, delistings"),
+        (("--events", "actions"), "--events 'actions': write it as name=value"),
+        (("--events", "actions=nothing.csv"), "nothing.csv"),
+    ],
+)
+def test_bad_terms_are_refused_and_nothing_is_written(refused, small, tmp_path, more, words):
+    assert words in refused(*sma(small, *more, "--out", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_events_need_their_columns_and_times_a_zone(refused, small, tmp_path):
+    events = tmp_path / "funding.csv"
+    for text, words in (
+        ("symbol,ts\nAAA,2015-01-08T08:00:00Z\n", "lacks the column 'rate'; funding have symbol, ts, rate"),
+        ("symbol,ts,rate\nAAA,2015-01-08,0.1\n", "give a UTC time and a fraction"),
+        ("symbol,ts,rate\nAAA,soon,0.1\n", "column 'ts' is not a time throughout"),
+    ):
+        events.write_text(text)
+        assert words in refused(*sma(small, "--events", f"funding={events}", "--out", tmp_path / "out"))
+
+
+def test_where_a_bar_reached_both_ends_the_profit_lies_between(cli, tmp_path):
+    # Crosses up on bar 4, bought on bar 5 at 4.5; that bar falls to 4 and rises to 5: a tenth either way.
+    closes, opens = [3.0, 2.0, 2.0, 4.0, 4.5, 4.5], [3.0, 2.0, 2.0, 4.0, 4.5, 4.5]
+    bars = bars_of(closes, opens, highs=[3.0, 2.0, 2.0, 4.0, 5.0, 4.5], lows=[3.0, 2.0, 2.0, 4.0, 4.0, 4.5])
+    bars.drop(columns=["open_is_stale", "source", "source_hash", "ts"]).to_csv(tmp_path / "both.csv", index=False)
+
+    done = cli(*sma(tmp_path / "both.csv", "--quantity", 10, "--cash", 1000, "--commission-bp", 0, "--slippage-bp", 0,
+                    "--stop-bp", 1000, "--take-bp", 1000, "--out", tmp_path / "out", "--json"))  # fmt: skip
+
+    assert done.json["bars_of_unclear_order"] == 1
+    assert done.json["final_equity_between"] == pytest.approx([1000 - 4.5, 1000 + 4.5])
+    assert done.json["final_equity"] == pytest.approx(995.5)
+    assert "reached a stop and a target both" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_scenario_with_shocks_changes_the_bars(cli, refused, small, tmp_path):
+    scenario = tmp_path / "halved.yaml"
+    scenario.write_text("description: half\nshocks: [{kind: gap_open, at: 0.5, size: 0.5}]\n")
+    done = cli(*sma(small, "--quantity", 10, "--cash", 1000, "--commission-bp", 0, "--slippage-bp", 0, "--scenario",
+                    scenario, "--out", tmp_path / "out", "--json"))  # fmt: skip
+
+    # From bar 5 on prices are half: the cross of bar 4 still fills on bar 5, at 4.5 / 2.
+    assert done.code == 0
+    assert pd.read_parquet(tmp_path / "out" / "fills.parquet")["price"].iloc[0] == pytest.approx(2.25)
+    scenario.write_text("description: twice\nshocks: [{kind: duplicated, at: 0.5}]\n")
+    assert "sort the bars, drop repeats" in refused(*sma(small, "--scenario", scenario, "--out", tmp_path / "o2"))
+
+
+def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
+    stamps = ["2024-08-08T12:00:00Z", "2024-08-08T12:00:02Z"]
+    pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(
+        tmp_path / "quotes.csv", index=False
+    )
+    pd.DataFrame({"ts": ["2024-08-08T12:00:01Z"], "price": 99.0, "size": 7.0}).to_csv(
+        tmp_path / "trades.csv", index=False
+    )
+    given = ("backtest", "book", "--quotes", tmp_path / "quotes.csv", "--strategy", "touch_maker", "--param", "size=2",
+             "--param", "most=4", "--lot", 1, "--tick", 1)  # fmt: skip
+
+    done = cli(*given, "--trades", tmp_path / "trades.csv", "--out", tmp_path / "out", "--json")
+
+    # 5 stand ahead of our bid of 2; a sale of 7 takes them and ours.
+    assert done.code == 0
+    assert (done.json["n_fills"], done.json["final_position"]) == (1, 2.0)
+    assert pd.read_parquet(tmp_path / "out" / "fills.parquet")["evidence"].tolist() == ["trade 0: 7 at 99 by a seller"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "equity.parquet", "fills.parquet", "orders.parquet", "summary.json",
+    ]  # fmt: skip
+    for more, words in (
+        (("--recording", tmp_path / "quotes.csv"), "name either --recording or --quotes"),
+        (("--trades", tmp_path / "quotes.csv"), "lacks the column 'price'; it needs ts, price, size"),
+        (("--order-us", -1), "median_us must lie between 0 and 6e+07, not -1"),
+        (("--seed", -1), "--seed must be at least 0, not -1"),
+        (("--cash", -1), "--cash must lie between"),
+    ):
+        assert words in refused(*given, *more, "--out", tmp_path / "o2")
+    assert not (tmp_path / "o2").exists()

@@ -128,8 +128,8 @@ def run(
     )  # fmt: skip
     run_id = f"cli-{uuid4().hex[:12]}"
     try:
+        feed = Feed(bars)  # refuses bars that are none before a strategy is shown them
         refuse_lookers(bars, [question])
-        feed = Feed(bars)
         held = holding(feed, terms, **tables)
 
         def replay(terms: Terms) -> Result:
