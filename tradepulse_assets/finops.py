@@ -8,7 +8,10 @@ from tradepulse_assets.home import Home
 from tradepulse_assets.table_asset import Rows, plot, table_asset, table_check
 
 if TYPE_CHECKING:
+    from tradepulse.finops.suggestions.base import Suggestion
     from tradepulse.quality.check import Check
+
+_TAGS = {"team": "finops", "strategy": "shared"}
 
 
 @table_asset(group="finops", team="finops", deps=["released_signals", "settlement"])
@@ -77,4 +80,54 @@ def parts_equal_the_total(context: dg.AssetCheckExecutionContext, home: Home) ->
     return [
         Check("roll-up and ledger", len(ledger), int(total != int(rows["cost_nano_usd"].sum())), f"{total:,} nano USD"),
         Check("parts and total in cents", len(parts), 0 if in_cents else 1),
+    ]
+
+
+def _suggested(home: Home) -> "tuple[list[Suggestion], int]":
+    """Return the suggestions on everything measured up to now, and what all of it cost, in nano-dollars."""
+    from tradepulse.finops.suggestions.base import suggestions
+
+    costs = home.lake.read("costs")
+    return suggestions(costs, home.usage.outputs(), home.lake.read("trials")), int(costs["cost_nano_usd"].sum())
+
+
+@dg.asset(
+    group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs", "trials"], code_version="1"
+)
+def recommendations(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """What could cost less, with its evidence: steps that wrote what was there, long sweeps, trials asked twice.
+
+    The page of the week is in `reports/finops/recommendations`; `tradepulse_cli finops suggestions` says the same at
+    any time. Of each saving the part is named of which the records prove that nothing would have come out differently.
+    """
+    from datetime import UTC, datetime
+
+    from tradepulse.finops.suggestions.report import write_recommendations
+
+    with home.metered(context, "recommendations", _TAGS):
+        found, total = _suggested(home)
+        folder = home.reports / "finops" / "recommendations"
+        page = write_recommendations(found, total, folder, datetime.now(UTC).date())
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.path(str(page)),
+                "suggestions": len(found),
+                "proven saving USD": sum(one.verified_nano_usd for one in found) / 1e9,
+                "measured USD": total / 1e9,
+            }
+        )
+
+
+@table_check(asset="recommendations", team="finops")
+def savings_are_no_larger_than_the_cost(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """What is proven is part of what is expected, that of what was spent, and each run named was measured."""
+    from tradepulse.quality.check import Check
+
+    found, total = _suggested(home)
+    measured = set(home.lake.read("costs")["run_id"])
+    wrong = [one.id for one in found if not 0 <= one.verified_nano_usd <= one.expected_nano_usd <= total]
+    unknown = {run for one in found if one.kind == "unchanged" for run in one.evidence} - measured
+    return [
+        Check("proven, expected, spent", 1 + len(found), len(wrong), ", ".join(wrong)),
+        Check("runs that were measured", len(measured), len(unknown), ", ".join(sorted(unknown)[:3])),
     ]

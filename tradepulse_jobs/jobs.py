@@ -61,6 +61,12 @@ finops_rollup = dg.define_asset_job(
     description="What every step so far has cost, by day, team, strategy and environment.",
     tags={"team": "finops"},
 )
+finops_weekly = dg.define_asset_job(
+    "finops_weekly",
+    _assets("usage", "costs", "daily_costs", "recommendations"),
+    description="The week's cost, and what could cost less, with its evidence.",
+    tags={"team": "finops"},
+)
 release = dg.define_asset_job(
     "release",
     _assets("sbom"),
@@ -68,4 +74,4 @@ release = dg.define_asset_job(
     tags={"team": "platform"},
 )
 
-JOBS = (nightly, ingest, research, golden_regression, execute_signals, finops_rollup, release)
+JOBS = (nightly, ingest, research, golden_regression, execute_signals, finops_rollup, finops_weekly, release)

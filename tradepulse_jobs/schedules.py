@@ -3,7 +3,7 @@
 import dagster as dg
 
 from tradepulse.core.sessions import calendar
-from tradepulse_jobs.jobs import finops_rollup, nightly
+from tradepulse_jobs.jobs import finops_rollup, finops_weekly, nightly
 from tradepulse_jobs.resources import NEWEST_SESSION
 
 
@@ -33,4 +33,11 @@ finops_schedule = dg.ScheduleDefinition(
     cron_schedule="0 6 * * *",
     execution_timezone="UTC",
     description="Yesterday's cost, before anyone asks.",
+)
+
+savings_schedule = dg.ScheduleDefinition(
+    job=finops_weekly,
+    cron_schedule="30 6 * * 1",
+    execution_timezone="UTC",
+    description="What could cost less, every Monday.",
 )

@@ -59,7 +59,7 @@ def test_every_job_runs_on_a_used_instance(whole_run, tmp_path):
     """The whole chain by jobs alone, for the newest session, after a paper run that ended two months earlier."""
     shutil.copytree(whole_run.home, tmp_path / "var")
     lake = Lake(tmp_path / "var" / "lake")
-    for job in ("ingest", "research", "nightly", "execute_signals", "finops_rollup", "release"):
+    for job in ("ingest", "research", "nightly", "execute_signals", "finops_rollup", "finops_weekly", "release"):
         done = execute(job, tmp_path)
         assert done.returncode == 0, f"{job}: {done.stderr[-3000:]}"
 

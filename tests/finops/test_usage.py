@@ -56,12 +56,15 @@ def test_peak_memory_is_that_of_the_process(log):
 def test_written_bytes_are_those_written_inside(log):
     class Writer:
         written_bytes = 100
+        written = [("bars/2018", "a" * 16)]
 
     writer = Writer()
     with log.metered(tags(), writer):
         writer.written_bytes += 42
+        writer.written.append(("closes/2018", "b" * 16))
 
     assert log.frame()["written_bytes"].iloc[0] == 42
+    assert [line["outputs"] for line in log.outputs()] == [{"closes/2018": "b" * 16}]
 
 
 def test_a_step_that_fails_is_measured_too(log):

@@ -15,7 +15,7 @@ from tradepulse_jobs.definitions import defs
 GRAPH = defs.resolve_asset_graph()
 ASSETS = sorted(key.to_user_string() for key in GRAPH.get_all_asset_keys())
 #: Assets that are no table of the lake, and what they are.
-FILES = {"order_journal": "a binary journal", "sbom": "a JSON file"}
+FILES = {"order_journal": "a binary journal", "sbom": "a JSON file", "recommendations": "a page"}
 GROUPS = {"ingestion", "indicators", "golden", "research", "execution", "finops", "release", "catalogue"}
 
 
@@ -54,7 +54,16 @@ def test_every_asset_has_a_check():
     assert set(ASSETS) - checked == set()
 
 
-JOBS = ("nightly", "ingest", "research", "golden_regression", "execute_signals", "finops_rollup", "release")
+JOBS = (
+    "nightly",
+    "ingest",
+    "research",
+    "golden_regression",
+    "execute_signals",
+    "finops_rollup",
+    "finops_weekly",
+    "release",
+)
 
 
 def test_there_are_these_jobs():

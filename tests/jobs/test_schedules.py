@@ -6,7 +6,7 @@ import pytest
 
 from tradepulse.core.sessions import calendar
 from tradepulse_jobs.definitions import defs
-from tradepulse_jobs.schedules import finops_schedule, nightly_schedule
+from tradepulse_jobs.schedules import finops_schedule, nightly_schedule, savings_schedule
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -88,3 +88,4 @@ def test_partitions_are_the_sessions_of_the_exchange():
 
 def test_cost_is_rolled_up_every_morning():
     assert (finops_schedule.cron_schedule, finops_schedule.job_name) == ("0 6 * * *", "finops_rollup")
+    assert (savings_schedule.cron_schedule, savings_schedule.job_name) == ("30 6 * * 1", "finops_weekly")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradepulse.core.tables import table
 from tradepulse.errors import DataError
@@ -40,9 +40,10 @@ class Tags:
 
 
 class Writer(Protocol):
-    """Something that counts the bytes it writes: the lake."""
+    """Something that counts the bytes it writes, and says what it wrote: the lake."""
 
     written_bytes: int
+    written: list[tuple[str, str]]
 
 
 class UsageLog:
@@ -70,7 +71,7 @@ class UsageLog:
         """
         started_at = datetime.now(UTC)
         wall, cpu = perf_counter(), _cpu_seconds()
-        written = writer.written_bytes if writer else 0
+        written, made = (writer.written_bytes, len(writer.written)) if writer else (0, 0)
         outcome = "failed"
         try:
             yield
@@ -84,7 +85,16 @@ class UsageLog:
                 wall_ms=round(1000 * (perf_counter() - wall)),
                 peak_memory_bytes=_peak_memory_bytes(),
                 written_bytes=(writer.written_bytes if writer else 0) - written,
+                outputs=dict(writer.written[made:]) if writer else {},
             )
+
+    def outputs(self) -> "list[dict[str, Any]]":
+        """Return what each step that was done wrote, oldest first: run, step, start, and content hash by partition."""
+        lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
+        kept = ("run_id", "step", "started_at")
+        done = [line for line in lines if line["outcome"] == "done" and line.get("outputs")]
+        made = [{**{key: line[key] for key in kept}, "outputs": line["outputs"]} for line in done]
+        return sorted(made, key=lambda line: str(line["started_at"]))
 
     def frame(self) -> "pd.DataFrame":
         """Return everything logged as rows of ``usage``, oldest first.

@@ -50,6 +50,8 @@ class Lake:
         self.root = root
         #: Bytes this object has written: what the meter reads.
         self.written_bytes = 0
+        #: Content hash of every partition written so far, in order, by ``table/partition``.
+        self.written: list[tuple[str, str]] = []
 
     def write(self, name: str, frame: "pd.DataFrame", partition: str = WHOLE, *, model: str | None = None) -> Written:
         """Replace one partition of a table.
@@ -108,7 +110,9 @@ class Lake:
             fresh.unlink(missing_ok=True)
         size = target.stat().st_size
         self.written_bytes += size
-        return Written(target, len(frame), size, content_hash(frame))
+        made = Written(target, len(frame), size, content_hash(frame))
+        self.written.append((f"{target.parent.name}/{target.stem}", made.data_version))
+        return made
 
     def read(self, name: str, partitions: Sequence[str] | None = None, *, model: str | None = None) -> "pd.DataFrame":
         """Return partitions of a table, in the order named, or all of them in the order of their names.

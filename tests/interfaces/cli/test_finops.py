@@ -1,5 +1,6 @@
 """Bills in, bills out, and the bill divided."""
 
+import json
 from decimal import Decimal
 
 import pandas as pd
@@ -77,3 +78,52 @@ def test_a_file_that_is_no_bill_is_one_line(refused, tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert "it is no FOCUS file" in refused("finops", "import", "--focus", tmp_path / "other.csv")
     assert "there is no bill to allocate" in refused("finops", "allocate")
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Five weeks of usage, a spike on one day, and a step that wrote the same thing every day."""
+    week = [10, 12, 11, 13, 14, 2, 1]
+    for place in range(35):
+        day = pd.Timestamp("2026-01-05", tz="UTC") + pd.Timedelta(days=place)
+        cpu = week[place % 7] * 100_000_000 * (4 if place == 30 else 1)
+        line = {
+            "run_id": f"run-{place}", "step": "bars", "partition": "", "team": "data", "strategy": "shared",
+            "environment": "test", "started_at": day.isoformat(), "outcome": "done", "cpu_ms": cpu, "wall_ms": 1,
+            "peak_memory_bytes": 0, "written_bytes": 0, "outputs": {"bars/2018": "a" * 16},
+        }  # fmt: skip
+        path = tmp_path / "var" / "usage" / f"run-{place}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(line) + "\n")
+
+
+def test_suggestions_say_what_is_proven(cli, measured, refused, tmp_path):
+    done = cli("finops", "suggestions", "--json")
+
+    [one] = done.json["suggestions"]
+    assert (one["kind"], one["subject"], len(one["evidence"])) == ("unchanged", "bars", 34)
+    # All but the first day's 10 parts of 5 x 63 + 3 x 11.
+    assert one["verified_nano_usd"] / done.json["total_nano_usd"] == pytest.approx(1 - 10 / 348, rel=1e-6)
+    assert "could have been saved" in cli("finops", "suggestions").out
+    assert "nothing has been measured" in refused("finops", "suggestions", home=tmp_path / "elsewhere")
+
+
+def test_a_spike_is_burned_acknowledged_and_closed(cli, measured, refused):
+    burned = cli("finops", "burn", "--json")
+
+    assert burned.code == 1
+    [one] = burned.json["incidents"]
+    assert (one["team"], one["day"], one["severity"]) == ("data", "2026-02-04", "page")
+    assert one["causes"][0][:3] == ["shared", "bars", "run-30"]
+    assert len(burned.json["days"]) == 35
+    assert burned.json["forecast"]["days"] == 14
+    assert "finops ack ID --by NAME" in cli("finops", "burn").out
+
+    assert "say who: --by NAME" in refused("finops", "ack", one["id"])
+    assert cli("finops", "ack", one["id"], "--by", "ann", "--json").json["state"] == "acknowledged"
+    assert cli("finops", "burn").code == 0
+    closed = cli("finops", "ack", one["id"], "--by", "ann", "--state", "closed", "--note", "a backfill", "--json").json
+    assert closed["events"][-1]["note"] == "a backfill"
+    assert [record["state"] for record in cli("finops", "ack", "--json").json] == ["closed"]
+    assert "No incident named 'x'" in refused("finops", "ack", "x", "--by", "ann")
+    assert "a fraction above 0" in refused("finops", "burn", "--share", 0)

@@ -56,6 +56,150 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
     click.echo(f"\n{len(usage):,} steps measured")
 
 
+@command.command()
+@as_json
+@click.pass_obj
+def suggestions(obj: dict[str, Path], as_json: bool) -> None:
+    """Say what could cost less, with its evidence, what it would have saved, and how much of that is proven."""
+    from tradepulse.errors import MissingData
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.warehouse.lake import Lake
+
+    log, lake = UsageLog(obj["home"] / "usage"), Lake(obj["home"] / "lake")
+    usage = log.frame()
+    if usage.empty:
+        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    costs = cost_lines(usage, load_prices())
+    found = suggested(costs, log.outputs(), trials_of(lake))
+    total = int(costs["cost_nano_usd"].sum())
+    if as_json:
+        print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
+        return
+    print_table(
+        [
+            {
+                "id": one.id, "team": one.team, "what": one.finding, "saves USD": f"{one.expected_nano_usd / 1e9:.6f}",
+                "proven USD": f"{one.verified_nano_usd / 1e9:.6f}", "how": one.how,
+            }
+            for one in found
+        ]
+    )  # fmt: skip
+    proven = sum(one.verified_nano_usd for one in found)
+    click.echo(
+        f"\n{len(found)} suggestions; {proven / 1e9:.6f} of USD {total / 1e9:.6f} measured could have been saved"
+    )
+
+
+@command.command()
+@click.option("--share", default=0.15, show_default=True, help="Deviation from forecast that opens an incident.")
+@click.option("--floor-usd", default=1.0, show_default=True, help="Smallest deviation worth an incident, USD a day.")
+@as_json
+@click.pass_obj
+def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) -> int:
+    """Say what each day and month costs, what tomorrow should, and where a team deviated; opens incidents.
+
+    Exit code 1 while an incident is open that nobody has acknowledged.
+    """
+    from datetime import UTC, datetime
+
+    import pandas as pd
+
+    from tradepulse.errors import ConfigError, MissingData
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.forecast import LEAST, by_day, deviations, forecast
+    from tradepulse.finops.incidents import Incidents
+    from tradepulse.finops.prices import NANO, load_prices
+    from tradepulse.finops.usage import UsageLog
+
+    if not 0 < share < 100 or not 0 <= floor_usd < 1e9:
+        raise ConfigError(f"--share {share:g} and --floor-usd {floor_usd:g}: a fraction above 0, and an amount")
+    usage = UsageLog(obj["home"] / "usage").frame()
+    if usage.empty:
+        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    costs = cost_lines(usage, load_prices())
+    days = by_day(costs)
+    incidents = Incidents(obj["reports"] / "finops" / "incidents")
+    # A day that is not over yet would deviate every day.
+    now = datetime.now(UTC)
+    over = costs[costs["date"] < pd.Timestamp(now.date())]
+    found = deviations(over, share=share, floor_nano_usd=round(floor_usd * NANO)) if len(over) else []
+    incidents.open(found, now)
+    waiting = [one for one in incidents.all() if one["state"] == "open"]
+    ahead = forecast(by_day(over).tolist()) if len(over) else None
+    months = days.groupby(pd.DatetimeIndex(days.index).strftime("%Y-%m")).sum()
+    if as_json:
+        print_json(
+            {
+                "days": {f"{day:%Y-%m-%d}": int(amount) for day, amount in days.items()},
+                "months": {str(month): int(amount) for month, amount in months.items()},
+                "forecast": None if ahead is None else {"nano_usd": round(ahead.nano_usd), "model": ahead.model,
+                                                        "mape": ahead.mape, "days": ahead.days},
+                "incidents": waiting,
+            }
+        )  # fmt: skip
+        return 1 if waiting else 0
+    print_table([{"day": f"{day:%Y-%m-%d}", "USD": f"{amount / NANO:.6f}"} for day, amount in days.tail(14).items()])
+    print_table([{"month": month, "USD": f"{amount / NANO:.6f}"} for month, amount in months.items()])
+    if ahead is None:
+        click.echo(f"\n{len(days)} days measured; a forecast needs {LEAST}")
+    else:
+        errors = ", ".join(f"{name} {error:.1%}" for name, error in ahead.mape.items())
+        click.echo(f"\nthe next day should cost USD {ahead.nano_usd / NANO:.6f} by {ahead.model}")
+        click.echo(f"mean absolute error a day ahead over {ahead.days} days: {errors}")
+    if waiting:
+        print_table(
+            [
+                {"id": one["id"], "severity": one["severity"], "team": one["team"], "day": one["day"],
+                 "USD": f"{one['actual_nano_usd'] / NANO:.6f}", "forecast": f"{one['forecast_nano_usd'] / NANO:.6f}",
+                 "cause": " ".join(str(part) for part in one["causes"][0][:3]) if one["causes"] else ""}
+                for one in waiting
+            ]
+        )  # fmt: skip
+        click.echo("\nacknowledge one with: tradepulse_cli finops ack ID --by NAME")
+    return 1 if waiting else 0
+
+
+@command.command()
+@click.argument("id", required=False)
+@click.option("--by", "who", default="", help="Who says so.")
+@click.option(
+    "--state", type=click.Choice(["acknowledged", "mitigated", "closed"]), default="acknowledged", show_default=True
+)
+@click.option("--note", default="", help="What was done; asked for when it is mitigated or closed.")
+@as_json
+@click.pass_obj
+def ack(obj: dict[str, Path], id: str | None, who: str, state: str, note: str, as_json: bool) -> None:
+    """Acknowledge an incident, or say what was done about it; without an ID, list them."""
+    from datetime import UTC, datetime
+
+    from tradepulse.finops.incidents import Incidents
+
+    incidents = Incidents(obj["reports"] / "finops" / "incidents")
+    found = incidents.all() if id is None else [incidents.move(id, state, who, note, datetime.now(UTC))]
+    if as_json:
+        print_json(found if id is None else found[0])
+        return
+    print_table(
+        [
+            {
+                key: one[key]
+                for key in ("id", "state", "severity", "team", "day", "hours_to_acknowledge", "hours_to_mitigate")
+            }
+            for one in found
+        ]
+    )
+
+
+def trials_of(lake: "Lake") -> "pd.DataFrame":
+    """Return the trial ledger; no rows where nothing was asked."""
+    from tradepulse.core.tables import table
+
+    return lake.read("trials") if lake.partitions("trials") else table("trials").no_rows()
+
+
 @command.command(name="import")
 @click.option(
     "--focus", "path", required=True, type=click.Path(path_type=Path), help="FOCUS 1.0 to 1.2: CSV or Parquet."
