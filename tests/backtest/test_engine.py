@@ -12,6 +12,7 @@ from tests.property.generators import bars_of, price_bars, random_walk
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import bars_per_year, round_trips
+from tradepulse.backtest.terms import Terms
 from tradepulse.core.orders import client_order_id
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.paths import target_path
@@ -321,3 +322,35 @@ def test_the_target_path_holds_what_was_asked():
     path = target_path(BARS, script(10, None, 0)(quantity=1))
 
     assert path.tolist() == [10.0, 10.0, 0.0, 0.0]
+
+
+def test_an_account_that_may_not_be_short_is_never_short():
+    bars = bars_of([10.0, 11.0, 12.0, 11.0, 10.0])
+
+    result = run(bars, 5, -5, None, None, terms=Terms(short=False))
+
+    # 5 bought at 11; of the 10 to sell at 12 the 5 that are held.
+    assert result.fills["quantity"].tolist() == [5, 5]
+    assert result.summary["open_position"] == {}
+    assert result.summary["orders_cut"] == 1
+
+
+def test_margin_cuts_what_does_not_fit_and_calls_for_what_fell():
+    # With 100 and leverage 2: 200 / 10 = 20 units at 10. At 7 they are worth 140, equity is 40: below 0.4 of it.
+    bars = bars_of([10.0, 10.0, 7.0, 7.0, 7.0])
+
+    result = run(bars, 50, None, None, None, cash=100.0, terms=Terms(leverage=2.0, maintenance=0.4))
+
+    assert result.fills[["quantity", "reason"]].to_numpy().tolist() == [[20, "target"], [20, "margin call"]]
+    assert result.summary["final_equity"] == 40.0
+
+
+def test_interest_is_paid_for_nights_and_by_those_who_borrow():
+    # 20 units of 10 on 100 of cash: 100 borrowed at 3.6 % over one night, actual/360: a cent.
+    bars = bars_of([10.0, 10.0, 10.0])
+    friday_to_tuesday = bars.assign(session=pd.to_datetime(["2026-11-19", "2026-11-20", "2026-11-24"]))
+
+    result = run(friday_to_tuesday, 20, None, None, cash=100.0, terms=Terms(debit_bp=360.0))
+
+    assert result.flows["kind"].tolist() == ["debit interest"]
+    assert result.flows["amount"].tolist() == pytest.approx([-0.04])  # four nights

@@ -271,3 +271,18 @@ def test_a_holding_that_costs_too_little_is_refused(spoil):
     names = refused(bars, result.fills, result.equity, **{**how, "flows": spoil(result.flows)})
 
     assert "holding costs and brings what it should" in names
+
+
+def test_what_the_account_closes_may_be_decided_on_another_symbol_s_bar():
+    one = random_walk(5, 60, deviation=0.05)
+    other = random_walk(6, 60, deviation=0.05).assign(symbol="BBB")
+    bars = pd.concat([one, other.iloc[::3]]).sort_values("ts", kind="stable").reset_index(drop=True)
+    terms = Terms(leverage=2.0, maintenance=0.48)
+    result = backtest(bars, turning(4), cash=2_000.0, costs=Costs(2.0, 3.0), terms=terms)
+
+    assert "margin call" in set(result.fills["reason"])
+    assert refused(bars, result.fills, result.equity, cash=2_000.0) == []
+    early = result.fills.assign(
+        decided_ts=result.fills["decided_ts"].where(result.fills["reason"] != "margin call", result.fills["ts"])
+    )
+    assert "decided before its bar" in refused(bars, early, result.equity, cash=2_000.0)

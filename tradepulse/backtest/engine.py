@@ -35,6 +35,7 @@ from tradepulse.backtest.result import (
     result_of,
 )
 from tradepulse.backtest.terms import Holding, Terms
+from tradepulse.backtest.terms import holding as laid_out
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.core.strategies.base import Strategy
@@ -204,7 +205,8 @@ def backtest(
     fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
     book : name that order ids are made from
     terms : exits and margin of the account
-    holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding`
+    holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding`; by default what the terms
+        alone make of it
 
     Returns
     -------
@@ -222,7 +224,7 @@ def backtest(
     feed = prepared(bars, cash, fill)
     costs, terms = costs or Costs(), terms or Terms()
     first = strategy()
-    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding)
+    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding or laid_out(feed, terms))
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
 
 

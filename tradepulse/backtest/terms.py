@@ -162,7 +162,8 @@ def holding(
     """
     tables = {"actions": actions, "funding": funding, "recalls": recalls, "delistings": delistings}
     timed = terms.borrow_bp or terms.debit_bp or terms.credit_bp
-    if all(table is None for table in tables.values()) and not timed and terms.short_available == UNLIMITED:
+    free = terms.short and terms.short_available == UNLIMITED
+    if all(table is None for table in tables.values()) and not timed and free:
         return None
     n, firsts = len(feed.ns), feed.firsts
     sessions = feed.rows["session"].to_numpy().astype("datetime64[D]").astype(np.int64)

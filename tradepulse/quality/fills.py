@@ -62,6 +62,7 @@ def fills_could_happen(
     times: dict[str, list[Any]] = defaultdict(list)
     for symbol, ts in at:
         times[symbol].append(ts)
+    instants = {ts for stamps in times.values() for ts in stamps}
     place = {symbol: {ts: number for number, ts in enumerate(stamps)} for symbol, stamps in times.items()}
     broken: dict[str, list[str]] = {rule: [] for rule in _RULES}
     taken: dict[tuple[str, Any], int] = defaultdict(int)
@@ -96,6 +97,9 @@ def fills_could_happen(
             broken["at least its commission"].append(where)
         if not same_close and not row["decided_ts"] < row["ts"]:
             broken["decided before its bar"].append(where)
+        elif row["reason"] in _ACCOUNT:
+            if row["decided_ts"] not in instants:  # another symbol's bar may have decided it
+                broken["decided on a bar of its symbol"].append(where)
         elif row["decided_ts"] not in place[row["symbol"]]:
             broken["decided on a bar of its symbol"].append(where)
         elif not same_close and row["reason"] not in _EXITS:
@@ -151,6 +155,8 @@ _NEXT_OPEN = (
 
 #: Reasons for which a position is closed inside a bar.
 _EXITS = ("stop", "take profit")
+#: Reasons for which the account closes a position, whatever the strategy wants.
+_ACCOUNT = ("margin call", "borrow recalled")
 
 
 class _Bar(NamedTuple):
