@@ -1,5 +1,6 @@
 """``tradepulse_cli finops``: what everything cost."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
     if usage.empty:
         raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
     costs = cost_lines(usage, load_prices())
-    found = suggested(costs, log.outputs(), trials_of(lake))
+    found = suggested(costs, log.outputs(), _rows(lake, "trials"))
     total = int(costs["cost_nano_usd"].sum())
     if as_json:
         print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
@@ -91,6 +92,35 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
     click.echo(
         f"\n{len(found)} suggestions; {proven / 1e9:.6f} of USD {total / 1e9:.6f} measured could have been saved"
     )
+
+
+@command.command()
+@as_json
+@click.pass_obj
+def units(obj: dict[str, Path], as_json: bool) -> None:
+    """Say what one backtest, order, promoted strategy, point of Sharpe and run of each asset have cost."""
+    from tradepulse.errors import MissingData
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.units import units as unit_costs
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.warehouse.lake import Lake
+
+    usage, lake = UsageLog(obj["home"] / "usage").frame(), Lake(obj["home"] / "lake")
+    if usage.empty:
+        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    tables = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
+    found = unit_costs(cost_lines(usage, load_prices()), *tables)
+    if as_json:
+        print_json([{**asdict(one), "each_nano_usd": one.each_nano_usd} for one in found])
+        return
+    print_table(
+        [
+            {"one": one.name, "there are": f"{one.count:g}", "USD together": f"{one.total_nano_usd / 1e9:.6f}",
+             "USD each": "" if one.each_nano_usd is None else f"{one.each_nano_usd / 1e9:.9f}"}
+            for one in found
+        ]
+    )  # fmt: skip
 
 
 @command.command()
@@ -193,11 +223,11 @@ def ack(obj: dict[str, Path], id: str | None, who: str, state: str, note: str, a
     )
 
 
-def trials_of(lake: "Lake") -> "pd.DataFrame":
-    """Return the trial ledger; no rows where nothing was asked."""
+def _rows(lake: "Lake", name: str) -> "pd.DataFrame":
+    """Return a table of the lake; no rows where it has not been made."""
     from tradepulse.core.tables import table
 
-    return lake.read("trials") if lake.partitions("trials") else table("trials").no_rows()
+    return lake.read(name) if lake.partitions(name) else table(name).no_rows()
 
 
 @command.command(name="import")

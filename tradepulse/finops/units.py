@@ -1,0 +1,62 @@
+"""Unit economics: what one of each thing that we make has cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pandas as pd
+
+#: Steps that research consists of, and those that an order takes; their checks count with them.
+RESEARCH = ("indicators", "golden_values", "trials", "stress", "promotions")
+ORDERS = ("signals", "released_signals", "order_journal", "orders", "fills", "positions", "settlement")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one of something cost.
+
+    Parameters
+    ----------
+    name : of one of it
+    count : how many there are, or how much, of a Sharpe ratio
+    total_nano_usd : cost of the steps that made them
+    steps : these steps
+    """
+
+    name: str
+    count: float
+    total_nano_usd: int
+    steps: tuple[str, ...]
+
+    @property
+    def each_nano_usd(self) -> float | None:
+        """Cost of one; None where there is none."""
+        return float(Fraction(self.total_nano_usd) / Fraction(self.count)) if self.count > 0 else None
+
+
+def units(costs: pd.DataFrame, trials: pd.DataFrame, promotions: pd.DataFrame, orders: pd.DataFrame) -> list[Unit]:
+    """Return what a backtest, a point of Sharpe, a promoted strategy, an order and a run of each asset have cost.
+
+    Parameters
+    ----------
+    costs : rows of ``costs``
+    trials, promotions, orders : rows of these tables, none where there is none yet
+    """
+    step = costs["step"].str.partition(":")[0]  # a check is named asset:check
+
+    def spent(steps: Sequence[str]) -> int:
+        return int(costs.loc[step.isin(list(steps)), "cost_nano_usd"].sum())
+
+    done = trials[trials["status"] == "done"]
+    best = float(done["sharpe"].max()) if done["sharpe"].notna().any() else 0.0
+    promoted = promotions.loc[promotions["promoted"] & (promotions["stage"] != "candidate"), "trial_id"].nunique()
+    found = [
+        Unit("backtest", len(done), spent(["trials"]), ("trials",)),
+        Unit("point of the best Sharpe ratio", max(best, 0.0), spent(RESEARCH), RESEARCH),
+        Unit("promoted strategy", int(promoted), spent(RESEARCH), RESEARCH),
+        Unit("order", len(orders), spent(ORDERS), ORDERS),
+    ]
+    runs = costs.assign(step=step).groupby("step")["run_id"].nunique()
+    return found + [
+        Unit(f"run of {name}", int(count), spent([str(name)]), (str(name),)) for name, count in runs.items()
+    ]
