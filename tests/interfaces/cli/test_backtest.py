@@ -375,3 +375,18 @@ def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
     ):
         assert words in refused(*given, *more, "--out", tmp_path / "o2")
     assert not (tmp_path / "o2").exists()
+
+
+def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):
+    rates = bars_of([2.0] * 8, symbol="EURUSD")[["session", "symbol", "open", "high", "low", "close", "volume"]]
+    rates.to_csv(tmp_path / "rates.csv", index=False)
+    given = ("--quantity", 10, "--cash", 1000, "--commission-bp", 0, "--slippage-bp", 0)
+    plain = cli(*sma(small, *given, "--out", tmp_path / "a", "--json")).json
+    twice = cli(*sma(small, *given, "--rates", tmp_path / "rates.csv", "--out", tmp_path / "b", "--json")).json
+
+    assert twice["final_equity"] - 1000 == pytest.approx(2 * (plain["final_equity"] - 1000))
+    assert twice["trial_id"] != plain["trial_id"]
+    rates.iloc[:-1].to_csv(tmp_path / "short.csv", index=False)
+    assert "1 of 8 bars have no rate of EURUSD" in refused(
+        *sma(small, "--rates", tmp_path / "short.csv", "--out", tmp_path / "c")
+    )

@@ -7,10 +7,13 @@ from tradepulse.core import plugins, strategies
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.errors import ConfigError, UnknownName
 
+#: Files beside this one that are no strategy to be named: the last one takes strategies, not parameters.
+_NOT_ONES = {"base", "loader", "paths", "together"}
+
 
 def shipped() -> list[str]:
     """Return the names of the strategies we ship: each is a file beside this one."""
-    return sorted(m.name for m in iter_modules(strategies.__path__) if m.name not in {"base", "loader", "paths"})
+    return sorted(m.name for m in iter_modules(strategies.__path__) if m.name not in _NOT_ONES)
 
 
 def strategy_paths() -> dict[str, str]:

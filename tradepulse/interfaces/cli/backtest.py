@@ -68,6 +68,11 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
     help="Which came first in a bar that reached both; worst by default.",
 )
 @click.option("--events", multiple=True, help="KIND=FILE: actions, funding, recalls or delistings; may be repeated.")
+@click.option(
+    "--rates",
+    type=click.Path(path_type=Path),
+    help="Bars of the rate that turns these bars into the account's currency.",
+)
 @click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
@@ -75,7 +80,7 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 def run(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, account: str | None,
-    stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], scenario: str | None,
+    stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], rates: Path | None, scenario: str | None,
     out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
@@ -94,6 +99,7 @@ def run(
     from tradepulse.backtest.selection import sharpe_interval
     from tradepulse.backtest.terms import Terms, holding, load_account
     from tradepulse.backtest.venue import Venue
+    from tradepulse.core.currency import converted
     from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import content_hash, records
@@ -106,6 +112,8 @@ def run(
     made = chosen(quantity=quantity, **settings)
     costs = frictions.friction(friction, commission_bp, slippage_bp)
     bars = load_whole_bars(bars_file)
+    if rates is not None:
+        bars = converted(bars, load_whole_bars(rates))
     if scenario:
         slice_ = load_scenario(scenario)
         costs = slice_.costs(costs)
