@@ -41,8 +41,8 @@ def converted(bars: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
         first = bars.loc[absent, ["symbol", "ts"]].iloc[0]
         name = rates["symbol"].iloc[0]
         raise DataError(
-            f"{first['symbol']} {first['ts']}: {int(absent.sum())} of {len(bars)} bars have no rate of {name}; leave these "
-            "bars out, or get the rates of their instants"
+            f"{first['symbol']} {first['ts']}: {int(absent.sum())} of {len(bars)} bars have no rate of {name}; "
+            "leave these bars out, or get the rates of their instants"
         )
     at = by_time.loc[bars["ts"]]
     opened, closed = at["open"].to_numpy(dtype=float), at["close"].to_numpy(dtype=float)

@@ -71,7 +71,7 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 @click.option(
     "--rates",
     type=click.Path(path_type=Path),
-    help="Bars of the rate that turns these bars into the account's currency.",
+    help="Bars of the rate into the account's currency.",
 )
 @click.option("--scenario", help="Shipped scenario by name, or a YAML file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
@@ -80,8 +80,8 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 def run(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, account: str | None,
-    stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], rates: Path | None, scenario: str | None,
-    out: Path, as_json: bool,
+    stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], rates: Path | None,
+    scenario: str | None, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a strategy over a file of bars; write fills, trades, equity, summary and a report."""
     from dataclasses import asdict, replace
