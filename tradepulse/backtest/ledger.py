@@ -17,11 +17,16 @@ def answered(lake: Lake) -> set[str]:
     return set(ledger.loc[(ledger["status"] == "done") & (ledger["mlflow_run_id"] != ""), "trial_id"])
 
 
+def trials_of(lake: Lake) -> pd.DataFrame:
+    """Return every row of the ledger; none where nothing was asked yet."""
+    return lake.read("trials") if lake.partitions("trials") else table("trials").no_rows()
+
+
 def distinct(lake: Lake) -> pd.DataFrame:
     """Return one row per question ever asked: its answer where there is one. These are the trials that luck had."""
-    if not lake.partitions("trials"):
-        return table("trials").no_rows()
-    ledger = lake.read("trials")
+    ledger = trials_of(lake)
+    if ledger.empty:
+        return ledger
     # "done" sorts before "failed": a question that failed once and was answered later counts as answered. One that a
     # person asked by hand has no run in MLflow; where a sweep asked it too, the sweep's row says more.
     order = ledger.assign(by_hand=ledger["mlflow_run_id"] == "").sort_values(["status", "by_hand"], kind="stable")

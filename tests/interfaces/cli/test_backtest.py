@@ -390,3 +390,36 @@ def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, r
     assert "1 of 8 bars have no rate of EURUSD" in refused(
         *sma(small, "--rates", tmp_path / "short.csv", "--out", tmp_path / "c")
     )
+
+
+def test_a_sweep_keeps_to_its_budget(cli, refused, bars_file, tmp_path):
+    sweep = (
+        "backtest",
+        "sweep",
+        "--bars",
+        bars_file,
+        "--strategy",
+        "sma_cross",
+        "--param",
+        "fast=2:4:1",
+        "--param",
+        "slow=6:9:1",
+    )
+
+    assert "no sweep has been metered yet" in refused(*sweep, "--budget-usd", 1)
+    assert cli(*sweep, "--json").json["trials"] == 12
+    each = next(one for one in cli("finops", "units", "--json").json if one["name"] == "backtest")["each_nano_usd"]
+    assert each > 0
+
+    before = len(Lake(tmp_path / "var" / "lake").read("trials"))
+    line = refused(*sweep, "--budget-usd", 5.5 * each / 1e9)
+    assert "the sweep asks 12 trials" in line
+    assert "is enough for 5: --trim asks only those" in line
+    assert len(Lake(tmp_path / "var" / "lake").read("trials")) == before
+    done = cli(*sweep, "--budget-usd", 5.5 * each / 1e9, "--trim", "--json").json
+    assert 1 <= done["trials"] <= 5
+    assert done["trials"] + done["not_asked"] == 5
+    assert cli(*sweep, "--budget-usd", 1, "--json").json["trials"] == 12
+    assert "--trim goes with --budget-usd" in refused(*sweep, "--trim")
+    assert "--budget-usd must be an amount above 0, not -1" in refused(*sweep, "--budget-usd", -1)
+    assert "do not go together" in refused(*sweep, "--budget-usd", 1, "--walk-forward", "30:10")

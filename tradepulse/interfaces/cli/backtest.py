@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Most parameter sets one sweep may ask: each has a row in the ledger for ever.
 MOST_TRIALS = 100_000
+#: Parts that a sweep with a budget is run in: it is stopped between two of them.
+PARTS = 20
 #: Most of them whose returns are compared with each other; of more, so many drawn evenly.
 MOST_COMPARED = 1_000
 
@@ -343,25 +345,36 @@ def _folder(out: Path) -> Iterator[Path]:
 @command.command()
 @_shared
 @click.option("--top", default=10, show_default=True, help="Best trials to print.")
+@click.option("--budget-usd", "budget", type=float, help="Refuse a sweep that would cost more; stop one that does.")
+@click.option("--trim", is_flag=True, help="Ask as many parameter sets as the budget is enough for.")
 @click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
 @as_json
 @click.pass_obj
 def sweep(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
-    commission_bp: float | None, slippage_bp: float | None, top: int, forward: str | None, as_json: bool,
+    commission_bp: float | None, slippage_bp: float | None, top: int, budget: float | None, trim: bool,
+    forward: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
 
     Says how much of the best is choice: to how many independent trials they amount, and in how many halvings of the
     bars the best of one half is below the middle on the other.
     """
+    from datetime import UTC, datetime
+
+    import pandas as pd
+
     from tradepulse.backtest.frictions import friction
-    from tradepulse.backtest.ledger import record
+    from tradepulse.backtest.ledger import record, trials_of
     from tradepulse.backtest.research import questions, walk_forward
     from tradepulse.backtest.selection import walk_forward_splits
     from tradepulse.backtest.tracking import Tracking
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import records
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.budgets import Spending, affordable, price_of_a_trial
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.usage import Tags, UsageLog
     from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.warehouse.lake import Lake
 
@@ -383,7 +396,27 @@ def sweep(
         next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
     lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow")
     run_id = f"cli-{uuid4().hex[:12]}"
-    rows = record(lake, tracking, bars, asked, run_id)
+    log = UsageLog(obj["home"] / "usage")
+    spending, part = None, len(asked)
+    if budget is not None or trim:
+        if forward:
+            raise ConfigError(
+                "--budget-usd and --walk-forward do not go together: how often it fits is not known before"
+            )
+        limit = _budget(budget)
+        each = price_of_a_trial(cost_lines(log.frame(), load_prices()), trials_of(lake))
+        asked = asked[: affordable(limit, each, len(asked), trim=trim)]
+        spending, part = Spending(limit, load_prices(), datetime.now(UTC).date()), max(1, -(-len(asked) // PARTS))
+    made: list[pd.DataFrame] = []
+    with log.metered(Tags(run_id, "trials", "", "research", asked[0].strategy_id, "local"), lake):
+        for begin in range(0, len(asked), part):
+            name = run_id if part >= len(asked) else f"{run_id}#{begin}"
+            made.append(record(lake, tracking, bars, asked[begin : begin + part], name))
+            if spending is not None and spending.over:
+                break
+    rows = pd.concat(made, ignore_index=True)
+    stopped = len(asked) - len(rows)
+    asked = asked[: len(rows)]
     chosen = _choice(bars, asked)
     folds = None
     if forward:
@@ -399,10 +432,12 @@ def sweep(
     shown = [{key: None if value != value else value for key, value in row.items()} for row in shown]
     if as_json:
         walked = None if folds is None else json.loads(folds.to_json(orient="records", date_format="iso"))
-        print_json({"trials": len(rows), "best": shown, **chosen, "walk_forward": walked})
+        print_json({"trials": len(rows), "not_asked": stopped, "best": shown, **chosen, "walk_forward": walked})
         return
     print_table(shown)
     click.echo(f"\n{len(rows)} trials, all of them in the ledger")
+    if stopped:
+        click.echo(f"the budget was spent before the last {stopped} were asked")
     if chosen["probability_of_overfitting"] is not None:
         click.echo(
             f"they amount to {chosen['effective_trials']:.1f} independent ones; the best of one half of the bars is "
@@ -413,6 +448,14 @@ def sweep(
         days = ("first_session", "last_session")
         print_table(records(folds.assign(**{name: folds[name].dt.strftime("%Y-%m-%d") for name in days})))
         click.echo(f"profit of all folds {folds['profit'].sum():,.2f}")
+
+
+def _budget(usd: float | None) -> int:
+    if usd is None:
+        raise ConfigError("--trim goes with --budget-usd")
+    if not 0 < usd < 1e9:
+        raise ConfigError(f"--budget-usd must be an amount above 0, not {usd:g}")
+    return round(usd * 1e9)
 
 
 def _choice(bars: "pd.DataFrame", asked: "list[Question]") -> dict[str, float | None]:
