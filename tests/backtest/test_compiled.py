@@ -10,7 +10,7 @@ from tests.property.generators import bars_of, price_bars, random_walk
 from tradepulse.backtest import compiled, engine
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.terms import Terms, holding
+from tradepulse.backtest.terms import Terms, holding_of
 from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.donchian import Donchian
@@ -60,7 +60,7 @@ def terms_of(draw):
         stop_bp=draw(st.sampled_from([0.0, 50.0, 400.0])), take_bp=draw(st.sampled_from([0.0, 80.0, 600.0])),
         path=draw(st.sampled_from(["worst", "best"])), leverage=leverage,
         reserve_bp=draw(st.sampled_from([0.0, 50.0])),
-        maintenance=draw(st.sampled_from([0.0, 0.25 if leverage < 4 else 0.1])), short=draw(st.booleans()),
+        maintenance=draw(st.sampled_from([0.0, 0.25])), short=draw(st.booleans()),
         short_available=draw(st.sampled_from([2**62, 20])), borrow_bp=draw(st.sampled_from([0.0, 300.0])),
         debit_bp=draw(st.sampled_from([0.0, 700.0])), credit_bp=draw(st.sampled_from([0.0, 200.0])),
     )  # fmt: skip
@@ -94,7 +94,7 @@ def events_of(draw, bars):
 
 
 def tapes(bars, make, **options):
-    """Return both engines' tapes of one run, as bytes."""
+    """Return what both engines make of one run."""
     slow, fast = engine.backtest(bars, make, **options), compiled.replay(bars, make, **options)
     assert fast is not None
     return slow, fast
@@ -119,7 +119,7 @@ def test_both_engines_do_the_same_whatever_is_drawn(data):
         volume=data.draw(st.sampled_from([0.0, 60.0, 5_000.0])), ts=bars["ts"] + later, session=bars["session"] + later
     )
     feed, terms = Feed(bars), data.draw(terms_of())
-    held = holding(feed, terms, **data.draw(events_of(bars)))
+    held = holding_of(feed, terms, **data.draw(events_of(bars)))
     make = data.draw(
         st.sampled_from(
             [lambda: SmaCross(quantity=30, fast=2, slow=3), lambda: Donchian(quantity=30, entry=2, exit=2),
@@ -148,7 +148,7 @@ def test_the_test_above_meets_every_reason_and_every_flow():
         funding = pd.DataFrame({"symbol": "AAA", "ts": [days[50].tz_localize("UTC")], "rate": [0.001]})
         recalls = pd.DataFrame({"symbol": "AAA", "session": [days[60]], "available": [0]})
         ends = pd.DataFrame({"symbol": "AAA", "session": [days[118]], "price": [77.0]})
-        held = holding(feed, terms, actions=actions, funding=funding, recalls=recalls, delistings=ends)
+        held = holding_of(feed, terms, actions=actions, funding=funding, recalls=recalls, delistings=ends)
         slow, fast = tapes(feed, scripted(seed, 40, 0.2), cash=1_500.0, terms=terms, holding=held)
         same(slow, fast)
         looks = tapes(feed, scripted(seed, 40), cash=1_500.0, fill="same_close")

@@ -29,12 +29,19 @@ def theirs(engine, bars, work):
     return ENGINES[engine](frame, work)()
 
 
-@pytest.mark.parametrize("slippage", [0.0, 2e-4])
+#: backtesting.py takes its spread from entries alone, and is asked without.
+ASKED = [
+    ("vectorbt_signals", 0.0),
+    ("vectorbt_signals", 2e-4),
+    ("backtrader", 0.0),
+    ("backtrader", 2e-4),
+    ("backtesting", 0.0),
+]
+
+
 @pytest.mark.parametrize(("fast", "slow"), [(5, 20), (20, 50), (50, 200)])
-@pytest.mark.parametrize("engine", ["vectorbt_signals", "backtrader", "backtesting"])
+@pytest.mark.parametrize(("engine", "slippage"), ASKED)
 def test_twenty_years_of_nasdaq_come_out_the_same(nasdaq, engine, fast, slow, slippage):
-    if engine == "backtesting" and slippage:
-        pytest.skip("takes its spread from entries alone")
     work = Work(fast=fast, slow=slow, slippage=slippage)
 
     found, (fills, equity) = theirs(engine, nasdaq, work), ours(nasdaq, work)

@@ -10,7 +10,7 @@ from tests.property.generators import random_walk
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.terms import Terms, holding
+from tradepulse.backtest.terms import Terms, holding_of
 from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.donchian import Donchian
@@ -208,7 +208,9 @@ def with_terms(seed, **changes):
     }  # fmt: skip
     feed = Feed(bars)
     costs = Venue(0, 0, label="t", fees=Commission(bp=2), worse=Slippage(bp=3), depth=Liquidity(participation=0.06))
-    result = backtest(feed, turning(seed), cash=1e5, costs=costs, terms=terms, holding=holding(feed, terms, **events))
+    result = backtest(
+        feed, turning(seed), cash=1e5, costs=costs, terms=terms, holding=holding_of(feed, terms, **events)
+    )
     how = {"participation": 0.06, "stop_bp": 200, "take_bp": 300, "borrow_bp": 400, "flows": result.flows, **events}
     return bars, result, how
 

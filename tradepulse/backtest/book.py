@@ -21,7 +21,7 @@ from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
 from tradepulse.errors import DataError
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import Event, OrderType, Ticket, TimeInForce, Venue
+from tradepulse.execution.matching import Display, Event, OrderType, Ticket, TimeInForce, Venue
 from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
 from tradepulse.ingestion.recording import Recording
 
@@ -153,33 +153,15 @@ def _units(value: float) -> int:
     return round(value * UNIT)
 
 
-class _View:
+class _View(Display):
     """The book as we have seen it so far: what risk looks at, and what strategies are told."""
-
-    def __init__(self) -> None:
-        self.others: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
-        self.last: int | None = None
-        self._tops: dict[Side, int] = {}
-
-    def best(self, side: Side) -> int | None:
-        """Return the best price that others display on a side."""
-        if side not in self._tops and self.others[side]:
-            self._tops[side] = max(self.others[side]) if side is Side.BUY else min(self.others[side])
-        return self._tops.get(side)
 
     def see(self, move: Move) -> None:
         """Take in what others did."""
         if move.aggressor is not None:
             self.last = move.price
-            return
         for side, price, quantity in move.levels:
-            top = self._tops.get(side)
-            if quantity > 0:
-                self.others[side][price] = quantity
-                if top is not None and side.sign * price > side.sign * top:
-                    self._tops[side] = price
-            elif self.others[side].pop(price, None) is not None and price == top:
-                del self._tops[side]
+            self._set(side, price, quantity)
 
     def market(self, ns: int) -> Market:
         """Return the top of the book."""
@@ -192,7 +174,7 @@ class _Desk:
     """Our side of the line: order path, view and strategy; what is sent goes into the queue of things to happen."""
 
     def __init__(
-        self, path: OrderPath, view: _View, send: Callable[[int, str, Any], int], book: str, strategy: QuotingStrategy
+        self, path: OrderPath, view: _View, send: Callable[[int, str, Any], None], book: str, strategy: QuotingStrategy
     ) -> None:
         self.path, self.view, self._send, self._book, self._strategy = path, view, send, book, strategy
         self.now = 0
@@ -271,10 +253,8 @@ def replay(
         count += 1
         heapq.heappush(queue, (ns, count, kind, body))
 
-    def send(ns: int, kind: str, body: Any) -> int:
-        arrives = orders.arrival(ns)
-        push(arrives, kind, body)
-        return arrives
+    def send(ns: int, kind: str, body: Any) -> None:
+        push(orders.arrival(ns), kind, body)
 
     ordered = iter(moves)
     ahead = next(ordered, None)

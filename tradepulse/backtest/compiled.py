@@ -15,8 +15,7 @@ from tradepulse.backtest.engine import prepared
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import FillRule, Result, Tape, result_of
-from tradepulse.backtest.terms import Holding, Terms
-from tradepulse.backtest.terms import holding as laid_out
+from tradepulse.backtest.terms import Holding, Terms, holding_of
 from tradepulse.backtest.venue import ACTIVITY_FEE, SECTION_31, Venue, rates
 from tradepulse.core.series.kernels import loop
 from tradepulse.core.strategies.base import HOLD, Strategy
@@ -99,7 +98,7 @@ def replay(
     plan, wanted = _plan(feed, costs), wanted_on(feed, strategy)
     if plan is None or wanted is None:
         return None
-    held = holding or laid_out(feed, terms)
+    held = holding or holding_of(feed, terms)
     tape = _tape(feed, wanted, float(cash), plan, fill == "same_close", terms, held)
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=strategy().id)
 

@@ -11,7 +11,6 @@ for decisions that are known beforehand, fill for fill and bit for bit.
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from math import floor
 from typing import Any
 
@@ -34,8 +33,7 @@ from tradepulse.backtest.result import (
     Tape,
     result_of,
 )
-from tradepulse.backtest.terms import Holding, Terms
-from tradepulse.backtest.terms import holding as laid_out
+from tradepulse.backtest.terms import Holding, Terms, holding_of
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.core.strategies.base import Strategy
@@ -48,8 +46,8 @@ _MONTH = pd.Timedelta(days=30).value
 class _Account:
     """Cash, positions and the tape of one run."""
 
-    def __init__(self, feed: Feed, cash: float, costs: Costs, terms: Terms) -> None:
-        self.feed, self.cash, self.costs, self.terms = feed, cash, costs, terms
+    def __init__(self, feed: Feed, cash: float, costs: Costs, terms: Terms, holding: Holding | None) -> None:
+        self.feed, self.cash, self.costs, self.terms, self.holding = feed, cash, costs, terms, holding
         self.positions = dict.fromkeys(feed.symbols, 0)
         self.marks = dict.fromkeys(feed.symbols, 0.0)
         self.entry = dict.fromkeys(feed.symbols, 0.0)  # average price of what is held
@@ -91,12 +89,12 @@ class _Account:
         elif abs(after) > abs(held):
             self.entry[symbol] = (self.entry[symbol] * abs(held) + price * abs(units)) / abs(after)
 
-    def allowed(self, symbol: str, change: int, quoted: float, available: int | None) -> int:
+    def allowed(self, row: int, symbol: str, change: int, quoted: float) -> int:
         """Return how much of a change the account's margin and what can be borrowed let through."""
         held, terms = self.positions[symbol], self.terms
         wanted = held + change
-        if available is not None and wanted < min(held, -available):
-            wanted = min(held, -available)
+        if self.holding is not None:
+            wanted = max(wanted, min(held, -int(self.holding.available[row])))
         if terms.leverage and (abs(wanted) > abs(held) or wanted * held < 0):
             equity, others = self.cash, 0.0
             for name, units in self.positions.items():
@@ -205,8 +203,8 @@ def backtest(
     fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
     book : name that order ids are made from
     terms : exits and margin of the account
-    holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding`; by default what the terms
-        alone make of it
+    holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding_of`; by default what the
+        terms alone make of it
 
     Returns
     -------
@@ -224,7 +222,7 @@ def backtest(
     feed = prepared(bars, cash, fill)
     costs, terms = costs or Costs(), terms or Terms()
     first = strategy()
-    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding or laid_out(feed, terms))
+    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding or holding_of(feed, terms))
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
 
 
@@ -244,13 +242,13 @@ def _replay(
     feed: Feed, first: Strategy, strategy: Callable[[], Strategy], cash: float, costs: Costs, fill: FillRule,
     terms: Terms, holding: Holding | None,
 ) -> Tape:  # fmt: skip
-    account = _Account(feed, cash, costs, terms)
+    account = _Account(feed, cash, costs, terms, holding)
     positions, marks = account.positions, account.marks
     # A strategy that compares symbols has one instance for all of them; any other has one for each.
     members = {"": first} if first.panel else {feed.symbols[0]: first} | {name: strategy() for name in feed.symbols[1:]}
     seats = {name: Seat(member, positions) for name, member in members.items()}
     together = seats.get("") if first.panel else None
-    decide = {name: seat.tick if seat.one_by_one else partial(_alone, seat) for name, seat in seats.items()}
+    decide = {name: seat.tick for name, seat in seats.items()}
     alone = feed.symbols[0] if len(feed.symbols) == 1 else None
     maintenance = terms.maintenance
     armed, guarded = terms.stop_bp > 0 or terms.take_bp > 0, terms.leverage > 0 or holding is not None
@@ -273,8 +271,7 @@ def _replay(
                     if order is not None:
                         change, decided, kind = order
                         if guarded:
-                            available = None if holding is None else int(holding.available[row])
-                            change = account.allowed(symbol, change, bar.open, available)
+                            change = account.allowed(row, symbol, change, bar.open)
                         if change and (left := account.trade(row, bar, change, bar.open, decided, kind)):
                             pending[symbol] = (left, decided, kind)  # waits for the next bar
                     if armed and positions[symbol] and pending.get(symbol, (0, 0, TARGET))[2] == TARGET:
@@ -300,8 +297,7 @@ def _replay(
                 change = target - positions[symbol]
                 if change and same_close:
                     if guarded:
-                        available = None if holding is None else int(holding.available[row])
-                        change = account.allowed(symbol, change, bar.close, available)
+                        change = account.allowed(row, symbol, change, bar.close)
                     change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
                 if change:
                     pending[symbol] = (change, number, TARGET)
@@ -317,10 +313,6 @@ def _replay(
         for member in started:
             member.finalize()
     return _tape(account, cash_curve, value_curve, pending)
-
-
-def _alone(seat: Seat, bar: Bar) -> dict[str, int]:
-    return seat.decide([bar])
 
 
 def _before_the_open(

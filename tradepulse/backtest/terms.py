@@ -1,9 +1,9 @@
 """What an account has to keep to: exits, margin, and what holding a position costs or brings over time."""
 
-import pathlib as files
 from dataclasses import dataclass, fields
 from datetime import date
 from math import isfinite
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
@@ -15,9 +15,9 @@ from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError, InvalidTable
 
-ACCOUNTS = files.Path(__file__).parent / "configs" / "accounts"
+ACCOUNTS = Path(__file__).parent / "configs" / "accounts"
 #: Which of a stop and a target came first in a bar that reached both; the bar itself does not say.
-Path = Literal["worst", "best"]
+FirstReached = Literal["worst", "best"]
 #: Days of a year that interest and borrow fees are counted on (actual/360, the convention of both markets).
 _YEAR = 360.0
 #: More units than anybody holds: no limit.
@@ -44,7 +44,7 @@ class Terms:
 
     stop_bp: float = 0.0
     take_bp: float = 0.0
-    path: Path = "worst"
+    path: FirstReached = "worst"
     leverage: float = 0.0
     reserve_bp: float = 0.0
     maintenance: float = 0.0
@@ -133,7 +133,7 @@ def load_account(name: str | None, **over: Any) -> Terms:
         raise ConfigError(f"{label}.yaml: {exc}") from exc
 
 
-def holding(
+def holding_of(
     feed: Feed,
     terms: Terms,
     *,

@@ -128,7 +128,37 @@ class _Resting:
 
 
 @dataclass(slots=True)
-class Venue:
+class Display:
+    """What others display, and the best of it: a book of a thousand levels is not searched at every event.
+
+    Attributes
+    ----------
+    others : quantity by price, of each side
+    last : price of the last trade, None before there was one
+    """
+
+    others: dict[Side, dict[int, int]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}}, init=False)
+    last: int | None = field(default=None, init=False)
+    _tops: dict[Side, int] = field(default_factory=dict, init=False)
+
+    def best(self, side: Side) -> int | None:
+        """Return the best price that others display on a side."""
+        if side not in self._tops and (prices := self.others[side]):
+            self._tops[side] = max(prices) if side is Side.BUY else min(prices)
+        return self._tops.get(side)
+
+    def _set(self, side: Side, price: int, quantity: int) -> None:
+        top = self._tops.get(side)
+        if quantity > 0:
+            self.others[side][price] = quantity
+            if top is not None and side.sign * price > side.sign * top:
+                self._tops[side] = price
+        elif self.others[side].pop(price, None) is not None and price == top:
+            del self._tops[side]
+
+
+@dataclass(slots=True)
+class Venue(Display):
     """A venue for one instrument.
 
     Parameters
@@ -139,8 +169,6 @@ class Venue:
 
     self_trade: str = "cancel_newest"
     position: int = 0
-    others: dict[Side, dict[int, int]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}})
-    last: int | None = None
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
@@ -152,8 +180,6 @@ class Venue:
     _traded: int = 0
     _fill_ids: set[str] = field(default_factory=set)
     _triggered: list[_Resting] = field(default_factory=list)
-    #: Best price of each side, as far as it is known: a book of a thousand levels is not searched at every event.
-    _tops: dict[Side, int] = field(default_factory=dict)
 
     # -- what we send ------------------------------------------------------------------------------------------------
 
@@ -307,12 +333,6 @@ class Venue:
                 self._end(order, "expired", "expired")
 
     # -- what there is to see ----------------------------------------------------------------------------------------
-
-    def best(self, side: Side) -> int | None:
-        """Return the best price that others display on a side."""
-        if side not in self._tops and (prices := self.others[side]):
-            self._tops[side] = max(prices) if side is Side.BUY else min(prices)
-        return self._tops.get(side)
 
     def knows(self, id: str) -> bool:
         """Whether an order has ever arrived."""
@@ -475,15 +495,6 @@ class Venue:
             for own in self._resting(side):
                 if own.ticket.price == price:
                     own.ahead = max(0, own.ahead - gone)
-
-    def _set(self, side: Side, price: int, quantity: int) -> None:
-        top = self._tops.get(side)
-        if quantity > 0:
-            self.others[side][price] = quantity
-            if top is not None and side.sign * price > side.sign * top:
-                self._tops[side] = price
-        elif self.others[side].pop(price, None) is not None and price == top:
-            del self._tops[side]
 
     def _shorten(self, side: Side, price: int) -> None:
         """What others took back is taken to have stood behind us."""

@@ -33,7 +33,6 @@ def fills_could_happen(
     flows: pd.DataFrame | None = None,
     actions: pd.DataFrame | None = None,
     funding: pd.DataFrame | None = None,
-    recalls: pd.DataFrame | None = None,
     delistings: pd.DataFrame | None = None,
 ) -> list[Check]:
     """Return each rule with the fills that break it.
@@ -51,7 +50,7 @@ def fills_could_happen(
     stop_bp, take_bp : distance from the average entry at which a position is to be closed; 0 for never
     borrow_bp : fee for units short, bp per year
     flows : what holding brought and cost, by the engine: ``ts``, ``symbol``, ``kind`` and ``amount``
-    actions, funding, recalls, delistings : what happened to holdings, as the engine was given it
+    actions, funding, delistings : what happened to holdings, as the engine was given it
 
     Returns
     -------

@@ -99,7 +99,7 @@ def run(
     from tradepulse.backtest.result import Result
     from tradepulse.backtest.scenario import load_scenario
     from tradepulse.backtest.selection import sharpe_interval
-    from tradepulse.backtest.terms import Terms, holding, load_account
+    from tradepulse.backtest.terms import Terms, holding_of, load_account
     from tradepulse.backtest.venue import Venue
     from tradepulse.core.currency import converted
     from tradepulse.core.sessions import calendar
@@ -140,7 +140,7 @@ def run(
     try:
         feed = Feed(bars)  # refuses bars that are none before a strategy is shown them
         refuse_lookers(bars, [question])
-        held = holding(feed, terms, **tables)
+        held = holding_of(feed, terms, **tables)
 
         def replay(terms: Terms) -> Result:
             return backtest(
@@ -160,7 +160,8 @@ def run(
     evidence = fills_could_happen(
         result.fills, bars, result.equity, cash=cash, same_close=fill == "same_close",
         participation=costs.depth.participation if isinstance(costs, Venue) else 1.0,
-        stop_bp=terms.stop_bp, take_bp=terms.take_bp, flows=result.flows, borrow_bp=terms.borrow_bp, **tables,
+        stop_bp=terms.stop_bp, take_bp=terms.take_bp, flows=result.flows, borrow_bp=terms.borrow_bp,
+        **{kind: table for kind, table in tables.items() if kind != "recalls"},
         # Plain costs fill whatever the volume; another package's may give rebates and better prices.
         **_least(costs),
     )  # fmt: skip

@@ -21,6 +21,19 @@ def command() -> None:
     """What everything cost."""
 
 
+def _measured(home: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the usage of an instance, and what all of it cost; refuse one that has measured nothing."""
+    from tradepulse.errors import MissingData
+    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.finops.prices import load_prices
+    from tradepulse.finops.usage import UsageLog
+
+    usage = UsageLog(home / "usage").frame()
+    if usage.empty:
+        raise MissingData(f"nothing has been measured under {home}; make run, or name the instance with --home")
+    return usage, cost_lines(usage, load_prices())
+
+
 @command.command()
 @click.option(
     "--by",
@@ -33,16 +46,11 @@ def command() -> None:
 @click.pass_obj
 def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
     """Print cost by team, strategy and environment, from what has been measured up to now."""
-    from tradepulse.errors import MissingData
-    from tradepulse.finops.attribution import cost_lines, rounded, spend
-    from tradepulse.finops.prices import load_prices
-    from tradepulse.finops.usage import UsageLog
+    from tradepulse.finops.attribution import rounded, spend
 
-    usage = UsageLog(obj["home"] / "usage").frame()
-    if usage.empty:
-        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    usage, costs = _measured(obj["home"])
     chosen = list(keys) or ["team", "strategy", "environment"]
-    parts = spend(cost_lines(usage, load_prices()), chosen)
+    parts = spend(costs, chosen)
     amounts = parts["cost_nano_usd"].tolist()
     total = sum(amounts)
     if as_json:
@@ -62,19 +70,13 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def suggestions(obj: dict[str, Path], as_json: bool) -> None:
     """Say what could cost less, with its evidence, what it would have saved, and how much of that is proven."""
-    from tradepulse.errors import MissingData
-    from tradepulse.finops.attribution import cost_lines
-    from tradepulse.finops.prices import load_prices
     from tradepulse.finops.suggestions.base import suggestions as suggested
     from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
 
-    log, lake = UsageLog(obj["home"] / "usage"), Lake(obj["home"] / "lake")
-    usage = log.frame()
-    if usage.empty:
-        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
-    costs = cost_lines(usage, load_prices())
-    found = suggested(costs, log.outputs(), _rows(lake, "trials"))
+    _, costs = _measured(obj["home"])
+    outputs = UsageLog(obj["home"] / "usage").outputs()
+    found = suggested(costs, outputs, _rows(Lake(obj["home"] / "lake"), "trials"))
     total = int(costs["cost_nano_usd"].sum())
     if as_json:
         print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
@@ -99,18 +101,13 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
 @click.pass_obj
 def units(obj: dict[str, Path], as_json: bool) -> None:
     """Say what one backtest, order, promoted strategy, point of Sharpe and run of each asset have cost."""
-    from tradepulse.errors import MissingData
-    from tradepulse.finops.attribution import cost_lines
-    from tradepulse.finops.prices import load_prices
     from tradepulse.finops.units import units as unit_costs
-    from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
 
-    usage, lake = UsageLog(obj["home"] / "usage").frame(), Lake(obj["home"] / "lake")
-    if usage.empty:
-        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
+    _, costs = _measured(obj["home"])
+    lake = Lake(obj["home"] / "lake")
     tables = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
-    found = unit_costs(cost_lines(usage, load_prices()), *tables)
+    found = unit_costs(costs, *tables)
     if as_json:
         print_json([{**asdict(one), "each_nano_usd": one.each_nano_usd} for one in found])
         return
@@ -137,19 +134,14 @@ def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) ->
 
     import pandas as pd
 
-    from tradepulse.errors import ConfigError, MissingData
-    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.errors import ConfigError
     from tradepulse.finops.forecast import LEAST, by_day, deviations, forecast
     from tradepulse.finops.incidents import Incidents
-    from tradepulse.finops.prices import NANO, load_prices
-    from tradepulse.finops.usage import UsageLog
+    from tradepulse.finops.prices import NANO
 
     if not 0 < share < 100 or not 0 <= floor_usd < 1e9:
         raise ConfigError(f"--share {share:g} and --floor-usd {floor_usd:g}: a fraction above 0, and an amount")
-    usage = UsageLog(obj["home"] / "usage").frame()
-    if usage.empty:
-        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
-    costs = cost_lines(usage, load_prices())
+    _, costs = _measured(obj["home"])
     days = by_day(costs)
     incidents = Incidents(obj["reports"] / "finops" / "incidents")
     # A day that is not over yet would deviate every day.
@@ -327,18 +319,12 @@ def _bills_of(lake: "Lake", days: list[str]) -> "pd.DataFrame":
 @click.pass_obj
 def export(obj: dict[str, Path], path: Path, account: str) -> None:
     """Write what has been metered as a FOCUS 1.2 file that keeps all of its mandatory rules."""
-    from tradepulse.errors import DataError, MissingData
-    from tradepulse.finops.attribution import cost_lines
+    from tradepulse.errors import DataError
     from tradepulse.finops.focus import conformance, exported
-    from tradepulse.finops.prices import load_prices
-    from tradepulse.finops.usage import UsageLog
     from tradepulse.interfaces.cli.params import check_place, write_rows
 
     check_place(path)
-    usage = UsageLog(obj["home"] / "usage").frame()
-    if usage.empty:
-        raise MissingData(f"nothing has been measured under {obj['home']}; make run, or name the instance with --home")
-    rows = exported(cost_lines(usage, load_prices()), account)
+    rows = exported(_measured(obj["home"])[1], account)
     broken = [rule for rule in conformance(rows) if not rule.kept]
     if broken:
         raise DataError(
