@@ -5,10 +5,10 @@ Prices and quantities are integers of :data:`tradepulse.core.orders.UNIT`, as th
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from tradepulse.core.orders import Side
-from tradepulse.errors import ConfigError
+from tradepulse.core.strategies.base import settings_of
 
 
 class Market(NamedTuple):
@@ -92,16 +92,7 @@ class QuotingStrategy(ABC):
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
 
     def __init__(self, **params: float) -> None:
-        if unknown := sorted(set(params) - set(self.params)):
-            raise ConfigError(f"{self.name}: unknown parameter {unknown[0]!r}; it takes {', '.join(self.params)}")
-        self.settings: dict[str, Any] = {}
-        for key, value in {**self.params, **params}.items():
-            least, most = self.ranges[key]
-            whole = isinstance(self.params[key], int)
-            if isinstance(value, bool) or not least <= value <= most or (whole and value != int(value)):
-                kind = "a whole number" if whole else "a number"
-                raise ConfigError(f"{self.name}: {key} must be {kind} from {least:g} to {most:g}, not {value}")
-            self.settings[key] = int(value) if whole else float(value)
+        self.settings = settings_of(self.name, self.params, self.ranges, params)
 
     @property
     def id(self) -> str:
