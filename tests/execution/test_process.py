@@ -65,7 +65,7 @@ def test_a_damaged_journal_stops_it(tmp_path):
 # Runs the order path and kills it with SIGKILL at one of the moments at which its state is about to reach the disk, or
 # has just reached it: that is every moment that a later run could tell apart.
 DEADLY = """
-import os, signal, sys
+import mmap, os, signal, sys
 left = [int(os.environ["DIE_AT"])]
 def moment():
     left[0] -= 1
@@ -74,16 +74,18 @@ def moment():
 def write(file, content, real=os.write):
     moment()
     return real(file, content)
-def half(file, content, real=os.write):
-    left[0] -= 1
-    if left[0] < 0:
-        real(file, bytes(content)[: len(content) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(file, content)
+class Map(mmap.mmap):
+    def __setitem__(self, where, content):
+        left[0] -= 1
+        if left[0] < 0:
+            half = len(content) // 2 if os.environ["HALF"] else 0
+            super().__setitem__(slice(where.start, where.start + half), content[:half])
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().__setitem__(where, content)
 def sync(file, real=os.fdatasync):
     real(file)
     moment()
-os.write, os.fdatasync = (half if os.environ["HALF"] else write), sync
+os.write, os.fdatasync, mmap.mmap = write, sync, Map
 from tradepulse.execution.__main__ main
 sys.exit(main())
 """.replace("__main__ main", "__main__ import main")

@@ -21,8 +21,9 @@ from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
 from tradepulse.errors import DataError
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import Display, Event, OrderType, Ticket, TimeInForce, Venue
+from tradepulse.execution.matching import Display, Venue
 from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
+from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 from tradepulse.ingestion.recording import Recording
 
 
@@ -266,7 +267,7 @@ def replay(
     told = 0  # events of the venue that are on their way to us
     n_moves = 0
     with tempfile.TemporaryDirectory(prefix="tradepulse-book-") as folder:
-        journal = Journal(Path(folder) / "orders.journal", durable=False)
+        journal = Journal(Path(folder) / "orders.journal", "os")
         try:
             path = OrderPath(journal, terms)
             desk = _Desk(path, view, send, book, strategy)

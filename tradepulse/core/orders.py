@@ -21,10 +21,9 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, name: str) -> None:
+        #: +1 for a buy, -1 for a sell.
+        self.sign = 1 if name == "buy" else -1
 
 
 class OrderStatus(StrEnum):

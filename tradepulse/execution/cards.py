@@ -17,8 +17,9 @@ import yaml
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError, UnreadableFile
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import OrderType, Ticket, TimeInForce, Venue
+from tradepulse.execution.matching import Venue
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 _CARD = {"id", "venue", "risk", "account", "book", "steps", "expect", "why", "source"}
 _VENUE = {"symbol", "tick", "lot", "maker_fee_bp", "taker_fee_bp", "self_trade"}
@@ -144,7 +145,7 @@ class _Desk:
         )  # fmt: skip
         self.venue = Venue(rule, position)
         self.path_file = path
-        self.journal = Journal(path, durable=False)
+        self.journal = Journal(path, "os")
         self.path = OrderPath(self.journal, self.terms)
         self.connected, self.held = True, False
         self.at_ms: int | None = None
@@ -241,7 +242,7 @@ class _Desk:
 
     def _crash(self, _: object) -> None:
         self.journal.close()
-        self.journal = Journal(self.path_file, durable=False)
+        self.journal = Journal(self.path_file, "os")
         self.path = OrderPath(self.journal, self.terms)
         if self.connected:
             self._reconcile()

@@ -7,105 +7,11 @@ listens keeps a place in it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Literal
+from dataclasses import dataclass, field
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
-
-
-class OrderType(StrEnum):
-    """What an order does when it arrives, or when its trigger is reached."""
-
-    MARKET = "market"
-    LIMIT = "limit"
-    STOP = "stop"
-    STOP_LIMIT = "stop_limit"
-    MARKET_IF_TOUCHED = "market_if_touched"
-    LIMIT_IF_TOUCHED = "limit_if_touched"
-    TRAILING_STOP = "trailing_stop"
-
-    @property
-    def waits(self) -> bool:
-        """Whether it waits for a trigger before it is an order."""
-        return self not in {OrderType.MARKET, OrderType.LIMIT}
-
-    @property
-    def has_limit(self) -> bool:
-        """Whether it has a limit price."""
-        return self in {OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED}
-
-    @property
-    def touches(self) -> bool:
-        """Whether its trigger is reached from the other side: it buys when the price has fallen."""
-        return self in {OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED}
-
-
-class TimeInForce(StrEnum):
-    """How long an order lives."""
-
-    GTC = "gtc"
-    DAY = "day"
-    IOC = "ioc"
-    FOK = "fok"
-    GTD = "gtd"
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An order as it is sent.
-
-    Parameters
-    ----------
-    id : ours; a venue takes each once
-    quantity : total, in units
-    price, stop_price, trail_offset : in units, where the type has them
-    expire_at_ms : of a ``gtd`` order
-    display_quantity : shown part of an iceberg
-    trigger : ``last`` trade or opposite ``quote``
-    """
-
-    id: str
-    side: Side
-    type: OrderType
-    quantity: int
-    price: int | None = None
-    stop_price: int | None = None
-    tif: TimeInForce = TimeInForce.GTC
-    expire_at_ms: int | None = None
-    display_quantity: int | None = None
-    trail_offset: int | None = None
-    post_only: bool = False
-    reduce_only: bool = False
-    trigger: Literal["last", "quote"] = "last"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that the venue tells us.
-
-    Parameters
-    ----------
-    kind : ``working``, ``waiting``, ``filled``, ``ended``, ``changed``, ``not_changed`` or ``reported``
-    id : order
-    status, reason : how an order ended
-    side, price, quantity, liquidity, fill_id : of a fill
-    ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
-    moment : of a fill: what happens at the venue at once has the same
-    """
-
-    kind: str
-    id: str
-    status: str = ""
-    reason: str = ""
-    side: Side = Side.BUY
-    price: int = 0
-    quantity: int = 0
-    liquidity: str = ""
-    fill_id: str = ""
-    ticket: Ticket | None = None
-    moment: int = 0
+from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
 
 @dataclass(slots=True)
@@ -134,27 +40,37 @@ class Display:
     Attributes
     ----------
     others : quantity by price, of each side
+    bid, ask : best prices of the two sides, None where nothing is displayed
     last : price of the last trade, None before there was one
+    seen_ms, venue_ms : when the newest of it was seen, by our clock and by the venue's; None before anything was
     """
 
     others: dict[Side, dict[int, int]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}}, init=False)
     last: int | None = field(default=None, init=False)
-    _tops: dict[Side, int] = field(default_factory=dict, init=False)
+    seen_ms: int | None = field(default=None, init=False)
+    venue_ms: int | None = field(default=None, init=False)
+    bid: int | None = field(default=None, init=False)
+    ask: int | None = field(default=None, init=False)
 
     def best(self, side: Side) -> int | None:
         """Return the best price that others display on a side."""
-        if side not in self._tops and (prices := self.others[side]):
-            self._tops[side] = max(prices) if side is Side.BUY else min(prices)
-        return self._tops.get(side)
+        return self.bid if side is Side.BUY else self.ask
 
     def _set(self, side: Side, price: int, quantity: int) -> None:
-        top = self._tops.get(side)
+        prices = self.others[side]
         if quantity > 0:
-            self.others[side][price] = quantity
-            if top is not None and side.sign * price > side.sign * top:
-                self._tops[side] = price
-        elif self.others[side].pop(price, None) is not None and price == top:
-            del self._tops[side]
+            prices[price] = quantity
+            if side is Side.BUY:
+                if self.bid is None or price > self.bid:
+                    self.bid = price
+            elif self.ask is None or price < self.ask:
+                self.ask = price
+        elif prices.pop(price, None) is not None:
+            if side is Side.BUY:
+                if price == self.bid:
+                    self.bid = max(prices, default=None)
+            elif price == self.ask:
+                self.ask = min(prices, default=None)
 
 
 @dataclass(slots=True)
@@ -217,8 +133,7 @@ class Venue(Display):
             self.events.append(Event("not_changed", id, reason="closed" if self.closed else "halted"))
             return
         old = order.ticket
-        new = replace(
-            old,
+        new = old._replace(
             price=old.price if price is None else price,
             quantity=old.quantity if quantity is None else quantity,
             stop_price=old.stop_price if stop_price is None else stop_price,
@@ -228,7 +143,7 @@ class Venue(Display):
             self._end(order, "filled" if order.filled else "canceled", "" if order.filled else "requested")
             return
         if old.reduce_only and not order.waiting:
-            new = replace(new, quantity=order.filled + min(new.quantity - order.filled, self._reducible(order)))
+            new = new._replace(quantity=order.filled + min(new.quantity - order.filled, self._reducible(order)))
         if new == old:
             self.events.append(Event("changed", id, ticket=new))
             return
@@ -301,7 +216,7 @@ class Venue(Display):
 
     def advance(self, now_ms: int) -> None:
         """Let another moment begin: what expires by then does so before anything else happens."""
-        self.now_ms = now_ms
+        self.now_ms = self.seen_ms = self.venue_ms = now_ms
         self.moment += 1
         for order in list(self._orders.values()):
             if order.ticket.expire_at_ms is not None and now_ms >= order.ticket.expire_at_ms:
@@ -363,7 +278,7 @@ class Venue(Display):
                 self._end(order, "canceled" if known or triggered else "rejected", "reduce_only")
                 return
             if order.left > most:
-                order.ticket = ticket = replace(ticket, quantity=order.filled + most)
+                order.ticket = ticket = ticket._replace(quantity=order.filled + most)
         if ticket.post_only and self._would_take(ticket):
             self._end(order, "rejected", "post_only_would_take")
             return
@@ -538,7 +453,7 @@ class Venue(Display):
                     break
                 part = min(own.left, excess)
                 excess -= part
-                own.ticket = replace(own.ticket, quantity=own.ticket.quantity - part)
+                own.ticket = own.ticket._replace(quantity=own.ticket.quantity - part)
                 own.shown = min(own.shown, own.left)
                 if own.left:
                     self.events.append(Event("changed", own.ticket.id, ticket=own.ticket))

@@ -3,34 +3,43 @@
 Everything decided is in the journal before it is sent, and everything heard before it counts; :class:`OrderPath` opened
 on a journal is therefore what it was when the process that wrote it died. What the venue does is known only through its
 events, so that an order whose answer is outstanding is ``unknown`` and keeps its risk reserved.
+
+An order costs the same whether it is the first or the millionth: what risk sums up over open orders is kept up to date
+order by order, and the usual records are packed (:mod:`tradepulse.execution.packing`) instead of written as JSON.
 """
 
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import JournalCorrupt
-from tradepulse.execution.journal import Journal, Record
-from tradepulse.execution.matching import Event, OrderType, Ticket, TimeInForce
+from tradepulse.execution import packing
+from tradepulse.execution.journal import JSON, Journal, Raw, json_entry
+from tradepulse.execution.packing import plain, ticket_of
+from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
 #: One unit of a fee rate: a millionth of a basis point. Cash is held in units of price times quantity times this rate,
 #: so that a fee on any fill is a whole number.
 FEE = 10**6
 _WHOLE_BP = 10_000 * FEE
+_HALF_BP = _WHOLE_BP // 2
 #: One unit of currency as cash is held.
 MONEY = UNIT * UNIT * _WHOLE_BP
 
 OPEN = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
-_LIMITS = (
-    "max_order_quantity", "max_order_notional", "max_position", "price_collar_bp", "max_open_orders",
-    "max_orders_per_second", "max_daily_loss",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What risk allows; a limit that is None does not exist. Quantities and money in units, a collar in units of bp."""
+    """What risk allows; a limit that is None does not exist. Quantities and money in units, a collar in units of bp.
+
+    Parameters
+    ----------
+    max_price_age_ms : how long ago the price that risk goes by may have been seen; no price at all is too old
+    max_clock_skew_ms : how far the venue's clock and ours may lie apart when a price is seen
+    """
 
     max_order_quantity: int | None = None
     max_order_notional: int | None = None
@@ -39,6 +48,8 @@ class Limits:
     max_open_orders: int | None = None
     max_orders_per_second: int | None = None
     max_daily_loss: int | None = None
+    max_price_age_ms: int | None = None
+    max_clock_skew_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Known:
-    """An order of ours as far as we know it."""
+    """An order of ours as far as we know it; ``number`` is its place among all, from 0."""
 
     ticket: Ticket
     status: str
@@ -72,6 +83,11 @@ class Known:
     filled: int = 0
     #: Why its cancel was asked for, until it has ended.
     canceling: str = ""
+    number: int = 0
+    #: What of it is in the sums of :class:`State`: whether it is open, what is left, what of that only reduces.
+    counts: bool = False
+    counted: int = 0
+    reducing: int = 0
 
     @property
     def open(self) -> bool:
@@ -81,11 +97,10 @@ class Known:
     @property
     def left(self) -> int:
         """Units that can still fill."""
-        return max(0, self.ticket.quantity - self.filled) if self.open else 0
+        return max(0, self.ticket.quantity - self.filled) if self.status in OPEN else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(NamedTuple):
     """A fill as it was booked, and the moment at the venue that it belongs to."""
 
     order: str
@@ -94,34 +109,59 @@ class Booked:
     quantity: int
     liquidity: str
     moment: int
+    fill_id: str
 
 
 class Market(Protocol):
-    """What risk looks at: others' display and the last print."""
+    """What risk looks at: others' display and the last print, and by which clocks they were seen."""
 
     others: dict[Side, dict[int, int]]
+    bid: int | None
+    ask: int | None
     last: int | None
+    seen_ms: int | None
+    venue_ms: int | None
 
     def best(self, side: Side) -> int | None:
         """Return the best price that others display on a side."""
         ...
 
 
+def _per_side() -> dict[Side, int]:
+    return {Side.BUY: 0, Side.SELL: 0}
+
+
 @dataclass(slots=True)
 class State:
-    """The fold of a journal."""
+    """The fold of a journal.
+
+    Attributes
+    ----------
+    orders : by id, in the order in which they were decided
+    open : those that can still fill, in the same order
+    left, reducing : units that can still fill on each side, and those of working reduce-only orders among them
+    sent_ms : when the last orders were sent, as many as the limit of their rate looks at
+    heard : events of the venue so far
+    opening : equity at the first moment at which it could be marked
+    epoch : of the newest process that had the book
+    """
 
     cash: int
     position: int
+    sent_ms: deque[int]
     orders: dict[str, Known] = field(default_factory=dict)
+    open: dict[str, Known] = field(default_factory=dict)
+    by_number: list[Known] = field(default_factory=list)
     fills: list[Booked] = field(default_factory=list)
     seen_fills: set[str] = field(default_factory=set)
-    used_ids: set[str] = field(default_factory=set)
-    sent_ms: list[int] = field(default_factory=list)
+    left: dict[Side, int] = field(default_factory=_per_side)
+    reducing: dict[Side, int] = field(default_factory=_per_side)
     killed: bool = False
+    kill_reason: str = ""
+    escalated: bool = False
     heard: int = 0
-    #: Equity at the first moment at which it could be marked.
     opening: int | None = None
+    epoch: int = 0
     flagged: list[str] = field(default_factory=list)
 
 
@@ -137,30 +177,51 @@ class OrderPath:
     def __init__(self, journal: Journal, terms: Terms) -> None:
         self.terms = terms
         self._journal = journal
-        self.state = State(terms.cash, terms.position)
-        for record in journal.records:
-            self._apply(record)
+        limits = terms.limits
+        # Of a price times a quantity, which spares the hot path a multiplication of large numbers.
+        self._max_notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
+        self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
+        self.state = State(terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0))
+        for entry in journal.raw():
+            self._fold(entry)
+
+    @property
+    def written(self) -> int:
+        """Up to where the journal is written: what was decided last may leave once it is durable up to there."""
+        return self._journal.end
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
     def submit(self, ticket: Ticket, market: Market, now_ms: int) -> bool:
         """Ask risk; return whether the order is to be sent. Either way it is in the journal."""
         reason = self._objection(ticket, market, now_ms)
+        if not reason:
+            if (record := packing.sent(ticket, now_ms)) is not None:
+                self._journal.pack(packing.SENT, record)
+            else:
+                self._journal.append("sent", ticket=plain(ticket), at_ms=now_ms)
+            self._sent(ticket, now_ms)
+            return True
         if reason == "duplicate_id":
             self._note("duplicate", id=ticket.id)
             return False
-        if reason:
-            self._note("refused", ticket=_plain(ticket), reason=reason)
-            return False
-        self._note("sent", ticket=_plain(ticket), at_ms=now_ms)
-        return True
+        if (record := packing.refused(ticket, reason)) is not None:
+            self._journal.pack(packing.REFUSED, record)
+        else:
+            self._journal.append("refused", ticket=plain(ticket), reason=reason)
+        self._refused(ticket, reason)
+        return False
 
     def cancel(self, id: str, reason: str = "requested") -> bool:
         """Decide to cancel; return whether there is something to send."""
         order = self.state.orders.get(id)
         if order is None or not order.open:
             return False
-        self._note("canceling", id=id, reason=reason)
+        if (record := packing.canceling(order.number, reason)) is not None:
+            self._journal.pack(packing.CANCELING, record)
+        else:
+            self._journal.append("canceling", id=id, reason=reason)
+        order.canceling = reason
         return True
 
     def replace(
@@ -171,22 +232,31 @@ class OrderPath:
         if order is None or not order.open:
             return False
         old = order.ticket
-        changed = Ticket(
-            **{
-                **asdict(old),
-                "price": old.price if price is None else price,
-                "quantity": old.quantity if quantity is None else quantity,
-                "stop_price": old.stop_price if stop_price is None else stop_price,
-            }
+        changed = old._replace(
+            price=old.price if price is None else price,
+            quantity=old.quantity if quantity is None else quantity,
+            stop_price=old.stop_price if stop_price is None else stop_price,
         )
         reason = self._objection_to_change(order, changed, quantity, market)
         self._note("replacing", id=id, refused=reason)
         return not reason
 
-    def kill(self) -> list[str]:
+    def kill(self, reason: str = "") -> list[str]:
         """Pull the kill switch: from now on nothing that adds exposure. Returns the orders to cancel."""
-        self._note("killed")
-        return [id for id, order in self.state.orders.items() if order.open]
+        self._note("killed", reason=reason)
+        return list(self.state.open)
+
+    def escalate(self, left: list[str]) -> None:
+        """Book that the venue could not prove in time that these orders are gone: a person has to."""
+        self._note("escalated", left=left)
+
+    def reset(self, reason: str, by: str) -> None:
+        """Release the kill switch; who does, says why."""
+        self._note("reset", reason=reason, by=by)
+
+    def start(self, epoch: int) -> None:
+        """Book that a process has the book from here on."""
+        self._note("started", epoch=epoch)
 
     def mark(self, market: Market) -> None:
         """Take the equity that daily loss is counted from, once it can be marked."""
@@ -197,8 +267,12 @@ class OrderPath:
 
     def hear(self, event: Event) -> None:
         """Book what the venue says."""
-        body = {key: value for key, value in asdict(event).items() if key != "ticket"}
-        self._note("heard", event={**body, "ticket": _plain(event.ticket) if event.ticket else None})
+        order = self.state.orders.get(event.id)
+        if order is not None and (packed := packing.heard(order.number, order.ticket, event)) is not None:
+            self._journal.pack(*packed)
+        else:
+            self._journal.append("heard", event=packing.plain_event(event))
+        self._heard(event)
 
     def not_received(self, id: str) -> None:
         """Book that the venue does not know an order: it never arrived."""
@@ -211,109 +285,114 @@ class OrderPath:
         state, limits = self.state, self.terms.limits
         if shape := self._off_grid(ticket):
             return shape
-        if ticket.id in state.used_ids:
+        if ticket.id in state.orders:
             return "duplicate_id"
-        quantity = self._after_cut(ticket)
-        reduces = self._only_reduces(ticket.side, quantity)
-        if reduces:
+        side = ticket.side
+        quantity = self._after_cut(ticket) if ticket.reduce_only else ticket.quantity
+        waiting, position = state.left[side], state.position
+        if self._only_reduces(side, quantity, waiting):
             return ""
         if state.killed:
             return "killed"
+        if self._guarded and (reason := self._unreliable(market, now_ms)):
+            return reason
         if reason := self._objection_to_itself(ticket, quantity, market):
             return reason
-        if self._exceeds_position(ticket.side, quantity):
+        if limits.max_position is not None and abs(position + side.sign * (waiting + quantity)) > limits.max_position:
             return "max_position"
-        open_orders = sum(order.open for order in state.orders.values())
-        if limits.max_open_orders is not None and open_orders + 1 > limits.max_open_orders:
+        if limits.max_open_orders is not None and len(state.open) >= limits.max_open_orders:
             return "max_open_orders"
-        if self._lost_too_much(market):
+        if limits.max_daily_loss is not None and self._lost_too_much(market, limits.max_daily_loss):
             return "max_daily_loss"
         rate = limits.max_orders_per_second
-        if rate is not None and sum(at > now_ms - 1000 for at in state.sent_ms) + 1 > rate:
+        # As many as may be sent in a second are remembered: whether the oldest of them lies within it is the question.
+        if rate is not None and len(state.sent_ms) == rate and (not rate or state.sent_ms[0] > now_ms - 1000):
             return "max_orders_per_second"
         return ""
 
     def _objection_to_change(self, order: Known, changed: Ticket, quantity: int | None, market: Market) -> str:
-        old = order.ticket
+        old, most = order.ticket, self.terms.limits.max_position
         if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % self.terms.lot == 0:
             return ""  # it ends the order, which only takes exposure away
         if shape := self._off_grid(changed):
             return shape
         left, before = changed.quantity - order.filled, order.left
-        others = self._open_on(old.side) - before
-        if self._only_reduces(old.side, left, already=others):
+        others = self.state.left[old.side] - before
+        if self._only_reduces(old.side, left, others):
             return ""
         if self.state.killed and left > before:
             return "killed"
         if reason := self._objection_to_itself(changed, changed.quantity, market):
             return reason
-        if left > before and self._exceeds_position(old.side, left, already=others):
+        after = abs(self.state.position + old.side.sign * (others + left))
+        if left > before and most is not None and after > most:
             return "max_position"
+        return ""
+
+    def _unreliable(self, market: Market, now_ms: int) -> str:
+        """Return what is wrong with the price that risk goes by, whatever it is."""
+        age, skew = self.terms.limits.max_price_age_ms, self.terms.limits.max_clock_skew_ms
+        if age is not None and (market.seen_ms is None or now_ms - market.seen_ms > age):
+            return "stale_price"
+        if skew is not None and (
+            market.seen_ms is None or market.venue_ms is None or abs(market.seen_ms - market.venue_ms) > skew
+        ):
+            return "clock_skew"
         return ""
 
     def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market) -> str:
         """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
-        limits, value = self.terms.limits, self._value(ticket, quantity, market)
+        limits = self.terms.limits
+        limited = ticket.type.has_limit
+        value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
         if value is None:
             return "no_price"
         if limits.max_order_quantity is not None and quantity > limits.max_order_quantity:
             return "max_order_quantity"
-        if limits.max_order_notional is not None and value * _WHOLE_BP > limits.max_order_notional:
+        if self._max_notional is not None and value > self._max_notional:
             return "max_order_notional"
-        return self._outside_collar(ticket, market)
+        collar = limits.price_collar_bp
+        if collar is None or not limited:
+            return ""
+        bid, ask = market.bid, market.ask
+        if bid is None or ask is None:
+            return "no_price"
+        twice = bid + ask
+        return "price_collar_bp" if abs(2 * (ticket.price or 0) - twice) * _WHOLE_BP > twice * collar else ""
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""
-        tick, lot, kind = self.terms.tick, self.terms.lot, ticket.type
-
-        def off(price: int | None) -> bool:
-            return price is None or price <= 0 or price % tick != 0
-
-        if kind.has_limit and off(ticket.price):
+        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _ = ticket
+        tick, lot = self.terms.tick, self.terms.lot
+        if kind.has_limit and (price is None or price <= 0 or price % tick):
             return "bad_price"
-        if kind is OrderType.TRAILING_STOP:
-            if ticket.stop_price is not None or off(ticket.trail_offset):
+        if kind.waits:
+            if kind is OrderType.TRAILING_STOP:
+                if stop is not None or trail is None or trail <= 0 or trail % tick:
+                    return "bad_price"
+            elif stop is None or stop <= 0 or stop % tick:
                 return "bad_price"
-        elif kind.waits and off(ticket.stop_price):
-            return "bad_price"
-        shown = ticket.display_quantity
-        if ticket.quantity <= 0 or ticket.quantity % lot:
+        if quantity <= 0 or quantity % lot:
             return "bad_quantity"
-        if shown is not None and (shown <= 0 or shown % lot or shown > ticket.quantity):
+        if shown is not None and (shown <= 0 or shown % lot or shown > quantity):
             return "bad_quantity"
-        takes = ticket.tif in {TimeInForce.IOC, TimeInForce.FOK} or not kind.has_limit
-        if (ticket.post_only and takes) or (ticket.tif is TimeInForce.GTD) != (ticket.expire_at_ms is not None):
+        if post_only and (tif is TimeInForce.IOC or tif is TimeInForce.FOK or not kind.has_limit):
             return "bad_flags"
-        return ""
-
-    def _open_on(self, side: Side) -> int:
-        return sum(order.left for order in self.state.orders.values() if order.ticket.side is side)
+        return "bad_flags" if (tif is TimeInForce.GTD) != (expire is not None) else ""
 
     def _after_cut(self, ticket: Ticket) -> int:
-        """Return the quantity that a reduce-only order can have at the venue; another one's is its own."""
-        if not ticket.reduce_only:
-            return ticket.quantity
+        """Return the quantity that a reduce-only order can have at the venue."""
         held = max(0, -ticket.side.sign * self.state.position)
-        working = sum(
-            order.left
-            for order in self.state.orders.values()
-            if order.ticket.reduce_only and order.ticket.side is ticket.side and order.status != "pending_trigger"
-        )
+        working = self.state.reducing[ticket.side]
         return min(ticket.quantity, held if ticket.type.waits else max(0, held - working))
 
-    def _only_reduces(self, side: Side, quantity: int, *, already: int | None = None) -> bool:
-        held = max(0, -side.sign * self.state.position)
-        return quantity + (self._open_on(side) if already is None else already) <= held or not quantity
-
-    def _exceeds_position(self, side: Side, quantity: int, *, already: int | None = None) -> bool:
-        most = self.terms.limits.max_position
-        waiting = self._open_on(side) if already is None else already
-        return most is not None and abs(self.state.position + side.sign * (waiting + quantity)) > most
+    def _only_reduces(self, side: Side, quantity: int, waiting: int) -> bool:
+        """Whether an order, with what is open already on its side, only takes exposure away."""
+        held = -side.sign * self.state.position
+        return not quantity or (held > 0 and quantity + waiting <= held)
 
     def _value(self, ticket: Ticket, quantity: int, market: Market) -> int | None:
-        """Return price times quantity at the price that risk goes by; None where there is no price."""
-        if ticket.type.has_limit:
-            return (ticket.price or 0) * quantity
+        """Return price times quantity at the price that risk goes by, of an order that names none; None without one."""
         opposite = Side.SELL if ticket.side is Side.BUY else Side.BUY
         if ticket.type is OrderType.TRAILING_STOP:
             seen = market.last if ticket.trigger == "last" else market.best(opposite)
@@ -324,41 +403,30 @@ class OrderPath:
         if ticket.type.waits:
             return (ticket.stop_price or 0) * quantity
         # A market order at the worst displayed price that it would reach.
-        levels = sorted(market.others[opposite].items(), key=lambda level: ticket.side.sign * level[0])
-        if not levels:
+        top = market.best(opposite)
+        if top is None:
             return None
-        left, worst = quantity, levels[0][0]
-        for price, displayed in levels:
+        if market.others[opposite][top] >= quantity:
+            return top * quantity
+        left, worst = quantity, top
+        for price, displayed in sorted(market.others[opposite].items(), key=lambda level: ticket.side.sign * level[0]):
             worst = price
             left -= displayed
             if left <= 0:
                 break
         return worst * quantity
 
-    def _outside_collar(self, ticket: Ticket, market: Market) -> str:
-        collar = self.terms.limits.price_collar_bp
-        if collar is None or not ticket.type.has_limit:
-            return ""
-        bid, ask = market.best(Side.BUY), market.best(Side.SELL)
-        if bid is None or ask is None:
-            return "no_price"
-        twice_off = abs(2 * (ticket.price or 0) - bid - ask)
-        return "price_collar_bp" if twice_off * _WHOLE_BP > (bid + ask) * collar else ""
-
     def _equity(self, market: Market) -> int | None:
         """Return cash and position at the mid, else at the last price; None where the position cannot be marked."""
         state = self.state
         if not state.position:
             return state.cash
-        bid, ask = market.best(Side.BUY), market.best(Side.SELL)
+        bid, ask = market.bid, market.ask
         if bid is not None and ask is not None:
-            return state.cash + state.position * (bid + ask) * _WHOLE_BP // 2
+            return state.cash + state.position * (bid + ask) * _HALF_BP
         return None if market.last is None else state.cash + state.position * market.last * _WHOLE_BP
 
-    def _lost_too_much(self, market: Market) -> bool:
-        most = self.terms.limits.max_daily_loss
-        if most is None:
-            return False
+    def _lost_too_much(self, market: Market, most: int) -> bool:
         equity = self._equity(market)
         # What cannot be marked may have lost anything.
         return equity is None or self.state.opening is None or self.state.opening - equity > most
@@ -366,84 +434,132 @@ class OrderPath:
     # -- folding -----------------------------------------------------------------------------------------------------
 
     def _note(self, kind: str, **body: Any) -> None:
-        self._apply(self._journal.append(kind, **body))
+        self._journal.append(kind, **body)
+        self._apply(kind, body, self._journal.count - 1)
 
-    def _apply(self, record: Record) -> None:
-        state, body = self.state, record.body
-        match record.kind:
+    def _fold(self, entry: Raw) -> None:
+        """Take an entry of the journal into the state, packed or not."""
+        state, payload = self.state, entry.payload
+        match entry.code:
+            case packing.SENT:
+                self._sent(*packing.read_sent(payload))
+            case packing.REFUSED:
+                self._refused(*packing.read_refused(payload))
+            case packing.CANCELING:
+                number, reason = packing.read_canceling(payload)
+                state.by_number[number].canceling = reason
+            case packing.FILLED | packing.SAID | packing.ENDED:
+                number, event = packing.read_heard(entry.code, payload)
+                self._heard(event._replace(id=state.by_number[number].ticket.id))
+            case code if code == JSON:
+                self._apply(*json_entry(entry, self._journal.path), entry.number)
+            case _:
+                raise JournalCorrupt(
+                    f"record {entry.number} has the unknown code {entry.code}; a newer version wrote it"
+                )
+
+    def _apply(self, kind: str, body: Mapping[str, Any], number: int) -> None:
+        state = self.state
+        match kind:
             case "opened":
                 state.opening = body["equity"]
-            case "sent" | "refused":
-                ticket = _ticket(body["ticket"])
-                state.used_ids.add(ticket.id)
-                refused = record.kind == "refused"
-                status = "refused" if refused else "unknown"
-                state.orders[ticket.id] = Known(ticket, status, body.get("reason", ""))
-                if not refused:
-                    state.sent_ms.append(body["at_ms"])
+            case "sent":
+                self._sent(ticket_of(body["ticket"]), body["at_ms"])
+            case "refused":
+                self._refused(ticket_of(body["ticket"]), body["reason"])
             case "canceling":
                 state.orders[body["id"]].canceling = body["reason"]
             case "killed":
-                state.killed = True
+                state.killed, state.kill_reason = True, body.get("reason", "")
+            case "escalated":
+                state.escalated = True
+            case "reset":
+                state.killed, state.kill_reason, state.escalated = False, "", False
+            case "started":
+                state.epoch = body["epoch"]
             case "not_received":
                 order = state.orders[body["id"]]
                 order.status, order.reason = "rejected", "not_received"
+                self._recount(order)
             case "heard":
-                state.heard += 1
-                self._book(body["event"])
+                self._heard(packing.event_of(body["event"]))
             case "duplicate" | "replacing":
                 pass
             case _:
-                raise JournalCorrupt(
-                    f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it"
-                )
+                raise JournalCorrupt(f"record {number} has the unknown kind {kind!r}; a newer version wrote it")
 
-    def _book(self, event: Mapping[str, Any]) -> None:
-        order = self.state.orders.get(event["id"])
-        if event["kind"] in {"filled", "reported"}:
+    def _sent(self, ticket: Ticket, at_ms: int) -> None:
+        state, id, quantity = self.state, ticket.id, ticket.quantity
+        order = Known(ticket, "unknown", "", 0, "", len(state.by_number), True, quantity)
+        state.orders[id] = state.open[id] = order
+        state.by_number.append(order)
+        state.left[ticket.side] += quantity
+        if ticket.reduce_only:
+            self._recount(order)
+        sent = state.sent_ms
+        # A clock that is put back does not make an order older than the one before it.
+        sent.append(at_ms if not sent or at_ms > sent[-1] else sent[-1])
+
+    def _refused(self, ticket: Ticket, reason: str) -> None:
+        order = Known(ticket, "refused", reason, number=len(self.state.by_number))
+        self.state.orders[ticket.id] = order
+        self.state.by_number.append(order)
+
+    def _recount(self, order: Known) -> None:
+        """Bring the sums up to date with what has become of an order."""
+        state, ticket = self.state, order.ticket
+        side, counts = ticket.side, order.status in OPEN
+        left = max(0, ticket.quantity - order.filled) if counts else 0
+        if counts is not order.counts:
+            order.counts = counts
+            if counts:
+                state.open[ticket.id] = order
+            else:
+                del state.open[ticket.id]
+        if left != order.counted:
+            state.left[side] += left - order.counted
+            order.counted = left
+        if ticket.reduce_only:
+            reducing = 0 if order.status == "pending_trigger" else left
+            state.reducing[side] += reducing - order.reducing
+            order.reducing = reducing
+
+    def _heard(self, event: Event) -> None:
+        state, kind = self.state, event.kind
+        state.heard += 1
+        order = state.orders.get(event.id)
+        if kind in {"filled", "reported"}:
             self._book_fill(event, order)
-            return
-        if order is None:
-            return
-        if event["ticket"]:
-            order.ticket = _ticket(event["ticket"])
-        match event["kind"]:
-            case "waiting":
+        elif order is not None:
+            if event.ticket is not None:
+                order.ticket = event.ticket
+            if kind == "waiting":
                 order.status = "pending_trigger"
-            case "working" if order.open:
+            elif kind == "working" and order.status in OPEN:
                 order.status = "partially_filled" if order.filled else "working"
-            case "ended" if order.open:
-                order.status, order.reason, order.canceling = event["status"], event["reason"], ""
+            elif kind == "ended" and order.status in OPEN:
+                order.status, order.reason, order.canceling = event.status, event.reason, ""
+            self._recount(order)
 
-    def _book_fill(self, event: Mapping[str, Any], order: Known | None) -> None:
+    def _book_fill(self, event: Event, order: Known | None) -> None:
         state = self.state
-        if event["fill_id"] in state.seen_fills:
+        if event.fill_id in state.seen_fills:
             return
-        state.seen_fills.add(event["fill_id"])
-        side, price, quantity = Side(event["side"]), event["price"], event["quantity"]
-        reported = event["kind"] == "reported"
-        rate = 0 if reported else self.terms.maker_fee if event["liquidity"] == "maker" else self.terms.taker_fee
+        state.seen_fills.add(event.fill_id)
+        side, price, quantity = event.side, event.price, event.quantity
+        reported = event.kind == "reported"
+        rate = 0 if reported else self.terms.maker_fee if event.liquidity == "maker" else self.terms.taker_fee
         notional = price * quantity
         state.cash -= side.sign * notional * _WHOLE_BP + notional * rate
         state.position += side.sign * quantity
-        liquidity = "reported" if reported else event["liquidity"]
-        state.fills.append(Booked(event["id"], side, price, quantity, liquidity, event["moment"]))
+        liquidity = "reported" if reported else event.liquidity
+        state.fills.append(Booked(event.id, side, price, quantity, liquidity, event.moment, event.fill_id))
         if order is None:
-            state.flagged.append(f"fill {event['fill_id']} of the unknown order {event['id']}")
+            state.flagged.append(f"fill {event.fill_id} of the unknown order {event.id}")
             return
         order.filled += quantity
         if order.filled > order.ticket.quantity:
-            state.flagged.append(f"fill {event['fill_id']} overfills {event['id']}")
-        if order.open and order.status != "pending_trigger":
+            state.flagged.append(f"fill {event.fill_id} overfills {event.id}")
+        if order.status in OPEN and order.status != "pending_trigger":
             order.status = "filled" if order.filled >= order.ticket.quantity else "partially_filled"
-
-
-def _plain(ticket: Ticket) -> dict[str, Any]:
-    """Return an order as JSON values, without what it does not have."""
-    return {key: value for key, value in asdict(ticket).items() if value is not None and value is not False}
-
-
-def _ticket(body: Mapping[str, Any]) -> Ticket:
-    return Ticket(
-        **{**body, "side": Side(body["side"]), "type": OrderType(body["type"]), "tif": TimeInForce(body["tif"])}
-    )
+        self._recount(order)

@@ -148,7 +148,7 @@ class _Session:
         self, journal: Journal, venue: SimulatedVenue, request: Request, progress: Callable[[str], None]
     ) -> None:
         self.journal, self.venue, self.request, self.progress = journal, venue, request, progress
-        self.book = Book.of(journal.records)
+        self.book = Book.of(journal.read())
 
     def run(self) -> Report:
         request, book = self.request, self.book

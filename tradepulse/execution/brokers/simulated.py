@@ -53,7 +53,7 @@ class SimulatedVenue(Broker):
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
         self._filled: set[str] = set()
-        for record in self._journal.records:
+        for record in self._journal.read():
             if record.kind == "accepted":
                 order = order_from(record.body)
                 self._orders[order.client_order_id] = order

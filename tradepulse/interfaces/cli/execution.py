@@ -3,7 +3,6 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData
 from tradepulse.execution.book import Book, fill_rows, order_rows
-from tradepulse.execution.journal import Record, read_journal
+from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.params import as_json, print_json, print_table
 
 
@@ -56,20 +55,19 @@ def verify(journal: Path, as_json: bool) -> int:
     if not journal.is_file():
         raise MissingData(f"{journal}: no such file; name a journal")
     try:
-        records, torn = read_journal(journal)
+        proof = verify_journal(journal)
     except JournalCorrupt as exc:
         if as_json:
             print_json({"passed": False, "reason": str(exc)})
         else:
             click.echo(str(exc))
         return 1
-    head = _head(records)
-    found = {"passed": True, "records": len(records), "head": head, "torn_bytes": torn}
+    found = {"passed": True, "records": proof.records, "head": proof.head, "torn_bytes": proof.torn_bytes}
     if as_json:
         print_json(found)
     else:
-        tail = f", {torn} bytes of a record that was never completed" if torn else ""
-        click.echo(f"{len(records):,} records follow from one another{tail}; head {head}")
+        tail = f", {proof.torn_bytes} bytes of a record that was never completed" if proof.torn_bytes else ""
+        click.echo(f"{proof.records:,} records follow from one another{tail}; head {proof.head}")
     return 0
 
 
@@ -78,7 +76,7 @@ def verify(journal: Path, as_json: bool) -> int:
 @as_json
 def replay(journal: Path, as_json: bool) -> None:
     """Rebuild a book's state from its journal and print it."""
-    _show(read_journal(journal)[0], as_json)
+    _show(journal, as_json)
 
 
 @command.command()
@@ -90,15 +88,12 @@ def status(obj: dict[str, Path], book_name: str, as_json: bool) -> None:
     path = obj["home"] / "execution" / book_name / "orders.journal"
     if not path.is_file():
         raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")
-    _show(read_journal(path)[0], as_json)
+    _show(path, as_json)
 
 
-def _head(records: Sequence[Record]) -> str:
-    return records[-1].link if records else ""
-
-
-def _show(records: Sequence[Record], as_json: bool) -> None:
-    book, head = Book.of(records), _head(records)
+def _show(path: Path, as_json: bool) -> None:
+    head = verify_journal(path).head
+    book = Book.of(read_journal(path)[0])
     orders, fills = order_rows(book), fill_rows(book)
     found: dict[str, Any] = {
         "book": book.name,

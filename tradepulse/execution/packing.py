@@ -1,0 +1,159 @@
+"""The order path's usual records in a few bytes, and back; what is not usual is JSON.
+
+A function that packs returns None where a value does not fit (a number beyond 64 bits, a word that is not in the
+table): the caller then writes JSON. The tables only grow at their end, for journals that are there already.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from tradepulse.core.orders import Side
+from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
+
+SENT, REFUSED, CANCELING, SAID, FILLED, ENDED = range(16, 22)
+
+#: Side, type, time in force, flags, which of the numbers are there; quantity, the numbers, and when it was sent.
+_TICKET = struct.Struct("<BBBBBqqqqqqq")
+_SHORT = struct.Struct("<IB")
+_END = struct.Struct("<IBB")
+_FILL = struct.Struct("<IBBqqQ")
+
+_SIDES = tuple(Side)
+_TYPES = tuple(OrderType)
+_TIFS = tuple(TimeInForce)
+_SAID = ("working", "waiting", "changed")
+_LIQUIDITY = ("maker", "taker")
+_STATUS = ("filled", "canceled", "rejected", "expired")
+_REASONS = (
+    "", "requested", "killed", "expired", "no_liquidity", "ioc", "fok", "self_trade", "post_only_would_take",
+    "reduce_only", "halted", "closed", "not_received", "bad_price", "bad_quantity", "bad_flags", "no_price",
+    "max_order_quantity", "max_order_notional", "max_position", "price_collar_bp", "max_open_orders",
+    "max_orders_per_second", "max_daily_loss", "stale_price", "clock_skew", "fenced",
+)  # fmt: skip
+_SIDE = {name: number for number, name in enumerate(_SIDES)}
+_TYPE = {name: number for number, name in enumerate(_TYPES)}
+_TIF = {name: number for number, name in enumerate(_TIFS)}
+_SAID_CODE = {name: number for number, name in enumerate(_SAID)}
+_LIQUIDITY_CODE = {name: number for number, name in enumerate(_LIQUIDITY)}
+_STATUS_CODE = {name: number for number, name in enumerate(_STATUS)}
+_REASON_CODE = {name: number for number, name in enumerate(_REASONS)}
+
+
+def sent(ticket: Ticket, at_ms: int) -> bytes | None:
+    """Pack an order that is about to be sent."""
+    id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger = ticket
+    there = (
+        (price is not None)
+        | (stop is not None) << 1
+        | (expire is not None) << 2
+        | (display is not None) << 3
+        | (trail is not None) << 4
+    )
+    flags = post_only | reduce_only << 1 | (trigger == "quote") << 2
+    try:
+        return _TICKET.pack(
+            _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price or 0, stop or 0, expire or 0,
+            display or 0, trail or 0, at_ms,
+        ) + id.encode()  # fmt: skip
+    except struct.error:
+        return None
+
+
+def read_sent(payload: bytes) -> tuple[Ticket, int]:
+    """Return the order and when it was sent."""
+    side, type, tif, flags, there, quantity, price, stop, expire, display, trail, at_ms = _TICKET.unpack_from(payload)
+    return Ticket(
+        payload[_TICKET.size :].decode(), _SIDES[side], _TYPES[type], quantity,
+        price if there & 1 else None, stop if there & 2 else None, _TIFS[tif], expire if there & 4 else None,
+        display if there & 8 else None, trail if there & 16 else None, bool(flags & 1), bool(flags & 2),
+        "quote" if flags & 4 else "last",
+    ), at_ms  # fmt: skip
+
+
+def refused(ticket: Ticket, reason: str) -> bytes | None:
+    """Pack an order that risk refused."""
+    code = _REASON_CODE.get(reason)
+    return None if code is None else sent(ticket, code)
+
+
+def read_refused(payload: bytes) -> tuple[Ticket, str]:
+    """Return the order and why it was refused."""
+    ticket, code = read_sent(payload)
+    return ticket, _REASONS[code]
+
+
+def canceling(number: int, reason: str) -> bytes | None:
+    """Pack the wish to end an order."""
+    code = _REASON_CODE.get(reason)
+    return None if code is None else _SHORT.pack(number, code)
+
+
+def read_canceling(payload: bytes) -> tuple[int, str]:
+    """Return the order's number and the reason."""
+    number, code = _SHORT.unpack(payload)
+    return number, _REASONS[code]
+
+
+def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
+    """Pack what the venue said about an order, with the code of its record."""
+    kind = event.kind
+    if kind == "filled":
+        liquidity = _LIQUIDITY_CODE.get(event.liquidity)
+        if liquidity is None:
+            return None
+        try:
+            body = _FILL.pack(number, _SIDE[event.side], liquidity, event.price, event.quantity, event.moment)
+        except struct.error:
+            return None
+        return FILLED, body + event.fill_id.encode()
+    if kind == "ended":
+        status, reason = _STATUS_CODE.get(event.status), _REASON_CODE.get(event.reason)
+        return None if status is None or reason is None else (ENDED, _END.pack(number, status, reason))
+    said = _SAID_CODE.get(kind)
+    if said is None or event.reason or (event.ticket is not known and event.ticket != known):
+        return None
+    return SAID, _SHORT.pack(number, said)
+
+
+def read_heard(code: int, payload: bytes) -> tuple[int, Event]:
+    """Return the order's number and the event, which does not name the order."""
+    if code == FILLED:
+        number, side, liquidity, price, quantity, moment = _FILL.unpack_from(payload)
+        fill_id = payload[_FILL.size :].decode()
+        return number, Event(
+            "filled", "", "", "", _SIDES[side], price, quantity, _LIQUIDITY[liquidity], fill_id, None, moment
+        )
+    if code == ENDED:
+        number, status, reason = _END.unpack(payload)
+        return number, Event("ended", "", _STATUS[status], _REASONS[reason])
+    number, said = _SHORT.unpack(payload)
+    return number, Event(_SAID[said], "")
+
+
+def plain(ticket: Ticket) -> dict[str, Any]:
+    """Return an order as JSON values, without what it does not have."""
+    return {key: value for key, value in ticket._asdict().items() if value is not None and value is not False}
+
+
+def ticket_of(body: Mapping[str, Any]) -> Ticket:
+    """Return an order from its JSON values."""
+    return Ticket(
+        **{
+            **body,
+            "side": Side(body["side"]),
+            "type": OrderType(body["type"]),
+            "tif": TimeInForce(body.get("tif", "gtc")),
+        }
+    )
+
+
+def plain_event(event: Event) -> dict[str, Any]:
+    """Return what the venue said as JSON values."""
+    return {**event._asdict(), "ticket": plain(event.ticket) if event.ticket else None}
+
+
+def event_of(body: Mapping[str, Any]) -> Event:
+    """Return what the venue said from its JSON values."""
+    ticket = ticket_of(body["ticket"]) if body.get("ticket") else None
+    return Event(**{**body, "side": Side(body["side"]), "ticket": ticket})

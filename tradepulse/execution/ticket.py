@@ -1,0 +1,91 @@
+"""What is said between us and a venue: an order as it is sent, and what the venue tells of it."""
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from tradepulse.core.orders import Side
+
+
+class OrderType(StrEnum):
+    """What an order does when it arrives, or when its trigger is reached."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    MARKET_IF_TOUCHED = "market_if_touched"
+    LIMIT_IF_TOUCHED = "limit_if_touched"
+    TRAILING_STOP = "trailing_stop"
+
+    def __init__(self, name: str) -> None:
+        # Worked out once: they are asked of every order.
+        #: Whether it waits for a trigger before it is an order.
+        self.waits = name not in {"market", "limit"}
+        #: Whether it has a limit price.
+        self.has_limit = name in {"limit", "stop_limit", "limit_if_touched"}
+        #: Whether its trigger is reached from the other side: it buys when the price has fallen.
+        self.touches = name.endswith("_if_touched")
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives."""
+
+    GTC = "gtc"
+    DAY = "day"
+    IOC = "ioc"
+    FOK = "fok"
+    GTD = "gtd"
+
+
+class Ticket(NamedTuple):
+    """An order as it is sent.
+
+    Parameters
+    ----------
+    id : ours; a venue takes each once
+    quantity : total, in units
+    price, stop_price, trail_offset : in units, where the type has them
+    expire_at_ms : of a ``gtd`` order
+    display_quantity : shown part of an iceberg
+    trigger : ``last`` trade or opposite ``quote``
+    """
+
+    id: str
+    side: Side
+    type: OrderType
+    quantity: int
+    price: int | None = None
+    stop_price: int | None = None
+    tif: TimeInForce = TimeInForce.GTC
+    expire_at_ms: int | None = None
+    display_quantity: int | None = None
+    trail_offset: int | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    trigger: Literal["last", "quote"] = "last"
+
+
+class Event(NamedTuple):
+    """Something that the venue tells us.
+
+    Parameters
+    ----------
+    kind : ``working``, ``waiting``, ``filled``, ``ended``, ``changed``, ``not_changed`` or ``reported``
+    id : order
+    status, reason : how an order ended
+    side, price, quantity, liquidity, fill_id : of a fill
+    ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
+    moment : of a fill: what happens at the venue at once has the same
+    """
+
+    kind: str
+    id: str
+    status: str = ""
+    reason: str = ""
+    side: Side = Side.BUY
+    price: int = 0
+    quantity: int = 0
+    liquidity: str = ""
+    fill_id: str = ""
+    ticket: Ticket | None = None
+    moment: int = 0
