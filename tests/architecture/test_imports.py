@@ -20,7 +20,8 @@ def test_imports_point_one_way():
 
 
 def test_the_order_path_imports_neither_dagster_nor_pandas():
-    code = "import sys, tradepulse.execution.__main__; print(sorted(m for m in sys.modules if '.' not in m))"
+    modules = "tradepulse.execution.__main__, tradepulse.execution.engine"
+    code = f"import sys, {modules}; print(sorted(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     for heavy in ("dagster", "pandas", "numpy", "pandera", "pyarrow", "duckdb", "yaml", "click"):

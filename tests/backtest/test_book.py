@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tradepulse.backtest.book import Move, Ways, moves_of_quotes, moves_of_recording, replay
+from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
 from tradepulse.backtest.latency import Latency, Way
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
@@ -17,6 +17,7 @@ from tradepulse.core.quoting.loader import quoting_strategies, quoting_strategy
 from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.errors import ConfigError, DataError, UnknownName
 from tradepulse.execution.cards import run_card
+from tradepulse.execution.desk import Move
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
 from tradepulse.ingestion.recording import load_recording
 

@@ -7,43 +7,24 @@ venue's rules (queue, trade-through, liquidity sold once) are those of its cards
 
 import heapq
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tradepulse.backtest.latency import NONE, Latency, Way
 from tradepulse.core.book import OrderBook
-from tradepulse.core.orders import BP, UNIT, Side, client_order_id
-from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
+from tradepulse.core.orders import BP, UNIT, Side
+from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import DataError
+from tradepulse.execution.desk import Desk, Move, View, answer
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import Display, Venue
+from tradepulse.execution.matching import Venue
 from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
-from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 from tradepulse.ingestion.recording import Recording
-
-
-class Move(NamedTuple):
-    """Something that others did at the venue.
-
-    Parameters
-    ----------
-    ns : when, nanoseconds since 1970
-    levels : side, price and new quantity of each level that changed; of a trade none
-    price, quantity, aggressor : of a trade
-    what : where it stands in the source, for the evidence
-    """
-
-    ns: int
-    levels: tuple[tuple[Side, int, int], ...]
-    price: int = 0
-    quantity: int = 0
-    aggressor: Side | None = None
-    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,75 +135,6 @@ def _units(value: float) -> int:
     return round(value * UNIT)
 
 
-class _View(Display):
-    """The book as we have seen it so far: what risk looks at, and what strategies are told."""
-
-    def see(self, move: Move) -> None:
-        """Take in what others did."""
-        if move.aggressor is not None:
-            self.last = move.price
-        for side, price, quantity in move.levels:
-            self._set(side, price, quantity)
-
-    def market(self, ns: int) -> Market:
-        """Return the top of the book."""
-        bid, ask = self.best(Side.BUY), self.best(Side.SELL)
-        sizes = (self.others[side].get(price or 0, 0) for side, price in ((Side.BUY, bid), (Side.SELL, ask)))
-        return Market(ns, bid, next(sizes), ask, next(sizes), self.last)
-
-
-class _Desk:
-    """Our side of the line: order path, view and strategy; what is sent goes into the queue of things to happen."""
-
-    def __init__(
-        self, path: OrderPath, view: _View, send: Callable[[int, str, Any], None], book: str, strategy: QuotingStrategy
-    ) -> None:
-        self.path, self.view, self._send, self._book, self._strategy = path, view, send, book, strategy
-        self.now = 0
-        self.decided: dict[str, int] = {}
-        self._live: dict[str, None] = {}  # those that may still be open, in the order in which they were sent
-        self._count = 0
-
-    @property
-    def position(self) -> int:
-        """Units held, as far as we know."""
-        return self.path.state.position
-
-    def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
-        """Return side, price and what is left of each order that can still fill."""
-        orders = self.path.state.orders
-        for id in [id for id in self._live if not orders[id].open]:
-            del self._live[id]
-        return {id: (orders[id].ticket.side, orders[id].ticket.price, orders[id].left) for id in self._live}
-
-    def submit(
-        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
-    ) -> str:
-        """Send an order, if risk lets it."""
-        id = client_order_id(self._book, self._strategy.id, str(self._count))
-        self._count += 1
-        kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        ticket = Ticket(id, side, kind, quantity, price, tif=TimeInForce(tif), post_only=post_only)
-        if self.path.submit(ticket, self.view, self.now // 1_000_000):
-            self.decided[id] = self.now
-            self._live[id] = None
-            self._send(self.now, "submit", ticket)
-        else:
-            self._strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
-        return id
-
-    def cancel(self, id: str) -> None:
-        """Ask for the end of an order."""
-        if self.path.cancel(id):
-            self._send(self.now, "cancel", id)
-
-    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
-        """Ask for another price or another total."""
-        change = {"price": price, "quantity": quantity, "stop_price": None}
-        if self.path.replace(id, self.view, **change):
-            self._send(self.now, "replace", (id, change))
-
-
 def replay(
     moves: Iterable[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
 ) -> BookResult:
@@ -245,7 +157,7 @@ def replay(
     feed, orders, answers = (
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
-    venue, view = Venue(position=terms.position), _View()
+    venue, view = Venue(position=terms.position), View()
     queue: list[tuple[int, int, str, Any]] = []
     count = 0
 
@@ -270,7 +182,7 @@ def replay(
         journal = Journal(Path(folder) / "orders.journal", "os")
         try:
             path = OrderPath(journal, terms)
-            desk = _Desk(path, view, send, book, strategy)
+            desk = Desk(path, view, send, book, strategy)
 
             def tell(ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
                 """Send on what the venue has said, and keep the evidence of what it has filled."""
@@ -322,7 +234,7 @@ def replay(
                     path.hear(body)
                     if body.kind == "filled":
                         curve.append((ns, path.state.cash, path.state.position, _mid(view)))
-                    strategy.on_answer(_answer(ns, body), desk)
+                    strategy.on_answer(answer(ns, body), desk)
                 else:
                     venue.advance(ns // 1_000_000)
                     before = {}
@@ -353,19 +265,15 @@ def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:
     return [(p, q) for p, q in venue.others[side].items() if price is None or side.sign * p >= side.sign * price]
 
 
-def _mid(view: _View) -> int:
+def _mid(view: View) -> int:
     bid, ask = view.best(Side.BUY), view.best(Side.SELL)
     if bid is None or ask is None:
         return view.last or 0
     return (bid + ask) // 2
 
 
-def _answer(ns: int, event: Event) -> Answer:
-    return Answer(ns, event.id, event.kind, event.reason, event.price, event.quantity)
-
-
 def _book_result(
-    fills: list[dict[str, Any]], desk: _Desk, arrived: dict[str, int], curve: list[tuple[int, int, int, int]],
+    fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int], curve: list[tuple[int, int, int, int]],
     terms: Terms, n_moves: int,
 ) -> BookResult:  # fmt: skip
     fee = {"maker": terms.maker_fee / FEE / BP, "taker": terms.taker_fee / FEE / BP}

@@ -1,7 +1,8 @@
 """``python -m tradepulse.execution --folder DIR --request FILE``: one session of one book, in a process of its own.
 
-Started by Dagster it reports through Pipes; started by a person it prints the same lines. Exit codes: 0 done, 2 the
-request or the book was refused (one line on stderr says why).
+Started by Dagster it reports through Pipes; started by a person it prints the same lines. ``--desk FILE`` in place of a
+request trades a book continuously (:mod:`tradepulse.execution.engine`). Exit codes: 0 done, 1 stopped by the kill
+switch, 2 the request or the book was refused (one line on stderr says why), 3 ESCALATED.
 """
 
 import argparse
@@ -20,14 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the session that the command line names and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tradepulse.execution", description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, required=True, help="folder of the book: journals and lock")
-    parser.add_argument("--request", required=True, help="JSON file, or - for standard input")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--request", help="of a session: JSON file, or - for standard input")
+    given.add_argument("--desk", help="of a desk that trades continuously: JSON file, or - for standard input")
     chosen = parser.parse_args(arguments)
+    source = chosen.request or chosen.desk
     try:
-        text = sys.stdin.read() if chosen.request == "-" else Path(chosen.request).read_text()
+        text = sys.stdin.read() if source == "-" else Path(source).read_text()
     except (OSError, UnicodeDecodeError) as exc:
-        print(f"{chosen.request}: cannot be read ({exc}); name a request file", file=sys.stderr)
+        print(f"{source}: cannot be read ({exc}); name a file", file=sys.stderr)
         return 2
     try:
+        if chosen.desk:
+            return _trade(chosen.folder, text)
         request = parse_request(text)
         if "DAGSTER_PIPES_CONTEXT" in os.environ:
             _report_to_dagster(lambda progress: run_session(chosen.folder, request, progress))
@@ -36,10 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(asdict(report)))
     except (TradePulseError, OSError) as exc:
         if isinstance(exc, ConfigError):
-            exc = ConfigError(f"{chosen.request}: {exc}")
+            exc = ConfigError(f"{source}: {exc}")
         print(str(exc), file=sys.stderr)
         return 2
     return 0
+
+
+def _trade(folder: Path, text: str) -> int:
+    from tradepulse.execution.engine import parse_desk, trade
+
+    outcome = trade(folder, parse_desk(text), lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps(asdict(outcome)))
+    return {"closed": 0, "killed": 1}.get(outcome.ended, 3)
 
 
 def _report_to_dagster(run: Callable[[Callable[[str], None]], Report]) -> None:

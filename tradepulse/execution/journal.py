@@ -320,6 +320,31 @@ class Journal:
         return len(content) - end
 
 
+class ReadOnly:
+    """A journal that somebody else writes, read as it grows.
+
+    Parameters
+    ----------
+    path : of its newest file
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end = 0
+
+    def raw(self) -> Iterator[Raw]:
+        """Yield the entries that are there, from the last snapshot on."""
+        for entry in _since_snapshot(self.path):
+            self._end = entry.end
+            yield entry
+
+    def news(self) -> Iterator[Raw]:
+        """Yield what was written since; an entry that is only half there comes when it is whole."""
+        for entry in raw_entries(self.path, self._end):
+            self._end = entry.end
+            yield entry
+
+
 # -- reading a journal that somebody else may be writing ---------------------------------------------------------------
 
 

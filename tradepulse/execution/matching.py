@@ -81,10 +81,12 @@ class Venue(Display):
     ----------
     self_trade : what happens when our own orders would meet: ``cancel_newest``, ``cancel_oldest`` or ``cancel_both``
     position : what the account holds, in units; reduce-only orders are held to it
+    traded : fills so far, which the ids of fills are numbered by
     """
 
     self_trade: str = "cancel_newest"
     position: int = 0
+    traded: int = 0
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
@@ -93,7 +95,6 @@ class Venue(Display):
     _orders: dict[str, _Resting] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _clock: int = 0
-    _traded: int = 0
     _fill_ids: set[str] = field(default_factory=set)
     _triggered: list[_Resting] = field(default_factory=list)
 
@@ -253,6 +254,10 @@ class Venue(Display):
         """Whether an order has ever arrived."""
         return id in self._seen
 
+    def open_ids(self) -> list[str]:
+        """Return the orders that rest or wait here, oldest first."""
+        return list(self._orders)
+
     # -- arriving ----------------------------------------------------------------------------------------------------
 
     @property
@@ -371,8 +376,8 @@ class Venue(Display):
         ticket = order.ticket
         order.filled += quantity
         self.position += ticket.side.sign * quantity
-        self._traded += 1
-        fill_id = f"V{self._traded}"
+        self.traded += 1
+        fill_id = f"V{self.traded}"
         self._fill_ids.add(fill_id)
         self.events.append(
             Event("filled", ticket.id, "", "", ticket.side, price, quantity, liquidity, fill_id, moment=self.moment)

@@ -11,12 +11,12 @@ order by order, and the usual records are packed (:mod:`tradepulse.execution.pac
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import JournalCorrupt
 from tradepulse.execution import packing
-from tradepulse.execution.journal import JSON, Journal, Raw, json_entry
+from tradepulse.execution.journal import JSON, Journal, Raw, ReadOnly, json_entry
 from tradepulse.execution.packing import plain, ticket_of
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
@@ -170,20 +170,21 @@ class OrderPath:
 
     Parameters
     ----------
-    journal : open for appending; what it holds is where the path goes on
+    journal : open for appending, or only read; what it holds is where the path goes on
     terms : of the account
     """
 
-    def __init__(self, journal: Journal, terms: Terms) -> None:
+    def __init__(self, journal: Journal | ReadOnly, terms: Terms) -> None:
         self.terms = terms
-        self._journal = journal
+        # Of one that is only read nothing is decided.
+        self._journal = cast(Journal, journal)
         limits = terms.limits
         # Of a price times a quantity, which spares the hot path a multiplication of large numbers.
         self._max_notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
         self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
         self.state = State(terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0))
         for entry in journal.raw():
-            self._fold(entry)
+            self.fold(entry)
 
     @property
     def written(self) -> int:
@@ -273,6 +274,10 @@ class OrderPath:
         else:
             self._journal.append("heard", event=packing.plain_event(event))
         self._heard(event)
+
+    def recover(self, event: Event) -> None:
+        """Book a fill that was heard on a second way only; it is flagged."""
+        self._note("recovered", event=packing.plain_event(event))
 
     def not_received(self, id: str) -> None:
         """Book that the venue does not know an order: it never arrived."""
@@ -437,7 +442,7 @@ class OrderPath:
         self._journal.append(kind, **body)
         self._apply(kind, body, self._journal.count - 1)
 
-    def _fold(self, entry: Raw) -> None:
+    def fold(self, entry: Raw) -> None:
         """Take an entry of the journal into the state, packed or not."""
         state, payload = self.state, entry.payload
         match entry.code:
@@ -483,6 +488,11 @@ class OrderPath:
                 self._recount(order)
             case "heard":
                 self._heard(packing.event_of(body["event"]))
+            case "recovered":
+                event = packing.event_of(body["event"])
+                if event.fill_id not in state.seen_fills:
+                    state.flagged.append(f"fill {event.fill_id} of {event.id} was told by the drop copy only")
+                self._book_fill(event, state.orders.get(event.id))
             case "duplicate" | "replacing":
                 pass
             case _:

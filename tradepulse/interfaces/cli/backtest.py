@@ -12,6 +12,7 @@ from uuid import uuid4
 import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
+from tradepulse.interfaces.cli.market import OnBook, on_book
 from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
@@ -225,16 +226,7 @@ def run(
 
 
 @command.command()
-@click.option("--recording", type=click.Path(path_type=Path), help="Level-2 recording, a line per message.")
-@click.option("--quotes", type=click.Path(path_type=Path), help="File of quotes, in place of a recording.")
-@click.option("--trades", type=click.Path(path_type=Path), help="File of trades beside the quotes.")
-@click.option("--strategy", "strategy_name", required=True, help="touch_maker or imbalance_taker.")
-@click.option("--param", "params", multiple=True, help="name=value; may be repeated.")
-@click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start.")
-@click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price.")
-@click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity.")
-@click.option("--maker-bp", default=0.0, show_default=True, help="Fee of a resting order, bp; below zero for a rebate.")
-@click.option("--taker-bp", default=4.0, show_default=True, help="Fee of an order that takes, bp.")
+@on_book
 @click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us.")
 @click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue.")
 @click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer.")
@@ -243,51 +235,21 @@ def run(
 @click.option("--seed", default=0, show_default=True, help="Of the latencies.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
-@click.pass_obj
 def book(
-    obj: dict[str, Path], recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str,
-    params: tuple[str, ...], cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, feed_us: float,
-    order_us: float, answer_us: float, deviation: float, correlation: float, seed: int, out: Path, as_json: bool,
+    asked: OnBook, feed_us: float, order_us: float, answer_us: float, deviation: float, correlation: float, seed: int,
+    out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time."""
-    from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
+    from tradepulse.backtest.book import Ways, replay
     from tradepulse.backtest.latency import Latency
-    from tradepulse.core.orders import UNIT
-    from tradepulse.core.quoting.loader import quoting_strategy
-    from tradepulse.execution.orderpath import FEE, MONEY, Terms
-    from tradepulse.ingestion.files import load_file
-    from tradepulse.ingestion.recording import load_recording
 
-    if (recording is None) == (quotes is None):
-        raise ConfigError("name either --recording or --quotes")
-    if trades is not None and quotes is None:
-        raise ConfigError("--trades go with --quotes; a recording has its own")
-    settings = {key: number(key, value) for key, value in key_values(params).items()}
-    strategy = quoting_strategy(strategy_name)(**settings)
-    for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
-        if not least <= value <= 1e12:
-            raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
-    for name, value in (("--maker-bp", maker_bp), ("--taker-bp", taker_bp)):
-        if not -100 <= value <= 100:
-            raise ConfigError(f"{name} must lie between -100 and 100, not {value}")
     if seed < 0:
         raise ConfigError(f"--seed must be at least 0, not {seed}")
-    terms = Terms(
-        round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
-    )
     feed, order, answer = (Latency(median, deviation, correlation) for median in (feed_us, order_us, answer_us))
     ways = Ways(feed, order, answer, seed)
-    if recording is not None:
-        source = load_recording(recording)
-        moves, source_hash = moves_of_recording(source), source.source_hash
-    else:
-        table, source_hash = load_file(quotes or Path())
-        printed = load_file(trades)[0] if trades is not None else None
-        moves = moves_of_quotes(
-            _ticks(table, quotes, ("bid", "bid_size", "ask", "ask_size")),
-            None if printed is None else _ticks(printed, trades, ("price", "size")),
-        )
-    result = replay(moves, strategy, terms, ways=ways, book=f"cli|{source_hash}")
+    moves, source_hash = asked.moves()
+    strategy = asked.strategy
+    result = replay(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
     summary = {
         **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
         "latency_us": {"feed": feed_us, "order": order_us, "answer": answer_us}, "seed": seed,
@@ -311,21 +273,6 @@ def book(
     )
     print_table([{"what": key, "value": summary[key]} for key in shown])
     click.echo(f"\n{out}")
-
-
-def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
-    """Return quotes or trades with the columns that a book is made of, by time; refuse what is none."""
-    import pandas as pd
-
-    if absent := [name for name in ("ts", *figures) if name not in table.columns]:
-        raise DataError(f"{path}: lacks the column {absent[0]!r}; it needs ts, {', '.join(figures)}")
-    table = table.assign(ts=pd.to_datetime(table["ts"]))
-    if table["ts"].dt.tz is None:
-        raise DataError(f"{path}: its times have no zone; write them as 2024-05-24T13:30:00Z")
-    values = table[list(figures)].to_numpy(dtype=float)
-    if not ((values > 0) & (values < 1e9)).all():
-        raise DataError(f"{path}: a price or size is missing, infinite or not above zero")
-    return table.sort_values("ts", kind="stable")
 
 
 @contextmanager

@@ -1,23 +1,28 @@
-"""``tradepulse_cli execution``: look into a book's journal, and run scenario cards. Nothing here can trade."""
+"""``tradepulse_cli execution``: trade on paper, watch and stop a desk, look into journals, run scenario cards."""
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tradepulse.core.orders import from_micros
-from tradepulse.errors import ConfigError, JournalCorrupt, MissingData
+from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.journal import read_journal, verify_journal
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+from tradepulse.interfaces.cli.market import OnBook, on_book
+from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+
+if TYPE_CHECKING:
+    from tradepulse.execution.watch import Watched
 
 
 @click.group()
 def command() -> None:
-    """Look into the order path's journal; run scenario cards against the simulated venue."""
+    """Trade on paper, watch and stop a desk; look into journals; run scenario cards."""
 
 
 @command.command()
@@ -77,6 +82,118 @@ def verify(journal: Path, as_json: bool) -> int:
 def replay(journal: Path, as_json: bool) -> None:
     """Rebuild a book's state from its journal and print it."""
     _show(journal, as_json)
+
+
+@command.command()
+@on_book
+@click.option("--book", "name", default="desk", show_default=True, help="Name of the book; run again, it goes on.")
+@click.option("--speed", default=1.0, show_default=True, help="Seconds of the market in a second; 0 for step by step.")
+@click.option("--until", type=float, help="Stop after so many seconds; by default when the market ends.")
+@click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05.")
+@click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
+              help="What the journal survives when an order leaves.")  # fmt: skip
+@click.option("--watch", "watched", is_flag=True, help="Show the desk while it trades.")
+@as_json
+@click.pass_obj
+def paper(
+    obj: dict[str, Path], asked: OnBook, name: str, speed: float, until: float | None, limits: tuple[str, ...],
+    durability: str, watched: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Trade on paper: replay a real market at a simulated exchange, and trade there with the engine as a process.
+
+    Ctrl-C pulls the kill switch; an engine that dies is started again, and goes on where its journal ends. Exit code 1
+    if the kill switch ended it, 3 if that was ESCALATED.
+    """
+    from tradepulse.core.orders import UNIT
+    from tradepulse.execution.orderpath import MONEY
+    from tradepulse.execution.supervision import run_paper
+
+    found = key_values(limits, "--limit")
+    desk = {
+        **{key: f"{value:.12g}" for key, value in asked.numbers.items()}, "book": name, "durability": durability,
+        "strategy": asked.strategy.name, "params": asked.strategy.settings,
+        "limits": {key: _limit(key, found) for key in found},
+    }  # fmt: skip
+    moves, source_hash = asked.moves()
+    folder = obj["home"] / "execution" / "desks" / name
+    outcome = run_paper(
+        folder, desk, moves, speed=speed, until=until, say=None if watched or as_json else click.echo,
+        picture=_paint if watched else None,
+    )  # fmt: skip
+    shown = {
+        **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "source_hash": source_hash,
+        "folder": str(folder),
+    }  # fmt: skip
+    if as_json:
+        print_json(shown)
+    else:
+        print_table([{"what": key, "value": value} for key, value in shown.items()])
+    return {"closed": 0, "killed": 1}.get(outcome["ended"], 3)
+
+
+@command.command()
+@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@click.option("--once", is_flag=True, help="Print the picture once, and end.")
+@click.pass_obj
+def watch(obj: dict[str, Path], name: str, once: bool) -> None:
+    """Show a desk live: market, profit, risk in use, orders and fills. Ctrl-C ends the picture, not the desk."""
+    import time
+
+    from tradepulse.execution.supervision import watched_desk
+
+    desk = watched_desk(obj["home"] / "execution" / "desks" / name)
+    if once:
+        click.echo("\n".join(desk.lines(40)))
+        return
+    try:
+        while True:
+            desk.refresh()
+            _paint(desk)
+            time.sleep(0.25)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+@command.command()
+@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--by", required=True, help="Who.")
+@click.pass_obj
+def kill(obj: dict[str, Path], name: str, reason: str, by: str) -> None:
+    """Pull a desk's kill switch: everything is canceled, and the venue has to prove it. It survives restarts."""
+    from tradepulse.execution.engine import pull_kill_switch
+
+    click.echo(f"pulled: {pull_kill_switch(obj['home'] / 'execution' / 'desks' / name, reason, by)}")
+
+
+@command.command()
+@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@click.option("--reason", required=True, help="Why it may trade again.")
+@click.option("--by", required=True, help="Who says so.")
+@click.pass_obj
+def reset(obj: dict[str, Path], name: str, reason: str, by: str) -> None:
+    """Release a desk's kill switch; the reason and who gave it stay in the journal."""
+    from tradepulse.execution.engine import reset_kill_switch
+    from tradepulse.execution.supervision import desk_of
+
+    folder = obj["home"] / "execution" / "desks" / name
+    reset_kill_switch(folder, desk_of(folder).terms, reason, by)
+    click.echo(f"{name} may trade again")
+
+
+def _paint(desk: "Watched") -> None:
+    size = shutil.get_terminal_size((100, 30))
+    lines = [line[: size.columns - 1] for line in desk.lines(size.lines - 1)]
+    click.echo("\x1b[H\x1b[2J" + "\n".join(lines))
+
+
+def _limit(key: str, found: dict[str, str]) -> int | str:
+    from tradepulse.execution.engine import LIMIT_UNITS
+
+    if key not in LIMIT_UNITS:
+        raise UnknownName("limit", key, LIMIT_UNITS)
+    number(key, found[key])
+    return found[key]
 
 
 @command.command()

@@ -1,0 +1,94 @@
+"""Markets, exchanges and engines that the tests of the continuous path are written with."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+
+from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.quoting.base import QuotingStrategy
+from tradepulse.execution.desk import Move
+from tradepulse.execution.engine import Spec, trade
+from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+
+MS = 1_000_000
+TERMS = Terms(
+    UNIT, UNIT, -1 * FEE, 4 * FEE, Limits(max_order_quantity=50 * UNIT, max_position=100 * UNIT), 100_000 * MONEY
+)
+
+
+def levels(ms, *rows):
+    return Move(ms * MS, tuple((Side(side), price * UNIT, size * UNIT) for side, price, size in rows), what=f"at {ms}")
+
+
+def print_(ms, price, size, aggressor):
+    return Move(ms * MS, (), price * UNIT, size * UNIT, Side(aggressor), f"at {ms}")
+
+
+def market(seed, count=400):
+    """Return a random walk of a book of three levels a side, with prints, some of it at the same moment."""
+    draw = np.random.default_rng(seed)
+    mid, at, moves = 1_000, 1_000, []
+    shown: dict[tuple[str, int], int] = {}
+    for _ in range(count):
+        at += int(draw.integers(0, 4))
+        mid += int(draw.integers(-1, 2))
+        if draw.random() < 0.4:
+            side = "buy" if draw.random() < 0.5 else "sell"
+            moves.append(print_(at, mid + (1 if side == "buy" else -1), int(draw.integers(1, 30)), side))
+            continue
+        wanted = {("buy", mid - 1 - n): int(draw.integers(1, 20)) for n in range(3)}
+        wanted |= {("sell", mid + 1 + n): int(draw.integers(1, 20)) for n in range(3)}
+        gone = [(*key, 0) for key in shown if key not in wanted]
+        moves.append(levels(at, *gone, *((*key, size) for key, size in wanted.items())))
+        shown = wanted
+    return moves
+
+
+class Scripted(QuotingStrategy):
+    """Does at each of its moves what a function says."""
+
+    name, version, params, ranges = "scripted", "1", {}, {}
+
+    def __init__(self, act):
+        super().__init__()
+        self.act, self.seen, self.answers, self.ids = act, 0, [], []
+
+    def on_market(self, market, desk):
+        self.act(self, self.seen, market, desk)
+        self.seen += 1
+
+    def on_answer(self, answer, desk):
+        self.answers.append(answer)
+
+
+def spec(tmp_path, **changes):
+    made = Spec("book", tmp_path / "venue", "touch_maker", {"size": 3, "most": 12}, TERMS, "os", reconnect_s=2.0)
+    return replace(made, **changes)
+
+
+class Running:
+    """An engine in a thread of this process; what it said and how it ended."""
+
+    def __init__(self, folder, wanted, strategy=None):
+        self.said, self.outcome, self.error = [], None, None
+
+        def run():
+            try:
+                self.outcome = trade(folder, wanted, self.said.append, strategy=strategy)
+            except Exception as exc:
+                self.error = exc
+
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+
+    def until_ended(self, exchange, seconds=20):
+        """Serve until it has ended."""
+        for _ in range(int(seconds / 0.02)):
+            if not self.thread.is_alive():
+                break
+            exchange.step(0.02)
+            if exchange.over:
+                exchange.say_over()
+        assert not self.thread.is_alive(), self.said
+        return self

@@ -1,0 +1,577 @@
+"""The engine: one strategy on one instrument, from market data to orders, in one loop of one process.
+
+``python -m tradepulse.execution --folder DIR --desk FILE`` runs it. It takes the book's lock and the next epoch, folds
+the journal, reconciles with the venue, and trades until the venue closes, the kill switch is pulled, or it cannot go on
+safely, which pulls the kill switch: an exception, market data that stopped, a message that is none. Killed, it cancels
+everything and has the venue prove that nothing is open, within a deadline; without that proof it says ESCALATED.
+"""
+
+import fcntl
+import gc
+import json
+import os
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tradepulse.core.orders import UNIT
+from tradepulse.core.quoting.base import QuotingStrategy
+from tradepulse.core.quoting.loader import quoting_strategy
+from tradepulse.errors import BookLocked, ConfigError
+from tradepulse.execution.desk import Desk, View, answer
+from tradepulse.execution.exchange import connect, logon
+from tradepulse.execution.journal import Durability, Journal
+from tradepulse.execution.line import Line, LineLost, move_of
+from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.packing import event_of, plain
+
+#: Seconds between looks at the kill switch and the lease.
+_LOOK = 0.05
+#: Seconds to wait for the venue while something waits for the disk.
+_SHORT = 0.0002
+#: Units that the numbers of a desk file are in, where they are not whole numbers of their own.
+LIMIT_UNITS = {
+    "max_order_quantity": UNIT, "max_order_notional": MONEY, "max_position": UNIT, "price_collar_bp": FEE,
+    "max_open_orders": 1, "max_orders_per_second": 1, "max_daily_loss": MONEY, "max_price_age_ms": 1,
+    "max_clock_skew_ms": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What an engine is told: the desk file.
+
+    Parameters
+    ----------
+    book : name that order ids are made from
+    place : path of the venue's socket
+    strategy, params : a shipped quoting strategy, and its parameters
+    terms : of the account
+    durability : of the journal; what leaves is durable as it says
+    silence_s : seconds without market data after which the kill switch is pulled; heartbeats are no data
+    deadline_s : seconds in which the venue has to prove that nothing is open
+    reconnect_s : seconds in which a lost line has to be back
+    messages_per_second : that the venue takes; cancels go first, 0 for no limit
+    """
+
+    book: str
+    place: Path
+    strategy: str
+    params: Mapping[str, float]
+    terms: Terms
+    durability: Durability = "group"
+    silence_s: float = 30.0
+    deadline_s: float = 2.0
+    reconnect_s: float = 5.0
+    messages_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an engine ended.
+
+    Parameters
+    ----------
+    ended : ``closed`` (the venue), ``killed`` (nothing is open at the venue), ``escalated`` (that is not proven)
+    reason : of the kill
+    orders, fills, position, cash : of the book; position in units, cash in units of the order path
+    head : hash of its journal
+    acknowledged_us : percentiles of the time from decision to answer, microseconds of the wall clock
+    within_200_ms : share of the answers
+    """
+
+    ended: str
+    reason: str
+    epoch: int
+    orders: int
+    fills: int
+    position: int
+    cash: int
+    head: str
+    acknowledged_us: dict[str, float]
+    within_200_ms: float
+
+
+def parse_desk(text: str) -> Spec:
+    """Return what a desk file says; prices, quantities and money are decimal strings there.
+
+    Raises
+    ------
+    ConfigError
+        Naming what is missing, unknown or no number.
+    """
+    from decimal import Decimal
+
+    def units(value: object, unit: int, what: str) -> int:
+        number = Decimal("NaN" if isinstance(value, bool) else str(value)) * unit
+        if not number.is_finite() or number != number.to_integral_value():
+            raise ConfigError(f"desk: {what} is {value!r}, which is no number of its kind")
+        return int(number)
+
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        limits = dict(raw.pop("limits", {}))
+        if unknown := sorted(set(limits) - set(LIMIT_UNITS)):
+            raise ConfigError(f"desk: limits have the unknown key {unknown[0]!r}; there are {', '.join(LIMIT_UNITS)}")
+        terms = Terms(
+            units(raw.pop("tick"), UNIT, "tick"), units(raw.pop("lot"), UNIT, "lot"),
+            units(raw.pop("maker_bp", "0"), FEE, "maker_bp"), units(raw.pop("taker_bp", "0"), FEE, "taker_bp"),
+            Limits(**{key: units(value, LIMIT_UNITS[key], key) for key, value in limits.items()}),
+            units(raw.pop("cash", "0"), MONEY, "cash"), units(raw.pop("position", "0"), UNIT, "position"),
+        )  # fmt: skip
+        if terms.tick <= 0 or terms.lot <= 0:
+            raise ConfigError("desk: tick and lot are above zero")
+        known = {field.name for field in fields(Spec)} - {"terms"}
+        if unknown := sorted(set(raw) - known):
+            raise ConfigError(f"desk: has the unknown key {unknown[0]!r}; it may have {', '.join(sorted(known))}")
+        durability = raw.get("durability", "group")
+        if durability not in {"os", "group", "each"}:
+            raise ConfigError(f"desk: durability is {durability!r}; it is os, group or each")
+        for key in ("silence_s", "deadline_s", "reconnect_s", "messages_per_second"):
+            if key in raw and not 0 <= float(raw[key]) <= 86_400:
+                raise ConfigError(f"desk: {key} must lie between 0 and 86400, not {raw[key]!r}")
+        return Spec(terms=terms, **{**raw, "place": Path(raw["place"]), "params": dict(raw.get("params", {}))})
+    except KeyError as exc:
+        raise ConfigError(f"desk: lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as exc:
+        if isinstance(exc, ConfigError):
+            raise
+        raise ConfigError(f"desk: is not valid ({exc}); see tradepulse/execution/README.md for its form") from exc
+
+
+def trade(
+    folder: Path, spec: Spec, progress: Callable[[str], None] = lambda line: None, *,
+    strategy: QuotingStrategy | None = None,
+) -> Outcome:  # fmt: skip
+    """Trade until the venue closes or the kill switch is pulled.
+
+    Parameters
+    ----------
+    folder : of the book: journal, lock, lease, kill switch and status
+    spec : what to do
+    progress : is told what happens in a line
+    strategy : in place of the shipped one that ``spec`` names
+
+    Raises
+    ------
+    BookLocked
+        If another process trades this book, also one that took it over meanwhile.
+    LineLost
+        If the venue does not answer; orders that were not answered stay unknown, and their risk reserved.
+    """
+    strategy = strategy or quoting_strategy(spec.strategy)(**spec.params)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise BookLocked(
+                f"{folder}: another process trades this book; wait for it, or find what holds the lock"
+            ) from exc
+        with Journal(folder / "orders.journal", spec.durability) as journal:
+            if journal.torn_bytes:
+                progress(f"cut {journal.torn_bytes} bytes of a record that was never completed")
+            path = OrderPath(journal, spec.terms)
+            epoch = take_lease(folder, path.state.epoch)
+            path.start(epoch)
+            # What is alive now stays: the collector never looks at it again, and never stops an order.
+            gc.collect()
+            gc.freeze()
+            return _Engine(folder, spec, strategy, path, journal, epoch, progress).run()
+
+
+def take_lease(folder: Path, least: int) -> int:
+    """Take the book's next epoch and return it; whoever had an older one is turned away by the venue."""
+    epoch = max(read_lease(folder), least) + 1
+    fresh = folder / f"lease.{os.getpid()}"
+    with fresh.open("w") as file:
+        json.dump({"epoch": epoch, "pid": os.getpid()}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(folder / "lease")
+    return epoch
+
+
+def read_lease(folder: Path) -> int:
+    """Return the epoch of the process that has the book, 0 before any had it."""
+    try:
+        return int(json.loads((folder / "lease").read_text())["epoch"])
+    except FileNotFoundError:
+        return 0
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ConfigError(f"{folder / 'lease'}: is no lease; remove it once no process trades the book") from exc
+
+
+def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
+    """Pull the kill switch of a book from outside; its engine acts on it within a twentieth of a second.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such book, or nobody says why.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: there is no such book; name one that has traded")
+    if not reason.strip() or not by.strip():
+        raise ConfigError("a kill switch is pulled by somebody for a reason; name both")
+    fresh = folder / f"kill.{os.getpid()}"
+    fresh.write_text(json.dumps({"reason": reason, "by": by, "at": time.time()}))
+    fresh.rename(folder / "kill")
+    return folder / "kill"
+
+
+def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
+    """Release the kill switch of a book that nobody trades; who does, says why, and it is in the journal.
+
+    Raises
+    ------
+    BookLocked
+        If a process trades the book.
+    ConfigError
+        If the switch is not pulled, or nobody says why it is released.
+    """
+    if not reason.strip() or not by.strip():
+        raise ConfigError("a kill switch is reset by somebody for a reason; name both")
+    if not (folder / "orders.journal").is_file():
+        raise ConfigError(f"{folder}: there is no such book; name one that has traded")
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise BookLocked(
+                f"{folder}: a process trades this book; its kill switch is reset when it has ended"
+            ) from exc
+        with Journal(folder / "orders.journal") as journal:
+            path = OrderPath(journal, terms)
+            pulled = folder / "kill"
+            if not path.state.killed and not pulled.exists():
+                raise ConfigError(f"{folder}: the kill switch is not pulled; there is nothing to reset")
+            path.reset(reason, by)
+            pulled.unlink(missing_ok=True)
+
+
+class _Engine:
+    def __init__(
+        self, folder: Path, spec: Spec, strategy: QuotingStrategy, path: OrderPath, journal: Journal, epoch: int,
+        progress: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.folder, self.spec, self.strategy, self.path, self.journal = folder, spec, strategy, path, journal
+        self.epoch, self.progress = epoch, progress
+        self.view = View()
+        self.desk = Desk(path, self.view, self._send, spec.book, strategy)
+        self.line: Line | None = None
+        self.over = False
+        self._urgent: deque[tuple[int, list[Any]]] = deque()  # cancels; with where their record ends
+        self._others: deque[tuple[int, list[Any]]] = deque()
+        self._turn = False
+        self._open_at_venue: list[str] | None = None
+        self._allowance, self._filled_up = float(spec.messages_per_second), time.monotonic()
+        self._data = time.monotonic()
+        self._looked = self._shown = 0.0
+        self._sent_at: dict[str, int] = {}
+        self._took: list[int] = []
+
+    def run(self) -> Outcome:
+        """Trade, and make an end of it that can be relied on."""
+        try:
+            self._connect()
+            if self.path.state.killed:
+                self.progress(f"the kill switch is pulled ({self.path.state.kill_reason}); nothing is traded")
+                return self._kill(self.path.state.kill_reason)
+            while not self.over:
+                if reason := self._alarm():
+                    return self._kill(reason)
+                try:
+                    self._pump(_SHORT if self._urgent or self._others else _LOOK)
+                except LineLost as exc:
+                    self.progress(f"{exc}; connecting again")
+                    self._connect()
+                except BookLocked:
+                    raise
+                except Exception as exc:  # whatever it is: fail closed
+                    return self._kill(f"{type(exc).__name__}: {exc}")
+            self._flush(wait=True)
+            self._ask_for_copy()
+            return self._outcome("closed", "")
+        finally:
+            self._show()
+            if self.line is not None:
+                self.line.close()
+
+    # -- the line ----------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        """Log on and reconcile: hear what was missed, learn what never arrived, ask again for cancels that were lost.
+
+        What was decided and not sent when the line was lost is not sent late: it is not at the venue, and ends so.
+        """
+        if self.line is not None:
+            self.line.close()
+        self._urgent.clear()
+        self._others.clear()
+        self.view.forget()
+        self._turn = False
+        self.line = connect(self.spec.place, self.spec.reconnect_s)
+        state = self.path.state
+        logon(self.line, self.epoch, state.heard, list(state.open))
+        end = time.monotonic() + self.spec.reconnect_s
+        unknown: list[str] | None = None
+        while unknown is None:
+            for message in self.line.receive(0.1):
+                if message[0] == "welcome":
+                    unknown = message[1]
+                else:
+                    self._hear(message, strategy=False)
+            if time.monotonic() > end:
+                raise LineLost(f"{self.spec.place}: answers, and does not let us log on")
+        for id in unknown:
+            if id in state.open:
+                self.path.not_received(id)
+        for id, order in list(state.open.items()):
+            if order.canceling:
+                self._urgent.append((self.path.written, ["cancel", id, order.canceling]))
+        self._ask_for_copy()
+        self._flush(wait=True)
+        self._data = time.monotonic()
+
+    def _ask_for_copy(self) -> None:
+        """Compare the fills with those that the venue tells on its second way."""
+        line, seen = self.line, self.path.state.seen_fills
+        if line is None:
+            return
+        line.send(["copy"])
+        end = time.monotonic() + self.spec.reconnect_s
+        while time.monotonic() < end:
+            messages = line.receive(0.1)
+            for number, message in enumerate(messages):
+                if message[0] != "copy":
+                    self._hear(message, strategy=False)
+                    continue
+                for later in messages[number + 1 :]:
+                    self._hear(later, strategy=False)
+                for body in message[1]:
+                    if body["fill_id"] not in seen:
+                        self.progress(f"fill {body['fill_id']} was not told on the session; booked from the drop copy")
+                        self.path.recover(event_of(body))
+                return
+        raise LineLost(f"{self.spec.place}: does not answer with its drop copy")
+
+    def _pump(self, timeout: float) -> None:
+        """Send what may leave, and hear what has come."""
+        self._flush()
+        line = self.line
+        if line is None:
+            raise LineLost("there is no line")
+        for message in line.receive(timeout):
+            self._hear(message)
+        if self._turn:
+            self._flush(wait=True)
+            self._turn = False
+            line.send(["ready"])
+
+    def _hear(self, message: list[Any], *, strategy: bool = True) -> None:
+        what, *body = message
+        match what:
+            case "move":
+                move = move_of(body)
+                self._data = time.monotonic()
+                self.view.see(move)
+                self.path.mark(self.view)
+                self.desk.now = move.ns
+                if strategy:
+                    self.strategy.on_market(self.view.market(move.ns), self.desk)
+            case "event":
+                number, ns, plain_event = body
+                self._hear_event(number, ns, plain_event, strategy=strategy)
+            case "book":
+                self.view.forget()
+                move = move_of(body)
+                self._data = time.monotonic()
+                self.view.see(move)
+                self.path.mark(self.view)
+                self.desk.now = move.ns
+            case "turn":
+                self._turn = True
+            case "open":
+                self._open_at_venue = [str(id) for id in body[0]]
+            case "fenced":
+                raise BookLocked(
+                    f"{self.folder}: a process with epoch {body[0]} trades this book; this one, with epoch "
+                    f"{self.epoch}, is turned away and sends nothing"
+                )
+            case "end" | "beat":
+                missing = body[-1] > self.path.state.heard
+                if missing:
+                    self._ask_again()
+                self.over = what == "end" and not missing
+            case "welcome":
+                pass
+            case _:
+                raise LineLost(f"not a message: {str(message)[:80]}")
+
+    def _hear_event(self, number: int, ns: int, body: Mapping[str, Any], *, strategy: bool) -> None:
+        heard = self.path.state.heard
+        if number < heard:
+            return  # said again
+        if number > heard:
+            self._ask_again()  # something before it is missing: it comes again, in order
+            return
+        event = event_of(body)
+        self.path.hear(event)
+        if (sent := self._sent_at.pop(event.id, None)) is not None:
+            insort(self._took, time.perf_counter_ns() - sent)
+        if event.kind == "filled":
+            self.progress(f"{event.side} {event.quantity / UNIT:g} at {event.price / UNIT:g} ({event.liquidity})")
+        if strategy:
+            self.desk.now = ns
+            self.strategy.on_answer(answer(ns, event), self.desk)
+
+    def _ask_again(self) -> None:
+        if self.line is not None:
+            self.line.send(["again", self.path.state.heard])
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _send(self, ns: int, what: str, body: Any) -> None:
+        if what == "submit":
+            self._sent_at[body.id] = time.perf_counter_ns()
+            self._others.append((self.path.written, ["submit", plain(body)]))
+        elif what == "cancel":
+            self._urgent.append((self.path.written, ["cancel", body, "requested"]))
+        else:
+            self._others.append((self.path.written, ["replace", *body]))
+
+    def _flush(self, *, wait: bool = False) -> None:
+        """Send what is durable and within the venue's rate, cancels first; ``wait`` sends all of it."""
+        if not (self._urgent or self._others) or self.line is None:
+            return
+        if wait:
+            self.journal.commit()
+        rate = self.spec.messages_per_second
+        while self._urgent or self._others:
+            durable = self.journal.durable
+            now = time.monotonic()
+            self._allowance = min(float(rate), self._allowance + (now - self._filled_up) * rate)
+            self._filled_up = now
+            queue = self._urgent or self._others
+            # A cancel never overtakes the order that it is for.
+            if queue is self._urgent and self._waits_to_be_sent(queue[0][1][1]):
+                queue = self._others
+            if queue[0][0] > durable or (rate and self._allowance < 1):
+                if not wait:
+                    return
+                time.sleep(0.0005)
+                continue
+            self._allowance -= 1
+            self.line.send(queue.popleft()[1])
+
+    def _waits_to_be_sent(self, id: str) -> bool:
+        return any(message[0] == "submit" and message[1]["id"] == id for _, message in self._others)
+
+    # -- stopping ----------------------------------------------------------------------------------------------------
+
+    def _alarm(self) -> str:
+        """Return why the kill switch has to be pulled, if it has."""
+        now = time.monotonic()
+        if now - self._looked > _LOOK:
+            self._looked = now
+            pulled = self.folder / "kill"
+            if pulled.exists():
+                try:
+                    told = json.loads(pulled.read_text())
+                    return f"{told['reason']} ({told['by']})"
+                except (OSError, ValueError, KeyError, TypeError):
+                    return "the kill switch was pulled"
+            if read_lease(self.folder) != self.epoch:
+                raise BookLocked(f"{self.folder}: another process has taken the lease; this one sends nothing more")
+            if now - self._shown > 0.25:
+                self._show()
+        if now - self._data > self.spec.silence_s:
+            return f"no market data for {self.spec.silence_s:g} s"
+        return ""
+
+    def _kill(self, reason: str) -> Outcome:
+        """Cancel everything, and have the venue prove that nothing is open."""
+        if not self.path.state.killed:
+            self.path.kill(reason)
+        self.progress(f"killed: {reason}")
+        self._others.clear()  # decided, not sent: it stays unknown until the venue has said that it does not know it
+        end = time.monotonic() + self.spec.deadline_s
+        left = list(self.path.state.open)
+        while time.monotonic() < end:
+            try:
+                if self.line is None:
+                    self._connect()
+                for id in list(self.path.state.open):
+                    if self.path.state.orders[id].canceling != "killed":
+                        self.path.cancel(id, "killed")
+                    self._urgent.append((self.path.written, ["cancel", id, "killed"]))
+                self._flush(wait=True)
+                if self._proven(end):
+                    self._drop_unsent()
+                    return self._outcome("killed", reason)
+            except LineLost:
+                self.line = None
+                time.sleep(0.01)
+            left = self._open_at_venue or list(self.path.state.open)
+        self.path.escalate(left)
+        self.progress(
+            f"ESCALATED: the venue has not proven in {self.spec.deadline_s:g} s that nothing is open "
+            f"({len(left)} orders may be); look there by hand"
+        )
+        return self._outcome("escalated", reason)
+
+    def _proven(self, end: float) -> bool:
+        """Ask the venue what is open, and say whether it answers that nothing is."""
+        line = self.line
+        if line is None:
+            return False
+        self._open_at_venue = None
+        line.send(["open"])
+        until = min(end, time.monotonic() + 0.2)
+        while self._open_at_venue is None and time.monotonic() < until:
+            for message in line.receive(0.02):
+                if message[0] != "turn":
+                    self._hear(message, strategy=False)
+                else:
+                    line.send(["ready"])
+        return self._open_at_venue == []
+
+    def _drop_unsent(self) -> None:
+        """Learn from the venue what became of orders that it may never have seen."""
+        if self.path.state.open:
+            self._connect()
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    def _percentile(self, share: float) -> float:
+        took = self._took
+        return took[min(len(took) - 1, int(share * len(took)))] / 1e3 if took else 0.0
+
+    def _latency(self) -> dict[str, float]:
+        return {"p50": self._percentile(0.5), "p99": self._percentile(0.99), "max": self._percentile(1.0)}
+
+    def _show(self) -> None:
+        """Leave for whoever watches what the journal does not say."""
+        self._shown = time.monotonic()
+        shown = {
+            "at": time.time(), "pid": os.getpid(), "epoch": self.epoch, "ns": self.desk.now, "bid": self.view.bid,
+            "ask": self.view.ask, "last": self.view.last, "acknowledged_us": self._latency(),
+            "answers": len(self._took), "durable": self.journal.durable, "over": self.over,
+        }  # fmt: skip
+        fresh = self.folder / f"status.{os.getpid()}"
+        fresh.write_text(json.dumps(shown))
+        fresh.rename(self.folder / "status.json")
+
+    def _outcome(self, ended: str, reason: str) -> Outcome:
+        self.journal.commit()
+        state, took = self.path.state, self._took
+        return Outcome(
+            ended, reason, self.epoch, len(state.orders), len(state.fills), state.position, state.cash,
+            self.journal.head, self._latency(),
+            sum(ns <= 200_000_000 for ns in took) / len(took) if took else 1.0,
+        )  # fmt: skip

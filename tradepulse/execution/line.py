@@ -1,0 +1,112 @@
+"""The line between an order path and a venue: messages as JSON arrays, one to a line, over a local stream socket."""
+
+import contextlib
+import json
+import select
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from tradepulse.core.orders import Side
+from tradepulse.execution.desk import Move
+
+#: More than any message has; what is longer is no message of ours.
+_LONGEST = 1 << 24
+
+
+class LineLost(ConnectionError):
+    """The other side has gone, or says what is no message."""
+
+
+class Line:
+    """One end of a line.
+
+    Parameters
+    ----------
+    stream : connected socket
+    """
+
+    def __init__(self, stream: socket.socket) -> None:
+        stream.setblocking(True)
+        self._stream = stream
+        self._heard = bytearray()
+
+    def fileno(self) -> int:
+        """Return the descriptor, to be waited for."""
+        return self._stream.fileno()
+
+    def send(self, *messages: Sequence[Any]) -> None:
+        """Send messages together.
+
+        Raises
+        ------
+        LineLost
+            If the other side has gone.
+        """
+        text = "".join(json.dumps(message, separators=(",", ":"), allow_nan=False) + "\n" for message in messages)
+        try:
+            self._stream.sendall(text.encode())
+        except OSError as exc:
+            raise LineLost(f"the line is lost ({exc.strerror or exc})") from exc
+
+    def receive(self, timeout: float | None) -> list[list[Any]]:
+        """Return the messages that have come, waiting for the first at most ``timeout`` seconds.
+
+        Raises
+        ------
+        LineLost
+            If the other side has gone.
+        """
+        if not select.select([self._stream], [], [], timeout)[0]:
+            return []
+        try:
+            part = self._stream.recv(1 << 20)
+        except OSError as exc:
+            raise LineLost(f"the line is lost ({exc.strerror or exc})") from exc
+        if not part:
+            raise LineLost("the other side has closed the line")
+        self._heard += part
+        if len(self._heard) > _LONGEST:
+            raise LineLost("a message never ends")
+        *whole, rest = bytes(self._heard).split(b"\n")
+        self._heard = bytearray(rest)
+        messages = []
+        for text in whole:
+            try:
+                message = json.loads(text)
+            except ValueError as exc:
+                raise LineLost(f"not a message: {text[:60]!r}") from exc
+            if not isinstance(message, list) or not message or not isinstance(message[0], str):
+                raise LineLost(f"not a message: {text[:60]!r}")
+            messages.append(message)
+        return messages
+
+    def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RDWR)
+        self._stream.close()
+
+
+def plain_move(move: Move) -> list[Any]:
+    """Return what others did as JSON values."""
+    return [move.ns, move.levels, move.price, move.quantity, move.aggressor, move.what]
+
+
+def move_of(body: Sequence[Any]) -> Move:
+    """Return what others did from its JSON values.
+
+    Raises
+    ------
+    LineLost
+        If they are none: a price or quantity that is no whole number would disable every limit that looks at it.
+    """
+    try:
+        ns, levels, price, quantity, aggressor, what = body
+        numbers = [ns, price, quantity, *(n for _, *rest in levels for n in rest)]
+        if any(type(number) is not int for number in numbers):
+            raise ValueError("not whole numbers")
+        made = tuple((Side(side), int(p), int(q)) for side, p, q in levels)
+        return Move(ns, made, price, quantity, None if aggressor is None else Side(aggressor), str(what))
+    except (ValueError, TypeError) as exc:
+        raise LineLost(f"not a market message: {str(body)[:80]}") from exc

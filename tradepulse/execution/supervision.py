@@ -1,0 +1,157 @@
+"""Paper trading: a simulated exchange in this process, the engine in another that is started again when it dies."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tradepulse.errors import ConfigError, ExecutionError, MissingData
+from tradepulse.execution.desk import Move
+from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
+from tradepulse.execution.exchange import Exchange
+from tradepulse.execution.watch import Watched
+
+#: How often an engine that died is started again.
+_STARTS = 5
+
+
+def desk_of(folder: Path) -> Spec:
+    """Return what a desk was last told.
+
+    Raises
+    ------
+    MissingData
+        If there is no such desk.
+    """
+    path = folder / "desk.json"
+    if not path.is_file():
+        raise MissingData(f"{path}: there is no such desk; start one with execution paper --book {folder.name}")
+    return parse_desk(path.read_text())
+
+
+def watched_desk(folder: Path) -> Watched:
+    """Return a desk to look at."""
+    return Watched(folder, desk_of(folder).terms)
+
+
+def run_paper(
+    folder: Path,
+    desk: Mapping[str, Any],
+    moves: Sequence[Move],
+    *,
+    speed: float = 1.0,
+    until: float | None = None,
+    say: Callable[[str], None] | None = None,
+    picture: Callable[[Watched], None] | None = None,
+) -> dict[str, Any]:
+    """Trade on paper until the market ends, and return how it ended.
+
+    Parameters
+    ----------
+    folder : of the desk
+    desk : its desk file, without ``place``
+    moves : what others do
+    speed : seconds of the market in a second; 0 waits for each answer
+    until : seconds after which the kill switch is pulled; None for never
+    say : is told what the engine says
+    picture : is given the desk to be drawn, four times a second
+
+    Raises
+    ------
+    ExecutionError
+        If the engine refuses, or dies again and again.
+    """
+    place = Path(_short_folder(folder)) / "venue"
+    text = json.dumps({**desk, "place": str(place)}, indent=1)
+    spec = parse_desk(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = Watched(folder, spec.terms).path.state if (folder / "orders.journal").is_file() else None
+    if before is not None and before.open:
+        # The exchange of the last run is gone, and with it what was open there; the engine learns it when it logs on.
+        (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
+    fresh = folder / "desk.json.new"
+    fresh.write_text(text)
+    fresh.rename(folder / "desk.json")
+    exchange = Exchange(moves, place, speed=speed, position=before.position if before else spec.terms.position)
+    if before is not None:
+        exchange.go_on_from(before.heard, len(before.seen_fills))
+    log = folder / "engine.log"
+    engine = _start(folder, log)
+    end = None if until is None else time.monotonic() + until
+    starts, shown, told, watched = 1, 0.0, log.stat().st_size if log.exists() else 0, None
+    try:
+        while engine.poll() is None or engine.returncode < 0:
+            if engine.returncode is not None:
+                if starts == _STARTS:
+                    raise ExecutionError(f"{folder}: the engine died {starts} times; see {log}")
+                starts += 1
+                if say:
+                    say(f"the engine died (signal {-engine.returncode}); starting it again")
+                engine = _start(folder, log)
+            try:
+                if exchange.over:
+                    exchange.say_over()
+                    exchange.step(0.02)
+                else:
+                    exchange.serve(0.1)
+                if end is not None and time.monotonic() > end:
+                    end = None
+                    pull_kill_switch(folder, "the time is up", "execution paper")
+            except KeyboardInterrupt:
+                pull_kill_switch(folder, "Ctrl-C", "the terminal")
+            told = _tell(log, told, say)
+            if picture and time.monotonic() - shown > 0.25 and (folder / "orders.journal").is_file():
+                shown = time.monotonic()
+                watched = watched or Watched(folder, spec.terms)
+                watched.refresh()
+                picture(watched)
+    finally:
+        if engine.poll() is None:
+            engine.terminate()
+            engine.wait()
+        exchange.close()
+        place.parent.rmdir()
+    _tell(log, told, say)
+    output = engine.stdout.read() if engine.stdout else ""
+    if not output:
+        last = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
+        raise (ConfigError if engine.returncode == 2 else ExecutionError)(f"{folder}: the engine ended: {last[0]}")
+    outcome: dict[str, Any] = {**json.loads(output), "starts": starts}
+    return outcome
+
+
+def _start(folder: Path, log: Path) -> "subprocess.Popen[str]":
+    command = [
+        sys.executable,
+        "-m",
+        "tradepulse.execution",
+        "--folder",
+        str(folder),
+        "--desk",
+        str(folder / "desk.json"),
+    ]
+    with log.open("a") as told:
+        # Its own group: Ctrl-C is for us, and reaches it as the kill switch.
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True, start_new_session=True)
+
+
+def _tell(log: Path, told: int, say: Callable[[str], None] | None) -> int:
+    """Pass on the whole lines that the engine has said since."""
+    with log.open("rb") as lines:
+        lines.seek(told)
+        new = lines.read()
+    whole = new[: new.rfind(b"\n") + 1]
+    if say:
+        for line in whole.decode(errors="replace").splitlines():
+            say(line)
+    return told + len(whole)
+
+
+def _short_folder(folder: Path) -> str:
+    """Return a folder for the socket: the system takes no path beyond a hundred characters."""
+    import tempfile
+
+    return tempfile.mkdtemp(prefix=f"tp-{folder.name[:20]}-")

@@ -1,0 +1,109 @@
+"""What a desk looks like while it trades: its journal folded as it grows, and what the engine leaves beside it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tradepulse.core.orders import UNIT
+from tradepulse.errors import MissingData
+from tradepulse.execution.journal import ReadOnly
+from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
+
+
+class Watched:
+    """A desk that somebody else trades.
+
+    Parameters
+    ----------
+    folder : of the book
+    terms : of the account
+
+    Raises
+    ------
+    MissingData
+        If the book has no journal.
+    """
+
+    def __init__(self, folder: Path, terms: Terms) -> None:
+        self.folder = folder
+        path = folder / "orders.journal"
+        if not path.is_file():
+            raise MissingData(f"{path}: book {folder.name!r} has not traded yet; start it with execution paper")
+        self._reader = ReadOnly(path)
+        self.path = OrderPath(self._reader, terms)
+
+    def refresh(self) -> None:
+        """Fold what was written since."""
+        for entry in self._reader.news():
+            self.path.fold(entry)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the engine left last; empty before it did."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
+            return found
+        except (OSError, ValueError):
+            return {}
+
+    def lines(self, rows: int = 24) -> list[str]:
+        """Return the picture: market, profit and position, risk in use, open orders and the last fills.
+
+        Parameters
+        ----------
+        rows : that there is room for
+        """
+        state, terms, status = self.path.state, self.path.terms, self.status()
+        limits = terms.limits
+        bid, ask = status.get("bid"), status.get("ask")
+        mid = (bid + ask) / 2 / UNIT if bid and ask else (status.get("last") or 0) / UNIT
+        cash, position = state.cash / MONEY, state.position / UNIT
+        profit = cash + position * mid - terms.cash / MONEY - terms.position / UNIT * mid
+        mood = "ESCALATED" if state.escalated else f"KILLED ({state.kill_reason})" if state.killed else "trading"
+        took = status.get("acknowledged_us", {})
+        ended = Counter(order.status for order in state.orders.values())
+        if status.get("over") and not state.killed:
+            mood = "closed"
+        head = [
+            f"{self.folder.name}   epoch {state.epoch}   {mood}",
+            f"market    {_price(bid)} / {_price(ask)}   last {_price(status.get('last'))}",
+            f"profit    {profit:+,.4f}   position {position:+.8g}   cash {cash:,.4f}",
+            f"orders    {len(state.orders):,} ({', '.join(f'{n:,} {s}' for s, n in sorted(ended.items())) or 'none'})",
+            f"answers   p50 {took.get('p50', 0):,.0f} us   p99 {took.get('p99', 0):,.0f} us   "
+            f"({status.get('answers', 0):,})",
+            "risk      "
+            + "   ".join(
+                (
+                    _use("position", abs(position), limits.max_position, UNIT),
+                    _use("open", len(state.open), limits.max_open_orders, 1),
+                    _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
+                )
+            ),
+            "",
+        ]
+        room = max(2, rows - len(head) - 4)
+        shown = list(state.open.values())[-(room // 2) :]
+        orders = [f"  {len(state.open)} open"] + [
+            f"    {order.ticket.side:<4} {order.left / UNIT:>12.8g} at {_price(order.ticket.price)}  {order.status}"
+            f"{'  (canceling)' if order.canceling else ''}"
+            for order in shown
+        ]
+        fills = [f"  {len(state.fills):,} fills"] + [
+            f"    {fill.side:<4} {fill.quantity / UNIT:>12.8g} at {_price(fill.price)}  {fill.liquidity}"
+            for fill in state.fills[-max(1, room - len(shown)) :][::-1]
+        ]
+        flagged = [f"  ! {text}" for text in state.flagged[-2:]]
+        return [*head, *orders, *fills, *flagged][:rows]
+
+
+def _price(units: int | None) -> str:
+    return "-" if units is None else f"{units / UNIT:,.8g}"
+
+
+def _use(name: str, used: float, limit: int | None, unit: int) -> str:
+    """Return how much of a limit is used, with a bar."""
+    if limit is None:
+        return f"{name} {used:g} (no limit)"
+    most = limit / unit
+    share = min(1.0, used / most) if most else 1.0
+    return f"{name} {used:g} of {most:g} [{'#' * round(10 * share):<10}]"

@@ -1,0 +1,127 @@
+"""What the commands that trade on a book have in common: where the market is from, who trades on it, on what terms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradepulse.errors import ConfigError, DataError
+from tradepulse.interfaces.cli.params import key_values, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradepulse.core.quoting.base import QuotingStrategy
+    from tradepulse.execution.desk import Move
+    from tradepulse.execution.orderpath import Terms
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option("--recording", type=_PATH, help="Level-2 recording, a line per message."),
+    click.option("--quotes", type=_PATH, help="File of quotes, in place of a recording."),
+    click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
+    click.option("--strategy", "strategy_name", required=True, help="touch_maker or imbalance_taker."),
+    click.option("--param", "params", multiple=True, help="name=value; may be repeated."),
+    click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start."),
+    click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price."),
+    click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity."),
+    click.option("--maker-bp", default=0.0, show_default=True, help="Fee of a resting order, bp; below 0 a rebate."),
+    click.option("--taker-bp", default=4.0, show_default=True, help="Fee of an order that takes, bp."),
+)
+
+
+@dataclass(frozen=True)
+class OnBook:
+    """What was asked for, checked; ``numbers`` as they were given."""
+
+    strategy: "QuotingStrategy"
+    terms: "Terms"
+    numbers: dict[str, float]
+    recording: Path | None
+    quotes: Path | None
+    trades: Path | None
+
+    def moves(self) -> "tuple[list[Move], str]":
+        """Read the market; return what others do, and the hash of the file."""
+        from tradepulse.backtest.book import moves_of_quotes, moves_of_recording
+        from tradepulse.ingestion.files import load_file
+        from tradepulse.ingestion.recording import load_recording
+
+        if self.recording is not None:
+            source = load_recording(self.recording)
+            return moves_of_recording(source), source.source_hash
+        table, source_hash = load_file(self.quotes or Path())
+        printed = load_file(self.trades)[0] if self.trades is not None else None
+        return moves_of_quotes(
+            _ticks(table, self.quotes, ("bid", "bid_size", "ask", "ask_size")),
+            None if printed is None else _ticks(printed, self.trades, ("price", "size")),
+        ), source_hash
+
+
+def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a market, a strategy and an account, and pass them on as ``asked``."""
+
+    @wraps(function)
+    def command(**given: Any) -> Any:
+        names = (
+            "recording",
+            "quotes",
+            "trades",
+            "strategy_name",
+            "params",
+            "cash",
+            "tick",
+            "lot",
+            "maker_bp",
+            "taker_bp",
+        )
+        return function(asked=_checked(**{name: given.pop(name) for name in names}), **given)
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _checked(
+    recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str, params: tuple[str, ...],
+    cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float,
+) -> OnBook:  # fmt: skip
+    from tradepulse.core.orders import UNIT
+    from tradepulse.core.quoting.loader import quoting_strategy
+    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+
+    if (recording is None) == (quotes is None):
+        raise ConfigError("name either --recording or --quotes")
+    if trades is not None and quotes is None:
+        raise ConfigError("--trades go with --quotes; a recording has its own")
+    settings = {key: number(key, value) for key, value in key_values(params).items()}
+    strategy = quoting_strategy(strategy_name)(**settings)
+    for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
+        if not least <= value <= 1e12:
+            raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
+    for name, value in (("--maker-bp", maker_bp), ("--taker-bp", taker_bp)):
+        if not -100 <= value <= 100:
+            raise ConfigError(f"{name} must lie between -100 and 100, not {value}")
+    terms = Terms(
+        round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
+    )
+    numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
+    return OnBook(strategy, terms, numbers, recording, quotes, trades)
+
+
+def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
+    """Return quotes or trades with the columns that a book is made of, by time; refuse what is none."""
+    import pandas as pd
+
+    if absent := [name for name in ("ts", *figures) if name not in table.columns]:
+        raise DataError(f"{path}: lacks the column {absent[0]!r}; it needs ts, {', '.join(figures)}")
+    table = table.assign(ts=pd.to_datetime(table["ts"]))
+    if table["ts"].dt.tz is None:
+        raise DataError(f"{path}: its times have no zone; write them as 2024-05-24T13:30:00Z")
+    values = table[list(figures)].to_numpy(dtype=float)
+    if not ((values > 0) & (values < 1e9)).all():
+        raise DataError(f"{path}: a price or size is missing, infinite or not above zero")
+    return table.sort_values("ts", kind="stable")
