@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 from tradepulse.core.orders import Side
-from tradepulse.core.strategies.base import settings_of
+from tradepulse.core.parameters import settings_of
 
 
 class Market(NamedTuple):
