@@ -98,7 +98,7 @@ def test_the_return_over_an_ex_date_is_what_a_holder_earned(seed, row, ratio, am
     assert split.iloc[row] / split.iloc[row - 1] == pytest.approx(after * ratio / before)
     assert paid.iloc[row] / paid.iloc[row - 1] == pytest.approx(after / (before - amount))
     np.testing.assert_allclose(
-        split.pct_change().drop(index=row), bars["close"].pct_change().drop(index=row), rtol=1e-9
+        split.pct_change().drop(index=row), bars["close"].pct_change().drop(index=row), rtol=1e-9, atol=1e-14
     )
 
 

@@ -115,17 +115,9 @@ class Exchange:
 
     def step(self, timeout: float) -> None:
         """Do what is due, and wait at most so long for what is said to us."""
-        if self._speed and self._begun:
-            while self._next < len(self._moves) and self._due(self._next) <= time.monotonic():
-                self._happen(1)
-            if self._next < len(self._moves):
-                timeout = min(timeout, max(0.0, self._due(self._next) - time.monotonic()))
-        elif self._line is not None and not self._asked and self._next < len(self._moves):
-            ns = self._moves[self._next].ns
-            together = next((n for n in range(self._next, len(self._moves)) if self._moves[n].ns != ns), None)
-            self._happen((len(self._moves) if together is None else together) - self._next)
-            self._asked = True
-            self._say(["turn"])
+        self.happen()
+        if self._speed and self._begun and self._next < len(self._moves):
+            timeout = min(timeout, max(0.0, self._due(self._next) - time.monotonic()))
         for key, _ in self._waits.select(timeout):
             if key.data is None:
                 stream, _ = self._listener.accept()
@@ -133,6 +125,18 @@ class Exchange:
                 self._waits.register(line, selectors.EVENT_READ, line)
             else:
                 self._listen(key.data)
+
+    def happen(self) -> None:
+        """Let happen what is due: by the clock, or, step by step, what happens at the next moment."""
+        if self._speed and self._begun:
+            while self._next < len(self._moves) and self._due(self._next) <= time.monotonic():
+                self._happen(1)
+        elif not self._speed and self._line is not None and not self._asked and self._next < len(self._moves):
+            ns = self._moves[self._next].ns
+            together = next((n for n in range(self._next, len(self._moves)) if self._moves[n].ns != ns), None)
+            self._happen((len(self._moves) if together is None else together) - self._next)
+            self._asked = True
+            self._say(["turn"])
 
     def close(self) -> None:
         """Close the exchange and every line."""
