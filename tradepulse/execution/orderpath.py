@@ -203,7 +203,8 @@ class OrderPath:
                 self._journal.append("sent", ticket=plain(ticket), at_ms=now_ms)
             self._sent(ticket, now_ms)
             return True
-        if reason == "duplicate_id":
+        # Also of one that is wrong by itself: what is known of the first order of that id stays.
+        if ticket.id in self.state.orders:
             self._note("duplicate", id=ticket.id)
             return False
         if (record := packing.refused(ticket, reason)) is not None:
@@ -541,8 +542,11 @@ class OrderPath:
         if kind in {"filled", "reported"}:
             self._book_fill(event, order)
         elif order is not None:
-            if event.ticket is not None:
-                order.ticket = event.ticket
+            ticket = event.ticket
+            if ticket is not None and ticket is not order.ticket and ticket != order.ticket:
+                order.ticket = ticket
+                if order.filled > ticket.quantity:
+                    state.flagged.append(f"the change to {ticket.quantity / UNIT:g} overfills {event.id}")
             if kind == "waiting":
                 order.status = "pending_trigger"
             elif kind == "working" and order.status in OPEN:
