@@ -1,9 +1,9 @@
 """Any sequence of what can happen to an order path, and what must hold after each step.
 
-The steps are those of the scenario cards, through the same desk: orders of every kind, cancels, replaces, answers
-at once, late or lost with the line, fills reported twice, too large or of orders that we do not know, halts, the close, the
-kill switch, and the death of the process at any of it. What must hold is worked out here in fractions, from what the
-venue did and what was told to us, without the code that is tested; why risk refuses is worked out a second time.
+The steps are those of the cards, through the same desk: orders of every kind, cancels, replaces, answers at once, late
+or lost with the line, fills reported twice, too large or of orders that we do not know, halts, the close, the kill
+switch, and the death of the process at any of it. What must hold is worked out here in fractions, from what the venue
+did and what was told to us, without the code that is tested; why risk refuses is worked out a second time.
 """
 
 import sys

@@ -116,7 +116,7 @@ def settlement_date(trade_date: date, exchange: Calendar) -> date:
     day = trade_date
     while left:
         day = exchange.next(day)
-        left -= not _is_bank_holiday(day)
+        left -= settles_on(day)
     return day
 
 
@@ -125,12 +125,14 @@ def settlement_cycle(trade_date: date) -> int:
     return next((days for since, days in reversed(_CYCLES) if trade_date >= since), 5)
 
 
-def _is_bank_holiday(day: date) -> bool:
+def settles_on(session: date) -> bool:
+    """Whether anything settles on a session: not on days on which banks are closed and the exchange trades."""
     # Columbus Day: second Monday of October. Veterans Day: 11 November, on the Monday after when it is a Sunday; on a
     # Saturday the Federal Reserve stays open on the Friday before.
+    day = session
     if day.month == 10 and day.weekday() == 0 and 8 <= day.day <= 14:
-        return True
-    return day.month == 11 and (day.day == 11 or (day.day == 12 and day.weekday() == 0))
+        return False
+    return not (day.month == 11 and (day.day == 11 or (day.day == 12 and day.weekday() == 0)))
 
 
 #: When US equities did not trade within their sessions, New York time: the first circuit breaker, of 1997 (SEC, Trading

@@ -33,10 +33,12 @@ class Book:
     ----------
     name : of the book, from its first record
     cash_micros : cash, settled or not
+    opening_micros : cash that it was opened with
     """
 
     name: str = ""
     cash_micros: int = 0
+    opening_micros: int = 0
     positions: dict[str, int] = field(default_factory=dict)
     orders: dict[str, OrderState] = field(default_factory=dict)
     fills: dict[str, tuple[Fill, int]] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Book:
         match record.kind:
             case "book_opened":
                 self.name, self.cash_micros = body["book"], body["cash_micros"]
+                self.opening_micros = self.cash_micros
             case "order_decided":
                 order = order_from(body)
                 self.orders[order.client_order_id] = OrderState(order, OrderStatus.UNKNOWN, record.number)

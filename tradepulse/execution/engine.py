@@ -294,8 +294,11 @@ class _Engine:
                     raise
                 except Exception as exc:  # whatever it is: fail closed
                     return self._kill(f"{type(exc).__name__}: {exc}")
-            self._flush(wait=True)
-            self._ask_for_copy()
+            try:
+                self._flush(wait=True)
+                self._ask_for_copy()
+            except LineLost as exc:
+                self.progress(f"{exc}; the fills of the end are not compared with the drop copy")
             return self._outcome("closed", "")
         finally:
             self._show()

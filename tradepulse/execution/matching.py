@@ -336,7 +336,25 @@ class Venue(Display):
     def _facing(self, ticket: Ticket) -> Iterator[tuple[int, "_Resting | None", int]]:
         """Yield what an order meets in the order of the queue: price, our own order or None, and others' quantity."""
         side = _other(ticket.side)
-        mine = [own for own in self._resting(side) if own.ticket.id != ticket.id]
+        mine = [own for own in self._resting(side) if own.ticket.id != ticket.id] if len(self._orders) > 1 else []
+        top = self.best(side)
+        if not mine:
+            # Nothing of ours is in the way: one level after another, as long as there is one within the limit.
+            most, sign = ticket.price if ticket.type.has_limit else None, ticket.side.sign
+            while top is not None and (most is None or sign * top <= sign * most):
+                yield top, None, self.others[side][top]
+                following = self.best(side)
+                if following == top:  # it was only looked at, not taken
+                    break
+                top = following
+            else:
+                return
+            beyond = sorted((p for p in self.others[side] if sign * p > sign * top), key=lambda level: sign * level)
+            for price in beyond:
+                if most is not None and sign * price > sign * most:
+                    return
+                yield price, None, self.others[side][price]
+            return
         prices = {*self.others[side], *(own.ticket.price or 0 for own in mine)}
         for price in sorted(prices, key=lambda level: -side.sign * level):
             if ticket.type.has_limit and ticket.side.sign * price > ticket.side.sign * (ticket.price or 0):
@@ -426,6 +444,8 @@ class Venue(Display):
     def _resting(self, side: Side) -> list[_Resting]:
         """Return our orders in the book on a side, best price first, then by place in the queue."""
         here = [own for own in self._orders.values() if own.ticket.side is side and not own.waiting and own.shown]
+        if len(here) < 2:
+            return here
         return sorted(here, key=lambda own: (-side.sign * (own.ticket.price or 0), own.place))
 
     def _crossed_by(self, side: Side, price: int) -> list[_Resting]:
@@ -450,6 +470,11 @@ class Venue(Display):
 
     def _cut(self) -> None:
         """Cut working reduce-only orders, youngest first, to what is left of the position."""
+        for own in self._orders.values():
+            if own.ticket.reduce_only:
+                break
+        else:
+            return
         for side in Side:
             mine = sorted(self._reducing(side), key=lambda own: -own.place)
             excess = sum(own.left for own in mine) - max(0, -side.sign * self.position)
@@ -474,6 +499,11 @@ class Venue(Display):
 
     def _look(self) -> None:
         """Look at the trigger prices: move trailing stops, and line up what they trigger, oldest first."""
+        for order in self._orders.values():
+            if order.waiting:
+                break
+        else:
+            return
         for order in sorted(self._orders.values(), key=lambda own: own.age):
             if not order.waiting:
                 continue

@@ -563,8 +563,7 @@ class OrderPath:
         side, price, quantity = event.side, event.price, event.quantity
         reported = event.kind == "reported"
         rate = 0 if reported else self.terms.maker_fee if event.liquidity == "maker" else self.terms.taker_fee
-        notional = price * quantity
-        state.cash -= side.sign * notional * _WHOLE_BP + notional * rate
+        state.cash -= price * quantity * (side.sign * _WHOLE_BP + rate)
         state.position += side.sign * quantity
         liquidity = "reported" if reported else event.liquidity
         state.fills.append(Booked(event.id, side, price, quantity, liquidity, event.moment, event.fill_id))

@@ -76,3 +76,21 @@ def test_plugins_are_listed(cli):
 
     assert rows["sma_cross"]["parameters"] == "fast=20, slow=50"
     assert "donchian" in cli("plugins", "list").out
+
+
+def test_the_ledger_adds_up_to_the_book_whatever_lots_are_taken(on, whole_run):
+    """Capital, profit and costs by double entry; cash and equity are those of the positions table."""
+    from decimal import Decimal
+
+    status = on("execution", "status", "--json").json
+    found = {method: on("execution", "ledger", "--lots", method, "--json").json for method in ("fifo", "lifo", "hifo")}
+
+    for books in found.values():
+        balances = {account: Decimal(value) for account, value in books["balances"].items()}
+        assert sum(balances.values()) == 0
+        cash = sum(balances.get(name, 0) for name in ("assets:cash", "assets:receivable", "liabilities:payable"))
+        assert cash == Decimal(status["cash"])
+        commission = sum(Decimal(fill["commission_micros"]) for fill in status["fills"]) / 1_000_000
+        assert balances["expenses:commission"] == commission
+    assert len({books["equity"] for books in found.values()}) == 1
+    assert "equity:capital" in on("execution", "ledger").out

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -82,6 +82,60 @@ def verify(journal: Path, as_json: bool) -> int:
 def replay(journal: Path, as_json: bool) -> None:
     """Rebuild a book's state from its journal and print it."""
     _show(journal, as_json)
+
+
+@command.command()
+@click.option("--book", "book_name", default="paper", show_default=True, help="Name of the book.")
+@click.option("--lots", "method", type=click.Choice(["fifo", "lifo", "hifo"]), default="fifo", show_default=True,
+              help="Which lot a sale takes first.")  # fmt: skip
+@as_json
+@click.pass_obj
+def ledger(obj: dict[str, Path], book_name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
+    """Print the books of a daily book after its last session: double entry, lots, and what has not settled."""
+    from datetime import date
+
+    from tradepulse.core.sessions import calendar
+    from tradepulse.execution.accounting import RECEIVABLE, Ledger
+
+    book = Book.of(read_journal(_daily_journal(obj, book_name))[0])
+    books = Ledger(calendar(), method)
+    if book.closed:
+        first, last = (date.fromisoformat(day) for day in (min(book.closed), book.last_session))
+        books.deposit(first, book.opening_micros)
+        for fill, _ in book.fills.values():
+            books.trade(fill)
+        for day in calendar().sessions(first, last):
+            books.settle(day)
+    closes = book.closed[book.last_session]["closes"] if book.closed else {}
+    found: dict[str, Any] = {
+        "book": book.name,
+        "session": book.last_session,
+        "balances": {account: str(from_micros(micros)) for account, micros in books.balances().items()},
+        "available": str(from_micros(books.available())),
+        "unsettled": str(from_micros(books.balance(RECEIVABLE))),
+        "unrealised": str(from_micros(books.unrealised(closes))),
+        "equity": str(from_micros(books.equity(closes))),
+        "lots": [
+            {
+                "symbol": symbol,
+                "day": lot.day.isoformat(),
+                "units": lot.units,
+                "cost": str(from_micros(lot.cost_micros)),
+            }
+            for symbol, lots in books.lots.items()
+            for lot in lots
+        ],
+    }
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"book {found['book']} after {found['session']}\n")
+    print_table([{"account": account, "balance": value} for account, value in found["balances"].items()])
+    click.echo()
+    print_table([{"what": key, "value": found[key]} for key in ("available", "unsettled", "unrealised", "equity")])
+    if found["lots"]:
+        click.echo()
+        print_table(found["lots"])
 
 
 @command.command()
@@ -202,10 +256,14 @@ def _limit(key: str, found: dict[str, str]) -> int | str:
 @click.pass_obj
 def status(obj: dict[str, Path], book_name: str, as_json: bool) -> None:
     """Print where a book of this instance stands."""
-    path = obj["home"] / "execution" / book_name / "orders.journal"
+    _show(_daily_journal(obj, book_name), as_json)
+
+
+def _daily_journal(obj: dict[str, Path], book_name: str) -> Path:
+    path: Path = obj["home"] / "execution" / book_name / "orders.journal"
     if not path.is_file():
         raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")
-    _show(path, as_json)
+    return path
 
 
 def _show(path: Path, as_json: bool) -> None:

@@ -1,0 +1,222 @@
+"""The books against arithmetic by hand, and what must hold whatever happens."""
+
+from datetime import date
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.execution.orders import fill, order
+from tradepulse.core.orders import MICROS, Side
+from tradepulse.core.sessions import calendar
+from tradepulse.errors import ConfigError, DataError
+from tradepulse.execution.accounting import (
+    CAPITAL,
+    CASH,
+    COMMISSION,
+    DIVIDENDS,
+    PAYABLE,
+    REALISED,
+    RECEIVABLE,
+    Ledger,
+)  # fmt: skip
+
+DAY = "2024-05-20"
+
+
+def books(method="fifo", cash=1_000, **options):
+    made = Ledger(calendar(), method, **options)
+    made.deposit(date.fromisoformat(DAY), cash * MICROS)
+    return made
+
+
+def trade(ledger, number, side, units, price, day=DAY, commission=0):
+    made = fill(
+        order(f"o{number}", side, units), f"f{number}", price=price * MICROS, session=day, commission=commission
+    )
+    return ledger.trade(made)
+
+
+@pytest.mark.parametrize(
+    ("method", "realised", "left"),
+    # Bought 10 at 20, 10 at 30, 10 at 25; 15 sold at 28.
+    [
+        ("fifo", 10 * 8 + 5 * -2, {30: 5, 25: 10}),
+        ("lifo", 10 * 3 + 5 * -2, {20: 10, 30: 5}),
+        ("hifo", 10 * -2 + 5 * 3, {20: 10, 25: 5}),
+    ],
+)
+def test_a_sale_takes_the_oldest_the_newest_or_the_dearest_lots(method, realised, left):
+    ledger = books(method)
+    for number, price in enumerate((20, 30, 25)):
+        trade(ledger, number, Side.BUY, 10, price)
+
+    assert trade(ledger, 9, Side.SELL, 15, 28) == realised * MICROS
+    assert {lot.cost_micros // lot.units // MICROS: lot.units for lot in ledger.lots["AAA"]} == left
+    assert ledger.balance(REALISED) == -realised * MICROS
+    assert ledger.inventory("AAA") == sum(price * units for price, units in left.items()) * MICROS
+    assert ledger.unrealised({"AAA": 28 * MICROS}) == sum((28 - p) * u for p, u in left.items()) * MICROS
+
+
+def test_through_zero_a_trade_closes_and_opens():
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 10, 20)
+    assert trade(ledger, 2, Side.SELL, 25, 22) == 20 * MICROS
+    assert ledger.units("AAA") == -15
+    assert ledger.unrealised({"AAA": 21 * MICROS}) == 15 * MICROS
+    assert trade(ledger, 3, Side.BUY, 15, 23) == -15 * MICROS
+    assert ledger.units("AAA") == 0
+    assert ledger.inventory("AAA") == 0
+
+
+def test_a_fill_heard_twice_is_booked_once():
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 10, 20)
+    before = ledger.balances()
+    trade(ledger, 1, Side.BUY, 10, 20)
+
+    assert ledger.balances() == before
+
+
+def test_unsettled_cash_is_blocked_in_a_cash_account_and_not_on_margin():
+    for cash_account, while_unsettled in ((True, 1_000 - 200), (False, 1_000 - 200 + 220)):
+        ledger = books(cash_account=cash_account)
+        trade(ledger, 1, Side.BUY, 10, 20, "2018-10-04")
+        assert ledger.available() == 800 * MICROS  # what is owed is not free, settled or not
+        assert ledger.balance(CASH) == 1_000 * MICROS
+        ledger.settle(date(2018, 10, 9))
+        assert ledger.balance(CASH) == 800 * MICROS
+        trade(ledger, 2, Side.SELL, 10, 22, "2018-10-10")
+        assert ledger.available() == while_unsettled * MICROS
+        assert ledger.balance(RECEIVABLE) == 220 * MICROS
+        ledger.settle(date(2018, 10, 12))
+        assert ledger.available() == 1_020 * MICROS
+        assert ledger.balance(RECEIVABLE) == ledger.balance(PAYABLE) == 0
+
+
+def test_the_switch_of_2024_settles_two_days_trades_on_one():
+    """T+2 of 24 May, before Memorial Day, and T+1 of 28 May both settle on 29 May."""
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 1, 20, "2024-05-24")
+    trade(ledger, 2, Side.BUY, 1, 21, "2024-05-28")
+
+    assert [str(due.day) for due in ledger.due] == ["2024-05-29", "2024-05-29"]
+    assert ledger.settle(date(2024, 5, 28)) == []
+    assert len(ledger.settle(date(2024, 5, 29))) == 2
+    assert ledger.balance(CASH) == (1_000 - 41) * MICROS
+
+
+def test_a_fail_is_due_again_and_a_part_is_delivered():
+    """Failing on the Friday before Columbus Day is due again on the Tuesday: banks are closed on the Monday."""
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 10, 20, "2018-10-03", commission=30)
+    day = date(2018, 10, 5)
+
+    assert ledger.settle(day, fails=["f1"]) == []
+    assert [(str(due.day), due.units) for due in ledger.due] == [("2018-10-09", 10)]
+    [part] = ledger.settle(date(2018, 10, 9), partly={"f1": 4})
+    # 4 tenths of 200.000030
+    assert (part.units, part.cash_micros) == (4, -80_000_012)
+    assert [(str(due.day), due.units, due.cash_micros) for due in ledger.due] == [("2018-10-10", 6, -120_000_018)]
+    ledger.settle(date(2018, 10, 10))
+    assert ledger.balance(CASH) == 1_000 * MICROS - 200_000_030
+    assert ledger.balance(PAYABLE) == 0
+    trade(ledger, 2, Side.BUY, 5, 20, "2018-10-11")
+    with pytest.raises(DataError, match="fill f2: 5 units are due, 9 are not a part of them"):
+        ledger.settle(date(2018, 10, 20), partly={"f2": 9})
+
+
+def test_dividends_funding_and_borrow_fees_go_where_they_belong():
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 10, 20)
+    assert ledger.dividend(date(2024, 5, 21), "AAA", 250_000) == 2_500_000
+    trade(ledger, 2, Side.SELL, 30, 20)
+    assert ledger.dividend(date(2024, 5, 22), "AAA", 250_000) == -5_000_000  # short: it is paid
+    ledger.fund(date(2024, 5, 22), "AAA", 100)
+    ledger.borrow(date(2024, 5, 22), "AAA", 7)
+
+    assert ledger.balance(DIVIDENDS) == 2_500_000
+    assert ledger.balance(CASH) == 1_000 * MICROS - 2_500_000 - 107
+    assert sum(ledger.balances().values()) == 0
+
+
+def test_a_split_keeps_the_cost_and_pays_the_fraction():
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 7, 20)
+    trade(ledger, 2, Side.BUY, 4, 30)  # 11 units that stand at 260
+    # 3 for 2 makes 16.5: 16 units, and half a unit paid at 16: 8. Its cost is 260 / 33.
+    paid = ledger.split(date(2024, 5, 21), "AAA", 3, 2, 16 * MICROS)
+
+    assert paid == 8 * MICROS
+    assert [lot.units for lot in ledger.lots["AAA"]] == [10, 6]
+    assert ledger.units("AAA") == 16
+    assert ledger.inventory("AAA") == 260 * MICROS - round(260 * MICROS / 33)
+    assert ledger.balance(REALISED) == -(8 * MICROS - round(260 * MICROS / 33))
+    with pytest.raises(ConfigError, match="a split of 0 for 1 is none"):
+        ledger.split(date(2024, 5, 21), "AAA", 0, 1, MICROS)
+
+
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(ConfigError, match="fifo, lifo or hifo, not by 'average'"):
+        Ledger(calendar(), "average")
+    ledger = books()
+    trade(ledger, 1, Side.BUY, 7, 20)
+    with pytest.raises(DataError, match="AAA is held and has no close"):
+        ledger.equity({})
+
+
+happenings = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("trade"), st.sampled_from(Side), st.integers(1, 40), st.integers(1, 60), st.integers(0, 99_999)
+        ),
+        st.tuples(st.just("settle"), st.integers(0, 5)),
+        st.tuples(st.just("dividend"), st.integers(1, 999_999)),
+        st.tuples(st.just("split"), st.integers(1, 7), st.integers(1, 7), st.integers(1, 10**8)),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@given(happenings, st.sampled_from(["fifo", "lifo", "hifo"]))
+def test_whatever_happens_the_books_balance_and_equity_is_what_was_earned(things, method):
+    ledger, day = books(method), date(2024, 5, 20)
+    cash, units, splits = Fraction(1_000), 0, 0
+    for number, (what, *rest) in enumerate(things):
+        if what == "trade":
+            side, quantity, price, commission = rest
+            trade(ledger, number, side, quantity, price, day.isoformat(), commission)
+            cash -= side.sign * quantity * price + Fraction(commission, MICROS)
+            units += side.sign * quantity
+        elif what == "settle":
+            for _ in range(rest[0]):
+                day = calendar().next(day)
+            ledger.settle(day)
+        elif what == "dividend":
+            cash += Fraction(units * rest[0], MICROS)
+            ledger.dividend(day, "AAA", rest[0])
+        else:
+            numerator, denominator, price = rest
+            paid = ledger.split(day, "AAA", numerator, denominator, price)
+            new = abs(units) * numerator // denominator * (1 if units >= 0 else -1)
+            exact = Fraction(units * numerator, denominator) - new
+            assert abs(Fraction(paid) - exact * price) <= Fraction(1, 2)
+            cash += Fraction(paid, MICROS)
+            units, splits = new, splits + 1
+        # Every entry balances, and so do the books.
+        assert sum(posting.micros for posting in ledger.entries[-1].postings) == 0
+        assert sum(ledger.balances().values()) == 0
+        assert ledger.units("AAA") == units
+        assert sum(lot.cost_micros for lot in ledger.lots["AAA"]) == ledger.inventory("AAA")
+        assert all(lot.units * units > 0 for lot in ledger.lots["AAA"])
+        assert Fraction(ledger.equity({"AAA": 37 * MICROS}), MICROS) == cash + units * 37
+        owed = sum(due.cash_micros for due in ledger.due)
+        assert ledger.balance(RECEIVABLE) + ledger.balance(PAYABLE) == owed
+    # Flat, the method makes no difference: all profit is realised.
+    if not splits and units:
+        trade(ledger, 999, Side.SELL if units > 0 else Side.BUY, abs(units), 37, day.isoformat())
+        cash += units * 37
+        profit = -ledger.balance(REALISED) - ledger.balance(COMMISSION) - ledger.balance(DIVIDENDS)
+        assert Fraction(profit, MICROS) == cash - 1_000
+        assert ledger.balance(CAPITAL) == -1_000 * MICROS
