@@ -183,8 +183,8 @@ def main() -> None:
     peers = [(how, nautilus(10_000, how)) for how in ("flat", "never_flat")]
     whole = orders(long)
     start, megabytes = cold_start()
-    socket = {"`os`": over_a_socket("os"), "`group`": over_a_socket("group"), "`each`": over_a_socket("each")}
-    socket["`group`, another process keeps the disk busy"] = disturbed()
+    line = {"`os`": over_a_socket("os"), "`group`": over_a_socket("group"), "`each`": over_a_socket("each")}
+    line["`group`, another process keeps the disk busy"] = disturbed()
     lines = [
         "# The order path", "",
         "Written by `make bench-orders`. One order: submit through every risk rule and the journal,",
@@ -201,14 +201,14 @@ def main() -> None:
     with_journal, without = (rows[f"exchange simulated, {k}"]["us"] for k in ("journal `os`", "no journal"))
     lines += [
         "", f"- The journal adds {(with_journal / without - 1) * 100:.0f} % to an order with its exchange.",
-        f"- {long:,} orders: {whole['first']:.1f} us each in the first tenth, {whole['last']:.1f} in the last "
+        f"- {long:,} orders: {whole['first']:.1f} us in the first tenth, {whole['last']:.1f} in the last "
         f"({whole['last'] / whole['first']:.2f}x).",
         f"- Replayed: {whole['replayed']:,.0f} records a second.",
         f"- Made durable by group commit: {group_commits():,.0f} records a second.",
         f"- The engine's process has begun in {start:.2f} s with {megabytes:.0f} MB.",
         "", "From decision to acknowledgement when engine and exchange are two processes on a socket, microseconds:", "",
         "| journal | p50 | p99 | max | within 200 ms |", "|---|---:|---:|---:|---:|",
-        *(f"| {k} | {r['p50']:.0f} | {r['p99']:.0f} | {r['max']:.0f} | {r['within']:.2%} |" for k, r in socket.items()),
+        *(f"| {k} | {t['p50']:.0f} | {t['p99']:.0f} | {t['max']:.0f} | {t['within']:.2%} |" for k, t in line.items()),
         "", "One fdatasync an order costs what the disk costs. Scheduler pauses of milliseconds remain: this is",
         "not exchange-grade latency.", "",
     ]  # fmt: skip

@@ -32,12 +32,16 @@ class Move(NamedTuple):
 class View(Display):
     """The book as we have seen it so far: what risk looks at, and what strategies are told."""
 
+    #: Units that others have traded.
+    traded: int = 0
+
     def see(self, move: Move, now_ms: int | None = None) -> None:
         """Take in what others did, at a moment of our own clock; by default that of the venue."""
         self.venue_ms = move.ns // 1_000_000
         self.seen_ms = self.venue_ms if now_ms is None else now_ms
         if move.aggressor is not None:
             self.last = move.price
+            self.traded += move.quantity
         for side, price, quantity in move.levels:
             self._set(side, price, quantity)
 
@@ -52,7 +56,7 @@ class View(Display):
         bid, ask = self.bid, self.ask
         bid_size = 0 if bid is None else self.others[Side.BUY][bid]
         ask_size = 0 if ask is None else self.others[Side.SELL][ask]
-        return Market(ns, bid, bid_size, ask, ask_size, self.last)
+        return Market(ns, bid, bid_size, ask, ask_size, self.last, self.traded)
 
 
 class Desk:

@@ -19,6 +19,7 @@ class Market(NamedTuple):
     ns : when it is seen, nanoseconds since 1970
     bid, bid_size, ask, ask_size : best prices that others display, and how much there; None where they display nothing
     last : price of the last trade, None before there was one
+    traded : units that others have traded since the feed began
     """
 
     ns: int
@@ -27,6 +28,7 @@ class Market(NamedTuple):
     ask: int | None
     ask_size: int
     last: int | None
+    traded: int = 0
 
 
 class Answer(NamedTuple):

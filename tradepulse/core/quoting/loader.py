@@ -7,7 +7,7 @@ from tradepulse.core import quoting
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import UnknownName
 
-_NOT_ONES = {"base", "loader"}
+_NOT_ONES = {"base", "loader", "slicing"}
 
 
 def quoting_strategies() -> list[str]:

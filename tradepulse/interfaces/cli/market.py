@@ -23,7 +23,7 @@ _OPTIONS = (
     click.option("--recording", type=_PATH, help="Level-2 recording, a line per message."),
     click.option("--quotes", type=_PATH, help="File of quotes, in place of a recording."),
     click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
-    click.option("--strategy", "strategy_name", required=True, help="touch_maker or imbalance_taker."),
+    click.option("--strategy", "strategy_name", required=True, help="imbalance_taker, touch_maker, twap, vwap or pov."),
     click.option("--param", "params", multiple=True, help="name=value; may be repeated."),
     click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start."),
     click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price."),
