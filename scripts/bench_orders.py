@@ -183,8 +183,8 @@ def main() -> None:
     peers = [(how, nautilus(10_000, how)) for how in ("flat", "never_flat")]
     whole = orders(long)
     start, megabytes = cold_start()
-    line = {"`os`": over_a_socket("os"), "`group`": over_a_socket("group"), "`each`": over_a_socket("each")}
-    line["`group`, another process keeps the disk busy"] = disturbed()
+    answers = {"`os`": over_a_socket("os"), "`group`": over_a_socket("group"), "`each`": over_a_socket("each")}
+    answers["`group`, another process keeps the disk busy"] = disturbed()
     lines = [
         "# The order path", "",
         "Written by `make bench-orders`. One order: submit through every risk rule and the journal,",
@@ -206,9 +206,12 @@ def main() -> None:
         f"- Replayed: {whole['replayed']:,.0f} records a second.",
         f"- Made durable by group commit: {group_commits():,.0f} records a second.",
         f"- The engine's process has begun in {start:.2f} s with {megabytes:.0f} MB.",
-        "", "From decision to acknowledgement when engine and exchange are two processes on a socket, microseconds:", "",
+        "", "From decision to acknowledgement, engine and exchange two processes on a socket, microseconds:", "",
         "| journal | p50 | p99 | max | within 200 ms |", "|---|---:|---:|---:|---:|",
-        *(f"| {k} | {t['p50']:.0f} | {t['p99']:.0f} | {t['max']:.0f} | {t['within']:.2%} |" for k, t in line.items()),
+        *(
+            f"| {k} | {r['p50']:.0f} | {r['p99']:.0f} | {r['max']:.0f} | {r['within']:.1%} |"
+            for k, r in answers.items()
+        ),
         "", "One fdatasync an order costs what the disk costs. Scheduler pauses of milliseconds remain: this is",
         "not exchange-grade latency.", "",
     ]  # fmt: skip

@@ -91,6 +91,69 @@ def _suggested(home: Home) -> "tuple[list[Suggestion], int]":
     return suggestions(costs, home.usage.outputs(), home.lake.read("trials")), int(costs["cost_nano_usd"].sum())
 
 
+@dg.asset(group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs"], code_version="1")
+def cost_page(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The whole picture of cost on one page, its metrics for Prometheus, and those told who have to know.
+
+    Opens an incident where a team deviated from its forecast, and posts it to the channels in `TRADEPULSE_PAGE_TO` and
+    `TRADEPULSE_WARN_TO`; what one backtest, order and promoted strategy have cost is in the metadata.
+    """
+    from datetime import UTC, datetime
+
+    from tradepulse.core.tables import table
+    from tradepulse.finops.alerts import channels, post
+    from tradepulse.finops.burn import look
+    from tradepulse.finops.incidents import Incidents
+    from tradepulse.finops.metrics import metrics
+    from tradepulse.finops.page import write_cost_page
+    from tradepulse.finops.units import units
+
+    with home.metered(context, "cost_page", _TAGS):
+        now, folder = datetime.now(UTC), home.reports / "finops"
+        costs, (found, _) = home.lake.read("costs"), _suggested(home)
+        tables = [home.lake.read(name) if home.lake.partitions(name) else table(name).no_rows() for name in _UNITS_OF]
+        incidents = Incidents(folder / "incidents")
+        seen, each = look(costs, incidents, now), units(costs, *tables)
+        page = write_cost_page(costs, seen, each, found, folder / "costs.html")
+        (folder / "costs.prom").write_text(metrics(costs, seen, each, found))
+        failed = post(incidents, channels(), now)
+        for line in failed:
+            context.log.warning(line)
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.path(str(page)),
+                "measured USD": seen.total_nano_usd / 1e9,
+                "incidents waiting": len(seen.waiting),
+                "not posted": len(failed),
+                **{f"USD per {one.name}": one.each_nano_usd / 1e9 for one in each[:4] if one.each_nano_usd is not None},
+            }
+        )
+
+
+@table_check(asset="cost_page", team="finops")
+def every_view_says_the_same(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
+    """The ledger's total is that of the metrics to the nano-dollar, and that of the page; nothing waits unposted."""
+    from decimal import Decimal
+
+    from tradepulse.finops.attribution import rounded
+    from tradepulse.quality.check import Check
+
+    folder, total = home.reports / "finops", int(home.lake.read("costs")["cost_nano_usd"].sum())
+    lines = [
+        line for line in (folder / "costs.prom").read_text().splitlines() if line.startswith("tradepulse_cost_usd")
+    ]
+    metered = sum(Decimal(line.rpartition(" ")[2]) for line in lines) * 10**9
+    shown = f"USD {rounded([total], 6)[0]}" in (folder / "costs.html").read_text()
+    return [
+        Check("ledger and metrics", len(lines), int(round(metered) != total), f"{total:,} nano USD"),
+        Check("ledger and page", 1, int(not shown)),
+    ]
+
+
+#: Tables that unit costs are counted by.
+_UNITS_OF = ("trials", "promotions", "orders")
+
+
 @dg.asset(
     group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs", "trials"], code_version="1"
 )

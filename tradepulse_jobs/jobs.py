@@ -57,8 +57,8 @@ execute_signals = dg.define_asset_job(
 )
 finops_rollup = dg.define_asset_job(
     "finops_rollup",
-    _assets("usage", "costs", "daily_costs"),
-    description="What every step so far has cost, by day, team, strategy and environment.",
+    _assets("usage", "costs", "daily_costs", "cost_page"),
+    description="What every step so far has cost, by day, team, strategy and environment; who has to know is told.",
     tags={"team": "finops"},
 )
 finops_weekly = dg.define_asset_job(

@@ -120,7 +120,8 @@ uses = st.lists(
 def test_nothing_is_lost_whatever_comes_and_in_whatever_order(rows, used, shuffle):
     bills, costs = bill(*rows), metered(*used)
 
-    out = allocated(bills, costs)
+    usd = {"EUR": Decimal("1.08")}
+    out = allocated(bills, costs, usd_for_one=usd)
 
     billed, given_out = {}, {}
     for row in bills.to_dict("records"):
@@ -133,4 +134,20 @@ def test_nothing_is_lost_whatever_comes_and_in_whatever_order(rows, used, shuffl
     assert all(Decimal(a) >= 0 for a in out.loc[out["kind"] != "overhead", "amount"])
     for kept in (rows, used):
         shuffle.shuffle(kept)
-    assert allocated(bill(*rows), metered(*used)).to_csv() == out.to_csv()
+    assert allocated(bill(*rows), metered(*used), usd_for_one=usd).to_csv() == out.to_csv()
+
+
+def test_what_is_metered_in_dollars_is_charged_in_the_currency_of_the_bill():
+    """USD 4 of workload on a day that billed EUR 10 at 1.25 and USD 12.50: half of it each, 2 dollars are 1.60 euros."""
+    bills = bill(
+        ("2024-01-01", "a", "EUR", "Usage", "Machines", "10"), ("2024-01-01", "b", "USD", "Usage", "Machines", "12.5")
+    )
+    costs = metered(("2024-01-01", "data", 4 * 10**9))
+    rows = allocated(bills, costs, usd_for_one={"EUR": Decimal("1.25")})
+
+    amounts = {(r.currency, r.kind): Decimal(r.amount) for r in rows.itertuples()}
+    assert amounts[("EUR", "workload")] == Decimal("1.6")
+    assert amounts[("USD", "workload")] == 2
+    assert amounts[("EUR", "idle")] == Decimal("8.4")
+    with pytest.raises(DataError, match="bills in EUR and costs are metered in USD; say what one EUR is"):
+        allocated(bills, costs)

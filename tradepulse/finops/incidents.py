@@ -109,6 +109,12 @@ class Incidents:
         self._write(record)
         return record
 
+    def note(self, name: str, what: str, note: str, now: datetime) -> None:
+        """Record something that tradepulse did about an incident."""
+        [record] = [one for one in self.all() if one["id"] == name]
+        record["events"].append({"at": now.isoformat(), "who": "tradepulse", "what": what, "note": note})
+        self._write(record)
+
     def _write(self, record: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{record['id']}.json"

@@ -13,6 +13,7 @@ import pandas as pd
 from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import UnreadableFile
+from tradepulse.ingestion.bill_exports import as_focus
 from tradepulse.ingestion.files import instants, load_file, zone_named
 from tradepulse.ingestion.source import Delivery, Rule, sift
 
@@ -26,7 +27,9 @@ _MAY_BE_EMPTY = ("resource", "tags")
 _CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
 
 
-def load_bills(path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None) -> Delivery:
+def load_bills(
+    path: Path, *, zone: str | None = None, columns: Mapping[str, str] | None = None, export: str | None = None
+) -> Delivery:
     """Return the charges of a FOCUS file.
 
     Parameters
@@ -34,6 +37,7 @@ def load_bills(path: Path, *, zone: str | None = None, columns: Mapping[str, str
     path : CSV or Parquet with the columns of FOCUS 1.0 to 1.2
     zone : IANA name of the zone of times that are written without one
     columns : the file's name of a column, and that of FOCUS
+    export : provider whose own export it is, one of :data:`~tradepulse.ingestion.bill_exports.EXPORTS`
 
     Raises
     ------
@@ -45,6 +49,8 @@ def load_bills(path: Path, *, zone: str | None = None, columns: Mapping[str, str
     if zone is not None:
         zone_named(zone)
     raw, digest = load_file(path, columns, text=True)
+    if export is not None:
+        raw = as_focus(raw, export, path)
     lacking = [name for name, ours in _COLUMNS.items() if name not in raw.columns and ours not in _MAY_BE_EMPTY]
     if lacking:
         raise UnreadableFile(f"{path}: lacks the column {lacking[0]!r}; it is no FOCUS file, or an incomplete one")

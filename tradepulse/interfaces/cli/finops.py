@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+from tradepulse.interfaces.cli.params import as_json, key_values, print_json, print_table
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import pandas as pd
 
+    from tradepulse.finops.burn import Burn
+    from tradepulse.finops.suggestions.base import Suggestion
+    from tradepulse.finops.units import Unit
     from tradepulse.warehouse.lake import Lake
 
 _KEYS = ("team", "strategy", "environment", "meter", "step", "run_id", "date")
@@ -128,30 +133,28 @@ def units(obj: dict[str, Path], as_json: bool) -> None:
 def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) -> int:
     """Say what each day and month costs, what tomorrow should, and where a team deviated; opens incidents.
 
-    Exit code 1 while an incident is open that nobody has acknowledged.
+    Incidents are posted to the channels of their severity: the URLs of apprise in the environment's TRADEPULSE_PAGE_TO
+    and TRADEPULSE_WARN_TO, which are secrets. Exit code 1 while an incident is open that nobody has acknowledged, or
+    one could not be posted.
     """
     from datetime import UTC, datetime
 
-    import pandas as pd
-
     from tradepulse.errors import ConfigError
-    from tradepulse.finops.forecast import LEAST, by_day, deviations, forecast
+    from tradepulse.finops.alerts import channels, post
+    from tradepulse.finops.burn import look
+    from tradepulse.finops.forecast import LEAST
     from tradepulse.finops.incidents import Incidents
     from tradepulse.finops.prices import NANO
 
     if not 0 < share < 100 or not 0 <= floor_usd < 1e9:
         raise ConfigError(f"--share {share:g} and --floor-usd {floor_usd:g}: a fraction above 0, and an amount")
     _, costs = _measured(obj["home"])
-    days = by_day(costs)
-    incidents = Incidents(obj["reports"] / "finops" / "incidents")
-    # A day that is not over yet would deviate every day.
-    now = datetime.now(UTC)
-    over = costs[costs["date"] < pd.Timestamp(now.date())]
-    found = deviations(over, share=share, floor_nano_usd=round(floor_usd * NANO)) if len(over) else []
-    incidents.open(found, now)
-    waiting = [one for one in incidents.all() if one["state"] == "open"]
-    ahead = forecast(by_day(over).tolist()) if len(over) else None
-    months = days.groupby(pd.DatetimeIndex(days.index).strftime("%Y-%m")).sum()
+    incidents, now = Incidents(obj["reports"] / "finops" / "incidents"), datetime.now(UTC)
+    seen = look(costs, incidents, now, share=share, floor_usd=floor_usd)
+    days, months, ahead, waiting = seen.days, seen.months, seen.ahead, seen.waiting
+    failed = post(incidents, channels(), now)
+    for line in failed:
+        click.echo(line, err=True)
     if as_json:
         print_json(
             {
@@ -162,7 +165,7 @@ def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) ->
                 "incidents": waiting,
             }
         )  # fmt: skip
-        return 1 if waiting else 0
+        return 1 if waiting or failed else 0
     print_table([{"day": f"{day:%Y-%m-%d}", "USD": f"{amount / NANO:.6f}"} for day, amount in days.tail(14).items()])
     print_table([{"month": month, "USD": f"{amount / NANO:.6f}"} for month, amount in months.items()])
     if ahead is None:
@@ -181,7 +184,62 @@ def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) ->
             ]
         )  # fmt: skip
         click.echo("\nacknowledge one with: tradepulse_cli finops ack ID --by NAME")
-    return 1 if waiting else 0
+    return 1 if waiting or failed else 0
+
+
+def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], list[Suggestion]]":
+    """Return the ledger, and what it says, for every view of it."""
+    from datetime import UTC, datetime
+
+    from tradepulse.finops.burn import look
+    from tradepulse.finops.incidents import Incidents
+    from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.units import units as unit_costs
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.warehouse.lake import Lake
+
+    _, costs = _measured(obj["home"])
+    lake = Lake(obj["home"] / "lake")
+    trials, promotions, orders = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
+    seen = look(costs, Incidents(obj["reports"] / "finops" / "incidents"), datetime.now(UTC))
+    outputs = UsageLog(obj["home"] / "usage").outputs()
+    return costs, seen, unit_costs(costs, trials, promotions, orders), suggested(costs, outputs, trials)
+
+
+@command.command()
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; finops/costs.html of the reports.")
+@click.pass_obj
+def page(obj: dict[str, Path], out: Path | None) -> None:
+    """Write the cost page: burn, forecast, incidents, who paid for what, unit costs, savings."""
+    from tradepulse.errors import ConfigError
+    from tradepulse.finops.page import write_cost_page
+
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"--out {out}: name a file in a folder that exists")
+    costs, seen, one_of_each, suggested = _picture(obj)
+    click.echo(write_cost_page(costs, seen, one_of_each, suggested, out or obj["reports"] / "finops" / "costs.html"))
+
+
+@command.command()
+@click.option("--out", type=click.Path(path_type=Path), help="File for a node exporter to pick up; standard output.")
+@click.pass_obj
+def metrics(obj: dict[str, Path], out: Path | None) -> None:
+    """Print the metrics of what everything costs, in the text format of Prometheus."""
+    import os
+
+    from tradepulse.errors import ConfigError
+    from tradepulse.finops.metrics import metrics as exposition
+
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"--out {out}: name a file in a folder that exists")
+    text = exposition(*_picture(obj))
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    fresh.write_text(text)
+    os.replace(fresh, out)
+    click.echo(out)
 
 
 @command.command()
@@ -223,15 +281,19 @@ def _rows(lake: "Lake", name: str) -> "pd.DataFrame":
 
 
 @command.command(name="import")
-@click.option(
-    "--focus", "path", required=True, type=click.Path(path_type=Path), help="FOCUS 1.0 to 1.2: CSV or Parquet."
-)
+@click.option("--focus", type=click.Path(path_type=Path), help="FOCUS 1.0 to 1.2: CSV or Parquet.")
+@click.option("--aws-cur", "aws", type=click.Path(path_type=Path), help="AWS Cost and Usage Report.")
+@click.option("--azure", type=click.Path(path_type=Path), help="Azure cost details.")
+@click.option("--oci", type=click.Path(path_type=Path), help="OCI cost report.")
 @click.option("--zone", default="UTC", show_default=True, help="Zone of times written without one; FOCUS says UTC.")
 @click.option("--correct", is_flag=True, help="It replaces what was billed to its accounts on its days.")
 @click.option("--add", is_flag=True, help="It is another part of a bill that is there already.")
 @as_json
 @click.pass_obj
-def import_bill(obj: dict[str, Path], path: Path, zone: str, correct: bool, add: bool, as_json: bool) -> None:
+def import_bill(
+    obj: dict[str, Path], focus: Path | None, aws: Path | None, azure: Path | None, oci: Path | None, zone: str,
+    correct: bool, add: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Take a bill into the lake; say what was accepted, what was not and why, and whether the file keeps FOCUS.
 
     A file that is there already is refused, and so is another bill of the same account and days unless it is said
@@ -249,13 +311,17 @@ def import_bill(obj: dict[str, Path], path: Path, zone: str, correct: bool, add:
     from tradepulse.warehouse.intake import take
     from tradepulse.warehouse.lake import Lake
 
+    given = {name: path for name, path in (("focus", focus), ("aws", aws), ("azure", azure), ("oci", oci)) if path}
+    if len(given) != 1:
+        raise ConfigError("name one file: --focus FILE, --aws-cur FILE, --azure FILE or --oci FILE")
+    [(export, path)] = given.items()
     if correct and add:
         raise ConfigError("--correct and --add: a bill is one or the other")
-    delivery = load_bills(path, zone=zone)
-    raw, _ = load_file(path, text=True)
-    verdict = conformance(raw.fillna(""))
+    delivery = load_bills(path, zone=zone, export=None if export == "focus" else export)
+    # A provider's own export is not in FOCUS, and is not held against it.
+    verdict = conformance(load_file(path, text=True)[0].fillna("")) if export == "focus" else []
     lake = Lake(obj["home"] / "lake")
-    rows = delivery.accepted.assign(source="focus")
+    rows = delivery.accepted.assign(source=export)
     days = rows["ts"].dt.strftime("%Y-%m-%d")
     there = _bills_of(lake, sorted(set(days)))
     if (there["source_hash"] == delivery.source_hash).any():
@@ -306,6 +372,20 @@ def import_bill(obj: dict[str, Path], path: Path, zone: str, correct: bool, add:
         click.echo(f"the file keeps all {len(verdict)} rules of FOCUS that were asked")
 
 
+def _rate(currency: str, text: str) -> "Decimal":
+    from decimal import Decimal, InvalidOperation
+
+    from tradepulse.errors import ConfigError
+
+    try:
+        rate = Decimal(text)
+    except InvalidOperation:
+        rate = Decimal("NaN")
+    if not rate.is_finite() or rate <= 0:
+        raise ConfigError(f"--rate {currency}={text}: USD for one {currency}, a number above zero")
+    return rate
+
+
 def _bills_of(lake: "Lake", days: list[str]) -> "pd.DataFrame":
     from tradepulse.core.tables import table
 
@@ -337,9 +417,10 @@ def export(obj: dict[str, Path], path: Path, account: str) -> None:
 
 @command.command()
 @click.option("--overhead-service", "overhead", multiple=True, help="Service whose usage is nobody's workload.")
+@click.option("--rate", "rates", multiple=True, help="EUR=1.08: USD for one of another currency that was billed in.")
 @as_json
 @click.pass_obj
-def allocate(obj: dict[str, Path], overhead: tuple[str, ...], as_json: bool) -> None:
+def allocate(obj: dict[str, Path], overhead: tuple[str, ...], rates: tuple[str, ...], as_json: bool) -> None:
     """Divide the imported bills into workload by team, idle and overhead; day by day they add up to the bill."""
     from decimal import Decimal
 
@@ -357,7 +438,8 @@ def allocate(obj: dict[str, Path], overhead: tuple[str, ...], as_json: bool) -> 
         if name not in set(bills["service"]):
             raise UnknownName("service on the bills", name, sorted(set(bills["service"])))
     costs = cost_lines(UsageLog(obj["home"] / "usage").frame(), load_prices())
-    rows = allocated(bills, costs, overhead_services=overhead).to_dict("records")
+    usd = {currency: _rate(currency, text) for currency, text in key_values(rates, "--rate").items()}
+    rows = allocated(bills, costs, overhead_services=overhead, usd_for_one=usd).to_dict("records")
     groups: dict[tuple[str, str, str], Decimal] = {}
     for row in rows:
         key = (row["currency"], row["kind"], row["team"])
