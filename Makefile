@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders lock sbom docs-reference clean
+.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -76,6 +76,9 @@ bench-indicators: setup  ## indicators beside TA-Lib, pandas and others, on one 
 
 bench-backtest: setup  ## backtest engines beside others; PEERS=python of an environment that has them: reports/performance/backtest.md
 	@$(BIN)/python -W ignore -m scripts.bench_backtest
+
+bench-finops: setup  ## the cost roll-up of 50 M lines beside the bare query: reports/performance/finops.md
+	@$(BIN)/python -m scripts.bench_finops
 
 bench-orders: setup  ## the order path beside nautilus_trader; PEERS=python of an environment that has it: reports/performance/orders.md
 	@$(BIN)/python -m scripts.bench_orders

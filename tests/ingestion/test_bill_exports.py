@@ -110,3 +110,15 @@ def test_what_is_no_such_export_is_one_line(tmp_path):
         load_bills(written(tmp_path, [{"a": 1}]), export="aws")
     with pytest.raises(UnknownName, match="gcp"):
         load_bills(written(tmp_path, [{"a": 1}]), export="gcp")
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
+def test_a_bill_too_large_to_be_read_whole_is_refused_before_it_is_read(tmp_path, monkeypatch, kind):
+    from tradepulse.ingestion import focus
+
+    monkeypatch.setattr(focus, "MOST_ROWS", 10)
+    frame, path = pd.DataFrame({"a": range(12)}), tmp_path / f"bill.{kind}"
+    frame.to_parquet(path) if kind == "parquet" else frame.to_csv(path, index=False)
+
+    with pytest.raises(UnreadableFile, match=r"bill.*: has 1[23] rows, and a bill is read whole, at most 10 at a time"):
+        load_bills(path)

@@ -14,7 +14,7 @@ from tradepulse.core.sessions import calendar
 from tradepulse.core.tables import table
 from tradepulse.errors import UnreadableFile
 from tradepulse.ingestion.bill_exports import as_focus
-from tradepulse.ingestion.files import instants, load_file, zone_named
+from tradepulse.ingestion.files import instants, load_file, rows_of, zone_named
 from tradepulse.ingestion.source import Delivery, Rule, sift
 
 #: FOCUS column, ours.
@@ -23,6 +23,8 @@ _COLUMNS = {
     "ServiceName": "service", "ChargeCategory": "category", "ResourceId": "resource", "BillingCurrency": "currency",
     "BilledCost": "billed", "EffectiveCost": "effective", "Tags": "tags",
 }  # fmt: skip
+#: Rows of one file: each is text of some kilobytes until it is sifted.
+MOST_ROWS = 2_000_000
 _MAY_BE_EMPTY = ("resource", "tags")
 _CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
 
@@ -48,6 +50,11 @@ def load_bills(
     """
     if zone is not None:
         zone_named(zone)
+    if (rows := rows_of(path)) > MOST_ROWS:
+        raise UnreadableFile(
+            f"{path}: has {rows:,} rows, and a bill is read whole, at most {MOST_ROWS:,} at a time; split it by day "
+            "and import the parts with --add"
+        )
     raw, digest = load_file(path, columns, text=True)
     if export is not None:
         raw = as_focus(raw, export, path)

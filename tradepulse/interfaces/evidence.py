@@ -14,6 +14,8 @@ from tradepulse.backtest.ledger import distinct
 from tradepulse.backtest.signals import promoted_strategy, trading
 from tradepulse.core.sessions import calendar
 from tradepulse.finops.attribution import rounded, spend
+from tradepulse.finops.prices import NANO
+from tradepulse.finops.units import units
 from tradepulse.quality.gaps import certificates
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.costs import costs_picture
@@ -160,7 +162,13 @@ def _costs(lake: Lake) -> str:
     amounts = parts.pop("cost_nano_usd").tolist()
     parts["USD"] = [str(amount) for amount in rounded(amounts, 6)]
     total = rounded([sum(amounts)], 6)[0]
-    return _table(parts) + f"<p>Total <b>USD {total}</b>; the parts add up to it.</p>"
+    each = units(lake.read("costs"), *(lake.read(name) for name in ("trials", "promotions", "orders")))
+    one = [
+        {"one": unit.name, "there are": f"{unit.count:g}", "USD each": f"{unit.each_nano_usd / NANO:.9f}"}
+        for unit in each[:4]
+        if unit.each_nano_usd is not None
+    ]
+    return _table(parts) + f"<p>Total <b>USD {total}</b>; the parts add up to it.</p>" + _table(pd.DataFrame(one))
 
 
 def _gates(promotions: pd.DataFrame, promotion: dict[str, Any]) -> pd.DataFrame:

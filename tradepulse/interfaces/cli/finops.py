@@ -243,6 +243,27 @@ def metrics(obj: dict[str, Path], out: Path | None) -> None:
 
 
 @command.command()
+@click.option("--ledger", required=True, type=click.Path(path_type=Path), help="Folder of a Parquet file a day.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the roll-up.")
+@as_json
+def rollup(ledger: Path, out: Path, as_json: bool) -> None:
+    """Roll a ledger too large for memory up by day, team, strategy, environment and meter; only days that changed.
+
+    The files have the columns of costs and are named by their day, such as 2026-01-31.parquet.
+    """
+    from tradepulse.warehouse.ledger_rollup import roll_up
+
+    rolled = roll_up(ledger, out)
+    if as_json:
+        print_json(asdict(rolled))
+        return
+    click.echo(
+        f"{len(rolled.changed):,} of {rolled.days:,} days rolled up; {rolled.rows:,} rows, "
+        f"USD {rolled.total_nano_usd / 1e9:,.6f}"
+    )
+
+
+@command.command()
 @click.argument("id", required=False)
 @click.option("--by", "who", default="", help="Who says so.")
 @click.option(
