@@ -16,7 +16,7 @@ _TAGS = {"team": "finops", "strategy": "shared"}
 
 @table_asset(group="finops", team="finops", deps=["released_signals", "settlement"])
 def usage(context: dg.AssetExecutionContext, home: Home) -> Rows:
-    """What each step of each run consumed: processor and elapsed time, memory, bytes written; failed steps too."""
+    """What each step of each run consumed: processor and elapsed time, memory, bytes, GPU time; failed steps too."""
     return Rows(home.usage.frame())
 
 
@@ -43,12 +43,13 @@ def costs(context: dg.AssetExecutionContext, home: Home) -> Rows:
 
 @table_check(asset="costs", team="finops")
 def every_step_is_priced(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
-    """Each measured step has a line for each meter."""
-    from tradepulse.finops.prices import METERS
+    """Each measured step has a line for each meter that it has to have, and for what else it used."""
+    from tradepulse.finops.prices import ALWAYS
     from tradepulse.quality.check import Check
 
     steps, lines = home.lake.read("usage"), home.lake.read("costs")
-    return Check("every_step_is_priced", len(steps), abs(len(steps) * len(METERS) - len(lines)))
+    sometimes = int((steps["read_bytes"] > 0).sum() + (steps["gpu_ms"] > 0).sum())
+    return Check("every_step_is_priced", len(steps), abs(len(steps) * len(ALWAYS) + sometimes - len(lines)))
 
 
 @table_asset(group="finops", team="finops", deps=["costs"], kinds=("duckdb", "parquet"))
@@ -88,7 +89,9 @@ def _suggested(home: Home) -> "tuple[list[Suggestion], int]":
     from tradepulse.finops.suggestions.base import suggestions
 
     costs = home.lake.read("costs")
-    return suggestions(costs, home.usage.outputs(), home.lake.read("trials")), int(costs["cost_nano_usd"].sum())
+    bills = home.lake.read("bills") if home.lake.partitions("bills") else None
+    found = suggestions(costs, home.usage.outputs(), home.lake.read("trials"), bills)
+    return found, int(costs["cost_nano_usd"].sum())
 
 
 @dg.asset(group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs"], code_version="1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tradepulse.finops.usage import UNTAGGED, Tags, UsageLog
+from tradepulse.finops.usage import UNTAGGED, Meter, Tags, UsageLog
 from tradepulse.warehouse.lake import Lake
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     @contextmanager
     def metered(
         self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, step: str, tags: dict[str, str]
-    ) -> Iterator[None]:
+    ) -> Iterator[Meter]:
         """Measure a step and attribute it; a run's own tags come before those of the asset."""
         run = context.run
         who = {
@@ -71,5 +71,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
             for key, default in (("team", UNTAGGED), ("strategy", "shared"))
         }
         partition = run.tags.get("dagster/partition", "")
-        with self.usage.metered(Tags(run.run_id, step, partition, environment=self.environment, **who), self.lake):
-            yield
+        about = {"job": run.job_name, "user": run.tags.get("user", ""), "trial_id": run.tags.get("trial_id", "")}
+        made = Tags(run.run_id, step, partition, environment=self.environment, **who, **about)
+        with self.usage.metered(made, self.lake) as meter:
+            yield meter

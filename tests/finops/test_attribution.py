@@ -113,3 +113,15 @@ def test_the_dearest_comes_first(keys):
     )
 
     assert spend(lines, keys)[keys[0]].tolist() == ["b", "a"]
+
+
+def test_gpu_time_and_bytes_read_have_a_line_where_there_are_any():
+    prices = PriceBook(PRICES.since, ({**PRICES.prices[0], "gpu": 500_000_000, "read": 1_000},), "p" * 16)
+    lines = cost_lines(
+        usage_of({"gpu_ms": 7_200_000, "read_bytes": 3 * 1024**3}, {"gpu_ms": 0, "read_bytes": 0}), prices
+    )
+
+    assert lines.groupby("step")["meter"].agg(list).tolist() == [
+        ["cpu", "memory", "written", "read", "gpu"], ["cpu", "memory", "written"],
+    ]  # fmt: skip
+    assert dict(zip(lines["meter"][3:5], lines["cost_nano_usd"][3:5], strict=True)) == {"read": 3_000, "gpu": 10**9}

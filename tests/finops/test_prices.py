@@ -36,9 +36,9 @@ def test_a_day_before_the_first_price_has_no_price(book):
 
 
 def test_the_shipped_book_prices_every_meter():
-    assert {load_prices().price_nano_usd(meter, date(2026, 1, 1)) > 0 for meter in ("cpu", "memory", "written")} == {
-        True
-    }
+    assert {
+        load_prices().price_nano_usd(meter, date(2026, 1, 1)) > 0 for meter in ("cpu", "gpu", "memory", "written")
+    } == {True}
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_the_shipped_book_prices_every_meter():
         ("", "a price book is a list of entries"),
         ("a: 1", "a price book is a list of entries"),
         ("- [", "no readable price book"),
-        ("- from: 2020-01-01\n", "entry 1 must have exactly 'from'"),
-        (ENTRY.format("soon", "0.04"), "entry 1 must have exactly 'from' \\(a date\\)"),
+        ("- from: 2020-01-01\n", "entry 1 must have 'from'"),
+        (ENTRY.format("soon", "0.04"), "entry 1 must have 'from' \\(a date\\)"),
         (ENTRY.format("2020-01-01", "dear"), "cpu_usd_per_hour is no number: 'dear'"),
         (ENTRY.format("2020-01-01", "-1"), "must be a price of at most nine decimals, not -1"),
         (ENTRY.format("2020-01-01", ".nan"), "must be a price"),
@@ -66,3 +66,10 @@ def test_a_bad_book_is_refused_in_one_line(book, text, words):
 def test_an_absent_book_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none.yaml: no readable price book"):
         load_prices(tmp_path / "none.yaml")
+
+
+def test_what_was_used_without_a_price_is_asked_for(book):
+    with pytest.raises(ConfigError, match="no price of gpu on 2020-02-01; add gpu_usd_per_hour to its entry"):
+        book(ENTRY.format("2020-01-01", "0.04")).price_nano_usd("gpu", date(2020, 2, 1))
+    with_gpu = book(ENTRY.format("2020-01-01", "0.04") + "  gpu_usd_per_hour: 2.5\n")
+    assert with_gpu.price_nano_usd("gpu", date(2020, 2, 1)) == 2_500_000_000

@@ -96,7 +96,7 @@ def test_a_question_that_was_answered_is_proven_only_where_the_answer_is_the_sam
 
 
 def test_the_same_suggestion_keeps_its_id_and_the_largest_comes_first():
-    outputs = [wrote(run, step, y="a") for run in ("r1", "r2") for step in ("bars", "closes")]
+    outputs = [wrote(run, step, y=step) for run in ("r1", "r2") for step in ("bars", "closes")]
     paid = costs(
         *((run, step, "data", amount) for run in ("r1", "r2") for step, amount in (("bars", 5), ("closes", 70)))
     )
@@ -146,3 +146,59 @@ def test_the_page_of_a_week_is_whole_and_says_the_same_as_its_json(tmp_path):
 @pytest.mark.parametrize("least", [0, 10**12])
 def test_nothing_measured_is_nothing_suggested(least):
     assert suggestions(costs(), [], NOTHING, least_nano_usd=least) == []
+
+
+def test_a_step_that_makes_what_another_makes_could_be_dropped():
+    paid = costs(*((run, step, "data", 10) for run in ("r1", "r2") for step in ("daily", "by_day", "other")))
+    outputs = [
+        wrote("r1", "daily", daily="a", more="b"), wrote("r1", "by_day", by_day="a"), wrote("r1", "other", other="a"),
+        wrote("r2", "daily", daily="c", more="d"), wrote("r2", "by_day", by_day="c"), wrote("r2", "other", other="x"),
+    ]  # fmt: skip
+
+    [one] = [one for one in suggestions(paid, outputs, NOTHING) if one.kind == "same_result"]
+
+    # In the second run the other one made something of its own, so it is no double of either.
+    assert (one.subject, one.expected_nano_usd, one.verified_nano_usd) == ("by_day", 20, 20)
+    assert one.evidence == ("r1", "r2")
+    assert one.how == "let what reads by_day read daily, and drop by_day"
+
+
+def bill(day, billed, currency="USD", account="acc"):
+    return {"ts": pd.Timestamp(day, tz="UTC"), "symbol": account, "currency": currency, "category": "Usage",
+            "service": "Machines", "billed": billed}  # fmt: skip
+
+
+def used(day, dollars):
+    return {"run_id": "r", "step": "s", "team": "data", "strategy": "shared", "environment": "local",
+            "date": pd.Timestamp(day), "cost_nano_usd": dollars * 10**9}  # fmt: skip
+
+
+DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
+
+
+def test_what_is_idle_every_day_could_be_switched_off_and_is_not_proven():
+    """Billed 10 a day, of which 6, 2 and 5 were used: 4 were idle on the busiest day."""
+    paid = pd.DataFrame([used(day, dollars) for day, dollars in zip(DAYS, (6, 2, 5), strict=True)])
+    bills = pd.DataFrame([bill(day, "10") for day in DAYS] + [bill(DAYS[0], "99", "EUR")])
+
+    [one] = [one for one in suggestions(paid, [], NOTHING, bills) if one.kind == "idle"]
+
+    assert (one.subject, one.expected_nano_usd, one.verified_nano_usd) == ("acc", 12 * 10**9, 0)
+    assert "at least USD 4.00 a day on 3 days" in one.finding
+    assert one.evidence == tuple(DAYS)
+
+
+@pytest.mark.parametrize("dollars", [(6, 2, 8), (6, 2)])
+def test_an_account_that_is_busy_on_one_day_or_known_for_two_is_left_alone(dollars):
+    days = DAYS[: len(dollars)]
+    paid = pd.DataFrame([used(day, amount) for day, amount in zip(days, dollars, strict=True)])
+    bills = pd.DataFrame([bill(day, "10") for day in days])
+
+    assert [one for one in suggestions(paid, [], NOTHING, bills) if one.kind == "idle"] == []
+
+
+def test_a_gate_that_passes_everything_on_is_no_double():
+    paid = costs(("r1", "signals", "trading", 10), ("r1", "released_signals", "trading", 10))
+    outputs = [wrote("r1", "signals", s="a"), wrote("r1", "released_signals", r="a")]
+
+    assert suggestions(paid, outputs, NOTHING) == []

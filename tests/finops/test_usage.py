@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -109,3 +110,32 @@ def test_lines_of_concurrent_processes_do_not_mix(log):
 
     lines = (log.folder / "run-1.jsonl").read_text().splitlines()
     assert len({json.loads(line)["step"] for line in lines}) == 400
+
+
+def test_gpu_time_is_what_the_step_reports_and_bytes_read_what_storage_was_asked_for(log, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * (8 << 20))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # out of the page cache
+    with log.metered(Tags("r", "s", "", "t", "shared", "test", "nightly", "ann", "trial-1")) as meter:
+        path.read_bytes()
+        meter.gpu_ms += 1_500
+
+    row = log.frame().iloc[0]
+    assert (row["gpu_ms"], row["job"], row["user"], row["trial_id"]) == (1_500, "nightly", "ann", "trial-1")
+    # A file system in memory asks no storage.
+    assert row["read_bytes"] == 0 or row["read_bytes"] >= 8 << 20
+
+
+def test_a_log_of_the_first_version_is_read(log):
+    log.folder.mkdir()
+    line = {
+        "run_id": "r", "step": "s", "partition": "", "team": "t", "strategy": "shared", "environment": "test",
+        "started_at": "2026-01-01T00:00:00+00:00", "outcome": "done", "cpu_ms": 1, "wall_ms": 1,
+        "peak_memory_bytes": 1, "written_bytes": 1,
+    }  # fmt: skip
+    (log.folder / "r.jsonl").write_text(json.dumps(line) + "\n")
+
+    frame = table("usage").accept(log.frame(), "test")
+    assert frame[["read_bytes", "gpu_ms", "job"]].iloc[0].tolist() == [0, 0, ""]

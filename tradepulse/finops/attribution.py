@@ -10,6 +10,7 @@ from tradepulse.core.tables import table
 from tradepulse.finops.prices import METERS, NANO, PriceBook
 
 _MIB = 1024 * 1024
+_SOMETIMES = {"read": "read_bytes", "gpu": "gpu_ms"}
 
 
 def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
@@ -22,7 +23,13 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame. Memory is billed as the peak for the whole of the step's elapsed time.
+    DataFrame. Memory is billed as the peak for the whole of the step's elapsed time. Of bytes read and of GPU time
+    there is a line where there is any.
+
+    Raises
+    ------
+    ConfigError
+        If something was used that has no price on its day.
     """
     rows = []
     for use in usage.to_dict("records"):
@@ -31,6 +38,8 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
             "cpu": use["cpu_ms"],
             "memory": use["peak_memory_bytes"] // _MIB * use["wall_ms"],
             "written": use["written_bytes"],
+            # A line where there is something: most steps read what is in memory still, and have no GPU.
+            **{meter: use[column] for meter, column in _SOMETIMES.items() if use.get(column)},
         }
         for meter, amount in amounts.items():
             price = prices.price_nano_usd(meter, day.date())

@@ -177,6 +177,8 @@ _METERS = {
     "cpu": ("CPU time", "Compute", "Hours"),
     "memory": ("Memory", "Compute", "GiB-Hours"),
     "written": ("Bytes written", "Storage", "GiB"),
+    "read": ("Bytes read", "Storage", "GiB"),
+    "gpu": ("GPU time", "Compute", "Hours"),
 }
 
 

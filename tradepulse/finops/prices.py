@@ -18,7 +18,11 @@ METERS = {
     "cpu": ("cpu_usd_per_hour", 3_600_000),  # CPU ms
     "memory": ("memory_usd_per_gib_hour", 1024 * 3_600_000),  # MiB ms
     "written": ("written_usd_per_gib", 1024**3),  # bytes
+    "read": ("read_usd_per_gib", 1024**3),  # bytes
+    "gpu": ("gpu_usd_per_hour", 3_600_000),  # GPU ms
 }
+#: Meters that every step has a line of, and every entry of a price book a price.
+ALWAYS = ("cpu", "memory", "written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class PriceBook:
         place = bisect_right(self.since, day) - 1
         if place < 0:
             raise ConfigError(f"the price book begins on {self.since[0]}, after {day}; add an entry for that time")
+        if meter not in self.prices[place]:
+            raise ConfigError(f"the price book has no price of {meter} on {day}; add {METERS[meter][0]} to its entry")
         return self.prices[place][meter]
 
 
@@ -61,13 +67,19 @@ def load_prices(path: Path = SHIPPED) -> PriceBook:
         raise ConfigError(f"{path}: no readable price book ({str(exc).splitlines()[0]})") from exc
     if not isinstance(entries, list) or not entries:
         raise ConfigError(f"{path}: a price book is a list of entries with 'from' and a price per meter")
-    keys = {key for key, _ in METERS.values()}
+    keys, needed = {key for key, _ in METERS.values()}, {METERS[meter][0] for meter in ALWAYS}
     since, prices = [], []
     for number, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict) or set(entry) != keys | {"from"} or not isinstance(entry["from"], date):
-            raise ConfigError(f"{path}: entry {number} must have exactly 'from' (a date), {', '.join(sorted(keys))}")
+        have = set(entry) if isinstance(entry, dict) else set()
+        if not needed | {"from"} <= have <= keys | {"from"} or not isinstance(entry["from"], date):
+            raise ConfigError(
+                f"{path}: entry {number} must have 'from' (a date), {', '.join(sorted(needed))}, and may have "
+                f"{', '.join(sorted(keys - needed))}"
+            )
         since.append(entry["from"])
-        prices.append({meter: _nano(entry[key], path, number, key) for meter, (key, _) in METERS.items()})
+        prices.append(
+            {meter: _nano(entry[key], path, number, key) for meter, (key, _) in METERS.items() if key in have}
+        )
     if sorted(set(since)) != since:
         raise ConfigError(f"{path}: entries must be in order of 'from', each day once")
     return PriceBook(tuple(since), tuple(prices), sha256(text.encode()).hexdigest()[:16])

@@ -17,6 +17,8 @@ from tradepulse.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: What lines of the log have had since the second version.
+_SINCE = {"read_bytes": 0, "gpu_ms": 0, "job": "", "user": "", "trial_id": ""}
 #: Team of usage that nobody claimed: shown, never lost.
 UNTAGGED = "untagged"
 
@@ -29,6 +31,7 @@ class Tags:
     ----------
     run_id, step, partition : which step of which run
     team, strategy, environment : the attribution keys
+    job, user, trial_id : what the run was for, and who launched it, where that is known
     """
 
     run_id: str
@@ -37,6 +40,21 @@ class Tags:
     team: str
     strategy: str
     environment: str
+    job: str = ""
+    user: str = ""
+    trial_id: str = ""
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a step reports of itself, because nobody else can see it.
+
+    Parameters
+    ----------
+    gpu_ms : GPU time that it used
+    """
+
+    gpu_ms: int = 0
 
 
 class Writer(Protocol):
@@ -58,8 +76,8 @@ class UsageLog:
         self.folder = folder
 
     @contextmanager
-    def metered(self, tags: Tags, writer: Writer | None = None) -> Iterator[None]:
-        """Measure what happens inside and log it, also when it raises.
+    def metered(self, tags: Tags, writer: Writer | None = None) -> Iterator[Meter]:
+        """Measure what happens inside and log it, also when it raises; what is given reports what is not seen here.
 
         CPU time includes child processes that ended inside. Peak memory is the largest resident size of the process
         so far: the operating system does not reset it, so steps that share a process share its peak.
@@ -72,9 +90,10 @@ class UsageLog:
         started_at = datetime.now(UTC)
         wall, cpu = perf_counter(), _cpu_seconds()
         written, made = (writer.written_bytes, len(writer.written)) if writer else (0, 0)
+        read, meter = _read_bytes(), Meter()
         outcome = "failed"
         try:
-            yield
+            yield meter
             outcome = "done"
         finally:
             self._append(
@@ -85,6 +104,8 @@ class UsageLog:
                 wall_ms=round(1000 * (perf_counter() - wall)),
                 peak_memory_bytes=_peak_memory_bytes(),
                 written_bytes=(writer.written_bytes if writer else 0) - written,
+                read_bytes=max(0, _read_bytes() - read),
+                gpu_ms=meter.gpu_ms,
                 outputs=dict(writer.written[made:]) if writer else {},
             )
 
@@ -109,7 +130,8 @@ class UsageLog:
         lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
         if not lines:
             return table("usage").no_rows()
-        frame = pd.DataFrame(lines)
+        # What older logs do not say is nothing, and was nobody's.
+        frame = pd.DataFrame([{**_SINCE, **line} for line in lines])
         frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True, format="ISO8601").dt.as_unit("ns")
         columns = list(table("usage").to_schema().columns)
         return frame.sort_values(["started_at", "run_id", "step"], kind="stable").reset_index(drop=True)[columns]
@@ -139,6 +161,15 @@ def _lines(path: Path) -> Iterator[dict[str, object]]:
 def _cpu_seconds() -> float:
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _read_bytes() -> int:
+    """Return what storage was asked for by this process and children that ended; 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/io").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes:"))
+    except (OSError, StopIteration, ValueError):
+        return 0
 
 
 def _peak_memory_bytes() -> int:

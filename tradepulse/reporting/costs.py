@@ -48,7 +48,7 @@ def costs_picture(rows: pd.DataFrame) -> "Figure":
     drawn = figure(height=0.6 + 0.45 * len(wide))
     axes = drawn.subplots()
     left = pd.Series(0.0, index=wide.index)
-    for meter, colour in zip(wide.columns, ("#2a7de1", "#8aa0b0", "#e0a030"), strict=False):
+    for meter, colour in zip(wide.columns, ("#2a7de1", "#7a4fc2", "#8aa0b0", "#3a9a5b", "#e0a030"), strict=False):
         axes.barh(wide.index, wide[meter], left=left, label=str(meter), color=colour)
         left = left + wide[meter]
     axes.set_xlabel("thousandths of a USD")

@@ -27,6 +27,13 @@ class Usage(Table):
         metadata={"unit": "B"},
     )
     written_bytes: Series[int] = pa.Field(ge=0, description="Bytes written to the lake.", metadata={"unit": "B"})
+    read_bytes: Series[int] = pa.Field(
+        ge=0, description="Bytes that storage was asked for, child processes included.", metadata={"unit": "B"}
+    )
+    gpu_ms: Series[int] = pa.Field(ge=0, description="GPU time, where the step reports it.", metadata={"unit": "ms"})
+    job: Series[str] = pa.Field(description="Job of the run, or empty.")
+    user: Series[str] = pa.Field(description="Who launched the run, where that is known.")
+    trial_id: Series[str] = pa.Field(description="Trial that the run was for, where it was for one.")
 
     class Config:
         """Stored as ``usage``."""

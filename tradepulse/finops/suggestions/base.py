@@ -14,7 +14,7 @@ class Suggestion:
 
     Parameters
     ----------
-    kind : ``unchanged``, ``diminishing`` or ``asked_twice``
+    kind : ``unchanged``, ``same_result``, ``diminishing``, ``asked_twice`` or ``idle``
     subject : what it is about: a step, a sweep
     team : who pays for it
     finding : what was seen, in a sentence
@@ -46,8 +46,9 @@ class Suggestion:
 
 
 def suggestions(
-    costs: pd.DataFrame, outputs: Sequence[Mapping[str, Any]], trials: pd.DataFrame, *, least_nano_usd: int = 1
-) -> list[Suggestion]:
+    costs: pd.DataFrame, outputs: Sequence[Mapping[str, Any]], trials: pd.DataFrame, bills: pd.DataFrame | None = None,
+    *, least_nano_usd: int = 1,
+) -> list[Suggestion]:  # fmt: skip
     """Return every suggestion, the largest verified saving first.
 
     Parameters
@@ -55,13 +56,19 @@ def suggestions(
     costs : rows of ``costs``
     outputs : what each step wrote, as from :meth:`tradepulse.finops.usage.UsageLog.outputs`
     trials : rows of ``trials``
+    bills : rows of ``bills``, where there are any
     least_nano_usd : smallest expected saving worth a line
     """
     from tradepulse.finops.suggestions.asked_twice import asked_twice
     from tradepulse.finops.suggestions.diminishing import diminishing
+    from tradepulse.finops.suggestions.idle import idle
+    from tradepulse.finops.suggestions.same_result import same_result
     from tradepulse.finops.suggestions.unchanged import unchanged
 
-    found = [*unchanged(costs, outputs), *diminishing(costs, trials), *asked_twice(costs, trials)]
+    found = [
+        *unchanged(costs, outputs), *same_result(costs, outputs), *diminishing(costs, trials),
+        *asked_twice(costs, trials), *([] if bills is None else idle(bills, costs)),
+    ]  # fmt: skip
     worth = [one for one in found if one.expected_nano_usd >= least_nano_usd]
     return sorted(worth, key=lambda one: (-one.verified_nano_usd, -one.expected_nano_usd, one.id))
 

@@ -81,7 +81,8 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
 
     _, costs = _measured(obj["home"])
     outputs = UsageLog(obj["home"] / "usage").outputs()
-    found = suggested(costs, outputs, _rows(Lake(obj["home"] / "lake"), "trials"))
+    lake = Lake(obj["home"] / "lake")
+    found = suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills"))
     total = int(costs["cost_nano_usd"].sum())
     if as_json:
         print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
@@ -203,7 +204,12 @@ def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], lis
     trials, promotions, orders = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
     seen = look(costs, Incidents(obj["reports"] / "finops" / "incidents"), datetime.now(UTC))
     outputs = UsageLog(obj["home"] / "usage").outputs()
-    return costs, seen, unit_costs(costs, trials, promotions, orders), suggested(costs, outputs, trials)
+    return (
+        costs,
+        seen,
+        unit_costs(costs, trials, promotions, orders),
+        suggested(costs, outputs, trials, _rows(lake, "bills")),
+    )
 
 
 @command.command()
