@@ -33,7 +33,7 @@ setup: .venv/.ready  ## build the environment in .venv from the lock
 	@touch $@
 
 lock: .venv/.ready  ## resolve the dependencies anew and write requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra ccxt --extra yahoo --extra release --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra alpaca --extra ccxt --extra yahoo --extra release --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
 
 run: setup  ## the whole chain on the embedded real data; ends with a summary and a report

@@ -17,7 +17,10 @@
     ├── ExecutionError (RuntimeError)
     │   ├── JournalCorrupt          the journal does not prove its own history
     │   ├── BookLocked              another process trades this book
-    │   └── SessionOutOfOrder       a session older than the journal's last one
+    │   ├── SessionOutOfOrder       a session older than the journal's last one
+    │   ├── LineLost                the venue has gone, or says what is no message
+    │   ├── Unanswered              nobody knows whether an order arrived
+    │   └── BrokerRejected          a broker has said no
     └── ToolMissing (RuntimeError)  an optional tool is not installed
 
 An outcome that a healthy system produces every day (a refused order, a failed check) is a value, not an error.
@@ -128,6 +131,18 @@ class BookLocked(ExecutionError):
 
 class SessionOutOfOrder(ExecutionError):
     """A session was asked for that is older than the last one in the journal."""
+
+
+class Unanswered(ExecutionError):
+    """Nobody knows whether an order arrived: it stays unknown, its risk reserved, until the broker is asked."""
+
+
+class BrokerRejected(ExecutionError):
+    """The broker has said no; the message is its own."""
+
+
+class LineLost(ExecutionError):
+    """The other side of a line has gone, or says what is no message."""
 
 
 class ToolMissing(TradePulseError, RuntimeError):

@@ -101,6 +101,9 @@ class Book:
                 self.orders[order.client_order_id] = state
             case "order_acknowledged":
                 self.orders[body["client_order_id"]].status = OrderStatus.WORKING
+            case "order_rejected":
+                state = self.orders[body["client_order_id"]]
+                state.status, state.reason = OrderStatus.REJECTED, body["reason"]
             case "order_filled":
                 self._fill(fill_from(body), record.number)
             case "session_closed":

@@ -10,7 +10,15 @@ class Broker(Protocol):
     """A counterparty that outlives us: it remembers our orders when we have died."""
 
     def submit(self, approved: Approved) -> None:
-        """Send an order; the same client order id sent again is acknowledged again and not placed again."""
+        """Send an order; the same client order id sent again is acknowledged again and not placed again.
+
+        Raises
+        ------
+        Unanswered
+            If it is not known whether the order arrived.
+        BrokerRejected
+            If the broker does not want it.
+        """
         ...
 
     def knows(self, client_order_id: str) -> bool:
@@ -19,4 +27,8 @@ class Broker(Protocol):
 
     def fills(self) -> Sequence[Fill]:
         """Return every fill of ours so far, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held."""
         ...

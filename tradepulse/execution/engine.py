@@ -21,11 +21,11 @@ from typing import Any
 from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
-from tradepulse.errors import BookLocked, ConfigError
+from tradepulse.errors import BookLocked, ConfigError, LineLost
 from tradepulse.execution.desk import Desk, View, answer
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
-from tradepulse.execution.line import Line, LineLost, move_of
+from tradepulse.execution.line import Line, move_of
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.packing import event_of, plain
 

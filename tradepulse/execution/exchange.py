@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tradepulse.core.orders import Side
-from tradepulse.errors import ConfigError, DataError
+from tradepulse.errors import ConfigError, DataError, LineLost
 from tradepulse.execution.desk import Move
-from tradepulse.execution.line import Line, LineLost, plain_move
+from tradepulse.execution.line import Line, plain_move
 from tradepulse.execution.matching import Venue
 from tradepulse.execution.packing import plain_event, ticket_of
 from tradepulse.execution.ticket import Event

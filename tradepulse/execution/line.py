@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradepulse.core.orders import Side
+from tradepulse.errors import LineLost
 from tradepulse.execution.desk import Move
 
 #: More than any message has; what is longer is no message of ours.
 _LONGEST = 1 << 24
-
-
-class LineLost(ConnectionError):
-    """The other side has gone, or says what is no message."""
 
 
 class Line:

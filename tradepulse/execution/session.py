@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tradepulse.core.orders import Approved, Order, OrderStatus, Side, client_order_id, to_micros
-from tradepulse.errors import BookLocked, ConfigError, SessionOutOfOrder
+from tradepulse.errors import BookLocked, BrokerRejected, ConfigError, SessionOutOfOrder, Unanswered
 from tradepulse.execution.book import Book
+from tradepulse.execution.broker import Broker
+from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.risk import Limits, review
@@ -44,6 +46,7 @@ class Request:
     targets : released signals of the session
     limits : risk limits
     fees : what the simulated venue charges
+    broker : ``simulated``, or one of :data:`tradepulse.execution.brokers.BROKERS`
     """
 
     book: str
@@ -54,6 +57,7 @@ class Request:
     targets: Sequence[Target]
     limits: Limits
     fees: Fees
+    broker: str = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def parse_request(text: str) -> Request:
                 max_position=_integer(raw["limits"]["max_position"]),
             ),
             fees=Fees(**raw["fees"]),
+            broker=str(raw.get("broker", "simulated")),
         )
     except KeyError as exc:
         raise ConfigError(f"request lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
@@ -135,7 +140,11 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
             raise BookLocked(
                 f"{folder}: another process trades this book; wait for it, or find what holds the lock"
             ) from exc
-        venue = SimulatedVenue(folder / "venue.journal", request.fees)
+        venue: Broker
+        if request.broker == "simulated":
+            venue = SimulatedVenue(folder / "venue.journal", request.fees)
+        else:
+            venue = open_broker(request.broker)
         try:
             with Journal(folder / "orders.journal") as journal:
                 return _Session(journal, venue, request, progress).run()
@@ -144,9 +153,7 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
 
 
 class _Session:
-    def __init__(
-        self, journal: Journal, venue: SimulatedVenue, request: Request, progress: Callable[[str], None]
-    ) -> None:
+    def __init__(self, journal: Journal, venue: Broker, request: Request, progress: Callable[[str], None]) -> None:
         self.journal, self.venue, self.request, self.progress = journal, venue, request, progress
         self.book = Book.of(journal.read())
 
@@ -190,15 +197,33 @@ class _Session:
             if state.status is OrderStatus.UNKNOWN:
                 # The venue does not place an id again that it knows, so sending it again is safe and leaving it is not.
                 id = state.order.client_order_id
-                if not self.venue.knows(id):
-                    self.progress(f"order {id} was decided and never arrived; sending it again")
-                    self._record("order_resent", client_order_id=id)
-                self.venue.submit(Approved(state.order))
-                self._record("order_acknowledged", client_order_id=id)
+                if self.venue.knows(id):
+                    self._record("order_acknowledged", client_order_id=id)
+                    continue
+                self.progress(f"order {id} was decided and never arrived; sending it again")
+                self._record("order_resent", client_order_id=id)
+                self._send(Approved(state.order))
         self._hear_fills()
+
+    def _send(self, approved: Approved) -> bool:
+        """Send an order, and book the answer; without one it stays unknown. Returns whether it was accepted."""
+        order = approved.order
+        try:
+            self.venue.submit(approved)
+        except BrokerRejected as exc:
+            self._record("order_rejected", client_order_id=order.client_order_id, reason=str(exc))
+            self.progress(f"rejected {order.side} {order.quantity} {order.symbol}: {exc}")
+            return False
+        except Unanswered as exc:
+            self.progress(f"unknown: {order.side} {order.quantity} {order.symbol} as {order.client_order_id}: {exc}")
+            return False
+        self._record("order_acknowledged", client_order_id=order.client_order_id)
+        return True
 
     def _open_sessions(self) -> None:
         """Hold the opening auction of every session since the book's last one."""
+        if not isinstance(self.venue, SimulatedVenue):
+            return  # a real broker's auction happens without us
         for session in sorted(self.request.opens):
             if self.book.last_session < session <= self.request.session:
                 self.venue.auction(session, self.request.opens[session])
@@ -231,9 +256,8 @@ class _Session:
         verdict = review(order, self.book, request.limits)
         if isinstance(verdict, Approved):
             self._record("order_decided", **asdict(order))
-            self.venue.submit(verdict)
-            self._record("order_acknowledged", client_order_id=id)
-            self.progress(f"sent {order.side} {order.quantity} {order.symbol} for the next open as {id}")
+            if self._send(verdict):
+                self.progress(f"sent {order.side} {order.quantity} {order.symbol} for the next open as {id}")
         else:
             self._record("order_refused", order=asdict(order), rule=verdict.rule, reason=verdict.reason)
             self.progress(f"refused {order.side} {order.quantity} {order.symbol}: {verdict.rule}: {verdict.reason}")

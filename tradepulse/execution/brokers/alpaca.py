@@ -1,0 +1,185 @@
+"""Alpaca as a broker of the daily session, by its official SDK: ``pip install tradepulse[alpaca]``.
+
+Orders are market orders for the opening auction. Credentials come from the environment, under the names that Alpaca's
+own tools use: ``APCA_API_KEY_ID`` and ``APCA_API_SECRET_KEY``. Without ``APCA_API_BASE_URL`` it is the paper account:
+real money is never traded by default.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from tradepulse.core.orders import Approved, Fill, Side, to_micros
+from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing, Unanswered
+from tradepulse.execution.broker import Broker
+
+if TYPE_CHECKING:
+    from alpaca.trading.client import TradingClient
+
+Answer = TypeVar("Answer")
+#: Seconds that an answer may take; a connection that is open on our side only ends with it.
+TIMEOUT = 10.0
+#: How often what may safely be asked again is asked, and the most seconds that we wait because we are told to.
+TRIES, LONGEST = 4, 60.0
+_PAGE = 100
+
+
+class AlpacaBroker(Broker):
+    """An account at Alpaca.
+
+    Parameters
+    ----------
+    client : the SDK's
+    sleep : waits; a test passes its own
+    """
+
+    def __init__(self, client: "TradingClient", sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client, self._sleep = client, sleep
+        self._ours: dict[str, dict[str, Any]] = {}
+
+    def __repr__(self) -> str:
+        return "AlpacaBroker()"
+
+    def submit(self, approved: Approved) -> None:
+        """Send a market order for the next opening auction."""
+        order = approved.order
+        body = {
+            "symbol": order.symbol, "qty": str(order.quantity), "side": order.side.value, "type": "market",
+            "time_in_force": "opg", "client_order_id": order.client_order_id,
+        }  # fmt: skip
+        try:
+            self._ask(lambda: self._client.post("/orders", body), again=False)
+        except BrokerRejected as exc:
+            # Sent before, and placed then: it is not placed again.
+            if "client_order_id must be unique" not in str(exc):
+                raise
+
+    def knows(self, client_order_id: str) -> bool:
+        """Whether an order has arrived there."""
+        try:
+            self._ask(
+                lambda: self._client.get("/orders:by_client_order_id", {"client_order_id": client_order_id}), again=True
+            )
+        except BrokerRejected as exc:
+            if "404" in str(exc):
+                return False
+            raise
+        return True
+
+    def fills(self) -> Sequence[Fill]:
+        """Return every fill of the account so far, oldest first; each once, however often it is told."""
+        found: dict[str, dict[str, Any]] = {}
+        token = ""
+        while True:
+            wanted = {"page_size": _PAGE, "direction": "asc", **({"page_token": token} if token else {})}
+            page: list[dict[str, Any]] = self._ask(
+                lambda wanted=wanted: self._client.get("/account/activities/FILL", wanted),  # type: ignore[misc]
+                again=True,
+            )
+            known = len(found)
+            found |= {one["id"]: one for one in page}
+            # A page that brings nothing new would come for ever.
+            if len(page) < _PAGE or len(found) == known:
+                break
+            token = page[-1]["id"]
+        return [self._fill(one) for one in sorted(found.values(), key=lambda one: (one["transaction_time"], one["id"]))]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client._session.close()  # the SDK has no way of its own
+
+    def _fill(self, one: dict[str, Any]) -> Fill:
+        quantity = Decimal(one["qty"])
+        if quantity != quantity.to_integral_value():
+            raise ConfigError(f"alpaca: fill {one['id']} is of {quantity} {one['symbol']}; this book holds whole units")
+        at = datetime.fromisoformat(one["transaction_time"])
+        return Fill(
+            fill_id=one["id"],
+            client_order_id=self._order(one["order_id"])["client_order_id"],
+            symbol=one["symbol"],
+            side=Side.BUY if one["side"] == "buy" else Side.SELL,
+            quantity=int(quantity),
+            price_micros=to_micros(one["price"]),
+            slippage_micros=0,
+            commission_micros=0,
+            session=at.astimezone(ZoneInfo("America/New_York")).date().isoformat(),
+            evidence=f"alpaca activity {one['id']} at {one['transaction_time']}",
+        )
+
+    def _order(self, id: str) -> dict[str, Any]:
+        if id not in self._ours:
+            self._ours[id] = self._ask(lambda: self._client.get(f"/orders/{id}"), again=True)
+        return self._ours[id]
+
+    def _ask(self, ask: "Callable[[], Any]", *, again: bool) -> Any:
+        """Ask, and ask again where that is safe: what was refused for our rate never arrived, what only reads may be.
+
+        Raises
+        ------
+        Unanswered, BrokerRejected, ConfigError
+            If there is no answer, the answer is no, or the account does not know us.
+        """
+        from alpaca.common.exceptions import APIError
+        from requests import RequestException
+
+        why = ""
+        for number in range(TRIES):
+            try:
+                return ask()
+            except APIError as exc:
+                status, words = exc.status_code or 0, " ".join(str(exc).split())[:200]
+                if status in {401, 403} and "credential" in words.lower() + "credential" * (status == 401):
+                    raise ConfigError(
+                        "alpaca: the account is not known; set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
+                    ) from None
+                if status != 429 and status < 500:
+                    raise BrokerRejected(f"alpaca says {status}: {words}") from None
+                why = f"alpaca says {status}: {words}"
+                if status != 429 and not again:
+                    break
+                told = exc.response.headers.get("Retry-After", "") if exc.response is not None else ""
+                wait = float(told) if told.replace(".", "", 1).isdigit() else float(2**number)
+            except (RequestException, ValueError) as exc:
+                why, wait = f"alpaca did not answer ({type(exc).__name__})", float(2**number)
+                if not again:
+                    break
+            if number + 1 < TRIES:
+                self._sleep(min(wait, LONGEST))
+        raise Unanswered(f"{why}; whether it arrived is asked at the next run")
+
+
+def from_environment() -> AlpacaBroker:
+    """Return the account that the environment names; paper money unless ``APCA_API_BASE_URL`` says otherwise.
+
+    Raises
+    ------
+    ToolMissing
+        If the SDK is not installed.
+    ConfigError
+        If the credentials are not there.
+    """
+    try:
+        from alpaca.trading.client import TradingClient
+        from requests.adapters import HTTPAdapter
+    except ImportError as exc:
+        raise ToolMissing("alpaca-py is not installed; pip install tradepulse[alpaca]") from exc
+    key, secret = os.environ.get("APCA_API_KEY_ID", ""), os.environ.get("APCA_API_SECRET_KEY", "")
+    if not key or not secret:
+        raise ConfigError("alpaca: the environment lacks APCA_API_KEY_ID or APCA_API_SECRET_KEY")
+
+    class Impatient(HTTPAdapter):
+        """Ends what is not answered in time; the SDK waits for ever."""
+
+        def send(self, request: Any, *given: Any, **options: Any) -> Any:
+            options["timeout"] = TIMEOUT
+            return super().send(request, *given, **options)
+
+    client = TradingClient(key, secret, paper=True, raw_data=True, url_override=os.environ.get("APCA_API_BASE_URL"))
+    for scheme in ("http" + "://", "https" + "://"):
+        client._session.mount(scheme, Impatient())
+    client._retry = 0  # its retries do not tell what is safe from what is not; ours do
+    return AlpacaBroker(client)
