@@ -29,7 +29,9 @@ def test_it_shows_progress_and_ends_with_a_summary_and_a_report(whole_run):
 
 def test_it_writes_state_nowhere_else(whole_run):
     assert {path.name for path in whole_run.home.iterdir()} == {"dagster", "execution", "lake", "mlflow", "usage"}
-    assert {path.name for path in whole_run.reports.iterdir()} == {"data_quality", "research", "run"}
+    assert {path.name for path in whole_run.reports.iterdir()} == {
+        "data_quality", "finops", "research", "run",
+    }  # fmt: skip
 
 
 def test_a_second_run_is_incremental_and_changes_nothing(whole_run, tmp_path):

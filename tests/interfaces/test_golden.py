@@ -44,7 +44,7 @@ def test_a_commission_per_unit_instead_of_notional_is_found(monkeypatch):
 
 
 def test_a_settlement_cycle_of_the_wrong_day_is_found(monkeypatch):
-    monkeypatch.setattr(sessions, "_is_bank_holiday", lambda day: False)
+    monkeypatch.setattr(sessions, "settles_on", lambda session: True)
 
     wrong = differing("settlement_cycles")
     assert set(wrong["output"]) == {"settle_date"}

@@ -296,8 +296,9 @@ class OrderPath:
         side = ticket.side
         quantity = self._after_cut(ticket) if ticket.reduce_only else ticket.quantity
         waiting, position = state.left[side], state.position
-        if self._only_reduces(side, quantity, waiting):
-            return ""
+        held = -side.sign * position
+        if not quantity or (held > 0 and quantity + waiting <= held):
+            return ""  # it only takes exposure away
         if state.killed:
             return "killed"
         if self._guarded and (reason := self._unreliable(market, now_ms)):
@@ -324,7 +325,8 @@ class OrderPath:
             return shape
         left, before = changed.quantity - order.filled, order.left
         others = self.state.left[old.side] - before
-        if self._only_reduces(old.side, left, others):
+        held = -old.side.sign * self.state.position
+        if not left or (held > 0 and left + others <= held):
             return ""
         if self.state.killed and left > before:
             return "killed"
@@ -364,7 +366,8 @@ class OrderPath:
         if bid is None or ask is None:
             return "no_price"
         twice = bid + ask
-        return "price_collar_bp" if abs(2 * (ticket.price or 0) - twice) * _WHOLE_BP > twice * collar else ""
+        off = 2 * (ticket.price or 0) - twice
+        return "price_collar_bp" if (off if off > 0 else -off) * _WHOLE_BP > twice * collar else ""
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""
@@ -391,11 +394,6 @@ class OrderPath:
         held = max(0, -ticket.side.sign * self.state.position)
         working = self.state.reducing[ticket.side]
         return min(ticket.quantity, held if ticket.type.waits else max(0, held - working))
-
-    def _only_reduces(self, side: Side, quantity: int, waiting: int) -> bool:
-        """Whether an order, with what is open already on its side, only takes exposure away."""
-        held = -side.sign * self.state.position
-        return not quantity or (held > 0 and quantity + waiting <= held)
 
     def _value(self, ticket: Ticket, quantity: int, market: Market) -> int | None:
         """Return price times quantity at the price that risk goes by, of an order that names none; None without one."""

@@ -43,6 +43,15 @@ _REASON_CODE = {name: number for number, name in enumerate(_REASONS)}
 def sent(ticket: Ticket, at_ms: int) -> bytes | None:
     """Pack an order that is about to be sent."""
     id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger = ticket
+    if stop is expire is display is trail is None and price is not None and not (post_only or reduce_only):
+        # What most orders are: a limit order with nothing to it.
+        flags, there = (4 if trigger == "quote" else 0), 1
+        try:
+            return _TICKET.pack(
+                _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price, 0, 0, 0, 0, at_ms
+            ) + id.encode()  # fmt: skip
+        except struct.error:
+            return None
     there = (
         (price is not None)
         | (stop is not None) << 1
