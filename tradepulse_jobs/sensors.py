@@ -42,3 +42,50 @@ def run_requests(records: Sequence[dg.EventLogRecord]) -> list[dg.RunRequest]:
         key = f"{released.partition}:{version}"
         requests[key] = dg.RunRequest(run_key=key, partition_key=released.partition, tags={"data_version": version})
     return list(requests.values())
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the pager of every run that failed: which step or check, of which session, and how to see it.",
+)
+def failed_runs_sensor(context: dg.RunFailureSensorContext) -> None:
+    """Post a failed run to the channels in ``TRADEPULSE_PAGE_TO``; without any, the daemon's log says so.
+
+    A check that fails blocks its step, and the run with it, so that a failed check is told as well.
+    """
+    from tradepulse.finops.alerts import channels, send
+
+    run = context.dagster_run
+    title, body = failure_message(
+        run.job_name, run.run_id, run.tags.get("dagster/partition", ""),
+        [(event.step_key or "", _why(event)) for event in context.get_step_failure_events()],
+        context.failure_event.message or "",
+    )  # fmt: skip
+    told = channels()
+    if not told.page:
+        context.log.warning(f"nobody is told: TRADEPULSE_PAGE_TO names no channel. {title}")
+        return
+    reached, missed = send(told, "page", title, body)
+    if missed:
+        # Dagster does not tell a run again: the tick is red in the UI, with the services that missed it.
+        raise dg.Failure(f"{title}: {', '.join(missed)} did not take it, {', '.join(reached) or 'nobody'} did")
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    """Return what a step raised, not that it failed: the innermost error."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message if error is not None else event.message or ""
+
+
+def failure_message(
+    job: str, run_id: str, session: str, steps: Sequence[tuple[str, str]], message: str
+) -> tuple[str, str]:
+    """Return title and text of what is told of a failed run: each step that failed with the first line of its error."""
+    title = f"[page] {job}{f' of {session}' if session else ''} failed"
+    lines = [f"- {step}: {' '.join(text.split())[:300]}" for step, text in steps] or [f"- {message[:300]}"]
+    again = f"dagster job execute -m tradepulse_jobs.definitions -j {job}"
+    return title, "\n".join(
+        [*lines, "", f"Look: make ui, then Runs, {run_id[:8]}", f"Again, once it is mended: {again}"]
+    )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tradepulse_jobs import sensors
 from tradepulse_jobs.definitions import defs
-from tradepulse_jobs.sensors import GATE, PAGE, released_signals_sensor
+from tradepulse_jobs.sensors import GATE, PAGE, failed_runs_sensor, released_signals_sensor
 
 
 def release(instance, session, version):
@@ -133,3 +133,71 @@ def test_exactly_one_run_per_partition_and_version_over_any_interleaving(steps):
                 released.add(f"{step[0]}:{step[1]}")
 
         assert sorted(runs) == sorted(released)
+
+
+# -- runs that fail ----------------------------------------------------------------------------------------------------
+
+
+@dg.op
+def breaks():
+    raise ValueError("the vendor's file is gone\nand more")
+
+
+@dg.job
+def nightly_like():
+    breaks()
+
+
+def failure_of(instance):
+    """Run a job that fails, and return what the failure sensor is given."""
+    done = nightly_like.execute_in_process(
+        instance=instance, raise_on_error=False, tags={"dagster/partition": "2018-10-01"}
+    )
+    return dg.build_run_status_sensor_context(
+        sensor_name="failed_runs_sensor", dagster_instance=instance, dagster_run=done.dagster_run,
+        dagster_event=done.get_run_failure_event(),
+    ).for_run_failure(), done.run_id  # fmt: skip
+
+
+@pytest.fixture
+def chat(httpserver, monkeypatch):
+    """A channel on loopback; what is posted to it."""
+    monkeypatch.setenv("TRADEPULSE_PAGE_TO", f"json://127.0.0.1:{httpserver.port}/page")
+    httpserver.expect_request("/page", method="POST").respond_with_data("ok")
+    return lambda: [request.get_json() for request, _ in httpserver.log]
+
+
+def test_a_failed_run_is_told_with_its_step_its_session_and_its_error(instance, chat):
+    context, run_id = failure_of(instance)
+    failed_runs_sensor(context)
+
+    [posted] = chat()
+    assert posted["title"] == "[page] nightly_like of 2018-10-01 failed"
+    assert "- breaks: " in posted["message"]
+    assert "the vendor's file is gone" in posted["message"]
+    assert f"Runs, {run_id[:8]}" in posted["message"]
+    assert "dagster job execute -m tradepulse_jobs.definitions -j nightly_like" in posted["message"]
+    assert posted["type"] == "failure"
+
+
+def test_a_channel_that_does_not_answer_makes_the_tick_red(instance, httpserver, monkeypatch):
+    monkeypatch.setenv("TRADEPULSE_PAGE_TO", f"json://127.0.0.1:{httpserver.port}/page")
+    httpserver.expect_request("/page").respond_with_data("no", status=500)
+    context, _ = failure_of(instance)
+
+    with pytest.raises(dg.Failure, match="json did not take it, nobody did"):
+        failed_runs_sensor(context)
+
+
+def test_without_a_channel_the_log_says_that_nobody_is_told(instance, monkeypatch):
+    monkeypatch.delenv("TRADEPULSE_PAGE_TO", raising=False)
+    context, _ = failure_of(instance)
+
+    assert failed_runs_sensor(context) is None
+
+
+def test_both_sensors_run_by_themselves():
+    sensors_there = {sensor.name: sensor.default_status for sensor in defs.sensors}
+    assert sensors_there == {
+        "released_signals_sensor": dg.DefaultSensorStatus.RUNNING, "failed_runs_sensor": dg.DefaultSensorStatus.RUNNING,
+    }  # fmt: skip

@@ -8,11 +8,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradepulse.errors import ConfigError
 from tradepulse.finops.incidents import Incidents
 from tradepulse.finops.prices import NANO
+
+if TYPE_CHECKING:
+    from apprise import Apprise
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +65,52 @@ def post(incidents: Incidents, told: Channels, now: datetime) -> list[str]:
     ConfigError
         If a channel is none; nothing has been posted then.
     """
-    from apprise import Apprise, NotifyType
-
-    clients: dict[str, list[tuple[str, Apprise]]] = {}
     for severity in ("page", "warning"):
-        for number, url in enumerate(told.of(severity), start=1):
-            client = Apprise()
-            if not client.add(url):
-                raise ConfigError(
-                    f"channel {number} for a {severity} is no URL that apprise knows; "
-                    "write it as slack://TOKEN_A/TOKEN_B/TOKEN_C or pagerduty://INTEGRATION_KEY@API_KEY"
-                )
-            clients.setdefault(severity, []).append((url.partition(":")[0], client))
+        _clients(told, severity)  # a channel that is none is said before anything is posted
     failed = []
     for record in incidents.all():
         severity = record["severity"]
         before = {event["note"].partition(" ")[0] for event in record["events"] if event["what"] == "posted"}
-        if record["state"] != "open" or severity in before or severity not in clients:
+        if record["state"] != "open" or severity in before or not told.of(severity):
             continue
-        title, body = message(record)
-        kind = NotifyType.FAILURE if severity == "page" else NotifyType.WARNING
-        reached = []
-        for service, client in clients[severity]:
-            if client.notify(title=title, body=body, notify_type=kind):
-                reached.append(service)
-            else:
-                failed.append(f"incident {record['id']}: {service} did not take it")
+        reached, missed = send(told, severity, *message(record))
+        failed += [f"incident {record['id']}: {service} did not take it" for service in missed]
         if reached:
             incidents.note(record["id"], "posted", f"{severity} to {', '.join(reached)}", now)
     return failed
+
+
+def send(told: Channels, severity: str, title: str, body: str) -> tuple[list[str], list[str]]:
+    """Send a message to the channels of a severity; return the services that took it, and those that did not.
+
+    Raises
+    ------
+    ConfigError
+        If a channel is none; nothing has been sent then.
+    """
+    from apprise import NotifyType
+
+    kind = NotifyType.FAILURE if severity == "page" else NotifyType.WARNING
+    reached: list[str] = []
+    missed: list[str] = []
+    for service, client in _clients(told, severity):
+        (reached if client.notify(title=title, body=body, notify_type=kind) else missed).append(service)
+    return reached, missed
+
+
+def _clients(told: Channels, severity: str) -> "list[tuple[str, Apprise]]":
+    from apprise import Apprise
+
+    clients = []
+    for number, url in enumerate(told.of(severity), start=1):
+        client = Apprise()
+        if not client.add(url):
+            raise ConfigError(
+                f"channel {number} for a {severity} is no URL that apprise knows; "
+                "write it as slack://TOKEN_A/TOKEN_B/TOKEN_C or pagerduty://INTEGRATION_KEY@API_KEY"
+            )
+        clients.append((url.partition(":")[0], client))
+    return clients
 
 
 def message(record: dict[str, Any]) -> tuple[str, str]:
