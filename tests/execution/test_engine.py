@@ -16,9 +16,10 @@ from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost, MissingData
 from tradepulse.execution.desk import View
-from tradepulse.execution.engine import parse_desk, pull_kill_switch, read_lease, reset_kill_switch
+from tradepulse.execution.engine import parse_desk, pull_kill_switch, reset_kill_switch
 from tradepulse.execution.exchange import Exchange, connect, logon
 from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.lease import read_lease
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.supervision import run_paper, watched_desk
 from tradepulse.ingestion.recording import load_recording

@@ -6,7 +6,6 @@ safely, which pulls the kill switch: an exception, market data that stopped, a m
 everything and has the venue prove that nothing is open, within a deadline; without that proof it says ESCALATED.
 """
 
-import fcntl
 import gc
 import json
 import os
@@ -25,6 +24,7 @@ from tradepulse.errors import BookLocked, ConfigError, LineLost
 from tradepulse.execution.desk import Desk, View, answer
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
+from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.packing import event_of, plain
@@ -165,45 +165,16 @@ def trade(
     """
     strategy = strategy or quoting_strategy(spec.strategy)(**spec.params)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise BookLocked(
-                f"{folder}: another process trades this book; wait for it, or find what holds the lock"
-            ) from exc
-        with Journal(folder / "orders.journal", spec.durability) as journal:
-            if journal.torn_bytes:
-                progress(f"cut {journal.torn_bytes} bytes of a record that was never completed")
-            path = OrderPath(journal, spec.terms)
-            epoch = take_lease(folder, path.state.epoch)
-            path.start(epoch)
-            # What is alive now stays: the collector never looks at it again, and never stops an order.
-            gc.collect()
-            gc.freeze()
-            return _Engine(folder, spec, strategy, path, journal, epoch, progress).run()
-
-
-def take_lease(folder: Path, least: int) -> int:
-    """Take the book's next epoch and return it; whoever had an older one is turned away by the venue."""
-    epoch = max(read_lease(folder), least) + 1
-    fresh = folder / f"lease.{os.getpid()}"
-    with fresh.open("w") as file:
-        json.dump({"epoch": epoch, "pid": os.getpid()}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(folder / "lease")
-    return epoch
-
-
-def read_lease(folder: Path) -> int:
-    """Return the epoch of the process that has the book, 0 before any had it."""
-    try:
-        return int(json.loads((folder / "lease").read_text())["epoch"])
-    except FileNotFoundError:
-        return 0
-    except (ValueError, KeyError, TypeError) as exc:
-        raise ConfigError(f"{folder / 'lease'}: is no lease; remove it once no process trades the book") from exc
+    with locked(folder), Journal(folder / "orders.journal", spec.durability) as journal:
+        if journal.torn_bytes:
+            progress(f"cut {journal.torn_bytes} bytes of a record that was never completed")
+        path = OrderPath(journal, spec.terms)
+        epoch = take_lease(folder, path.state.epoch)
+        path.start(epoch)
+        # What is alive now stays: the collector never looks at it again, and never stops an order.
+        gc.collect()
+        gc.freeze()
+        return _Engine(folder, spec, strategy, path, journal, epoch, progress).run()
 
 
 def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
@@ -238,20 +209,13 @@ def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
         raise ConfigError("a kill switch is reset by somebody for a reason; name both")
     if not (folder / "orders.journal").is_file():
         raise ConfigError(f"{folder}: there is no such book; name one that has traded")
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise BookLocked(
-                f"{folder}: a process trades this book; its kill switch is reset when it has ended"
-            ) from exc
-        with Journal(folder / "orders.journal") as journal:
-            path = OrderPath(journal, terms)
-            pulled = folder / "kill"
-            if not path.state.killed and not pulled.exists():
-                raise ConfigError(f"{folder}: the kill switch is not pulled; there is nothing to reset")
-            path.reset(reason, by)
-            pulled.unlink(missing_ok=True)
+    with locked(folder), Journal(folder / "orders.journal") as journal:
+        path = OrderPath(journal, terms)
+        pulled = folder / "kill"
+        if not path.state.killed and not pulled.exists():
+            raise ConfigError(f"{folder}: the kill switch is not pulled; there is nothing to reset")
+        path.reset(reason, by)
+        pulled.unlink(missing_ok=True)
 
 
 class _Engine:

@@ -4,7 +4,6 @@ Every decision is in the journal before it leaves the process. A run that died i
 what was decided, the venue says what arrived, and nothing is lost or sent twice.
 """
 
-import fcntl
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tradepulse.core.orders import Approved, Order, OrderStatus, Side, client_order_id, to_micros
-from tradepulse.errors import BookLocked, BrokerRejected, ConfigError, SessionOutOfOrder, Unanswered
+from tradepulse.errors import BrokerRejected, ConfigError, SessionOutOfOrder, Unanswered
 from tradepulse.execution.book import Book
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
+from tradepulse.execution.lease import locked
 from tradepulse.execution.risk import Limits, review
 
 
@@ -133,13 +133,7 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
         If the journal does not prove its own history.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise BookLocked(
-                f"{folder}: another process trades this book; wait for it, or find what holds the lock"
-            ) from exc
+    with locked(folder):
         venue: Broker
         if request.broker == "simulated":
             venue = SimulatedVenue(folder / "venue.journal", request.fees)
