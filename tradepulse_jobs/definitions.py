@@ -14,7 +14,7 @@ from tradepulse_jobs.jobs import JOBS  # noqa: E402
 from tradepulse_jobs.progress import quiet_logger  # noqa: E402
 from tradepulse_jobs.resources import ENVIRONMENT, resources  # noqa: E402
 from tradepulse_jobs.schedules import finops_schedule, nightly_schedule, savings_schedule  # noqa: E402
-from tradepulse_jobs.sensors import failed_runs_sensor, released_signals_sensor  # noqa: E402
+from tradepulse_jobs.sensors import failed_runs_sensor, release_audit_sensor, released_signals_sensor  # noqa: E402
 
 MODULES = [ingestion, golden, indicators, research, execution, finops, release, catalogue]
 
@@ -27,7 +27,7 @@ defs = dg.Definitions(
     asset_checks=dg.load_asset_checks_from_modules(MODULES),
     jobs=JOBS,
     schedules=[nightly_schedule, finops_schedule, savings_schedule],
-    sensors=[released_signals_sensor, failed_runs_sensor],
+    sensors=[released_signals_sensor, failed_runs_sensor, release_audit_sensor],
     resources=resources(),
     loggers={"console": dg.colored_console_logger, "quiet": quiet_logger},
     # In one process: fifteen small assets take a second, where a process per step takes half a minute.

@@ -1,5 +1,6 @@
 """Sensors: what happens because something else did."""
 
+import time
 from collections.abc import Sequence
 
 import dagster as dg
@@ -9,6 +10,8 @@ from tradepulse_jobs.jobs import execute_signals
 GATE = dg.AssetKey("released_signals")
 #: Materializations read per tick; the rest is read on the next.
 PAGE = 50
+#: Seconds in which a release may still get its run.
+GRACE = 600
 
 
 @dg.sensor(
@@ -89,3 +92,54 @@ def failure_message(
     return title, "\n".join(
         [*lines, "", f"Look: make ui, then Runs, {run_id[:8]}", f"Again, once it is mended: {again}"]
     )
+
+
+@dg.sensor(
+    minimum_interval_seconds=3600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Proves every hour that each release of signals has its run; tells the pager of one that has none.",
+)
+def release_audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Hold the releases in the event log against the runs that were requested for them, all of them, every time.
+
+    It shares nothing with the sensor that requests them but the name of a request: a cursor that was set too far, or
+    a tick that was lost, shows here.
+    """
+    from tradepulse.finops.alerts import channels, send
+
+    missing, seen = unexecuted(context.instance, time.time())
+    if not missing:
+        return dg.SkipReason(f"each of {seen} releases has its run")
+    title = f"[page] {len(missing)} of {seen} releases of signals have no run, {missing[0]} first"
+    body = "\n".join(
+        [
+            *(f"- {name}" for name in missing[:20]), "",
+            "Run one: dagster job launch -w workspace.yaml -j execute_signals, for its partition",
+            "All of them: reset the cursor of released_signals_sensor; what ran before is not run again",
+        ]
+    )  # fmt: skip
+    if channels().page:
+        send(channels(), "page", title, body)
+    raise dg.Failure(f"{title}\n{body}")
+
+
+def unexecuted(instance: dg.DagsterInstance, now: float) -> tuple[list[str], int]:
+    """Return the releases without a run, oldest first, as ``session:version``, and how many releases there are.
+
+    Parameters
+    ----------
+    instance : whose event log and runs are compared
+    now : seconds since 1970; what was released in the last :data:`GRACE` seconds may still get its run
+    """
+    wanted: dict[str, None] = {}
+    cursor: str | None = None
+    while True:
+        page = instance.fetch_materializations(GATE, limit=1_000, cursor=cursor, ascending=True)
+        old = [record for record in page.records if record.timestamp < now - GRACE]
+        wanted |= {str(request.run_key): None for request in run_requests(old)}
+        if not page.has_more:
+            break
+        cursor = page.cursor
+    runs = instance.get_runs(dg.RunsFilter(job_name=execute_signals.name))
+    there = {run.tags.get("dagster/run_key") for run in runs}
+    return [key for key in wanted if key not in there], len(wanted)

@@ -1,5 +1,7 @@
 """One run per released partition and data version, whatever happens between two ticks."""
 
+import time
+
 import dagster as dg
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,15 @@ from hypothesis import strategies as st
 
 from tradepulse_jobs import sensors
 from tradepulse_jobs.definitions import defs
-from tradepulse_jobs.sensors import GATE, PAGE, failed_runs_sensor, released_signals_sensor
+from tradepulse_jobs.sensors import (
+    GATE,
+    GRACE,
+    PAGE,
+    failed_runs_sensor,
+    release_audit_sensor,
+    released_signals_sensor,
+    unexecuted,
+)  # fmt: skip
 
 
 def release(instance, session, version):
@@ -196,8 +206,65 @@ def test_without_a_channel_the_log_says_that_nobody_is_told(instance, monkeypatc
     assert failed_runs_sensor(context) is None
 
 
-def test_both_sensors_run_by_themselves():
+# -- the audit ---------------------------------------------------------------------------------------------------------
+
+
+def ran(instance, request):
+    """What the daemon does with a request: a run of its key."""
+    instance.create_run_for_job(
+        execute_like, tags={"dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
+    )
+
+
+@dg.job(name="execute_signals")
+def execute_like():
+    breaks()
+
+
+SESSIONS = st.sampled_from(["2018-10-01", "2018-10-02", "2018-10-03"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(SESSIONS, st.sampled_from("abc")), max_size=8), st.sets(st.integers(0, 7)))
+def test_the_audit_names_exactly_the_releases_without_a_run(releases, lost):
+    with dg.DagsterInstance.ephemeral() as instance:
+        for session, version in releases:
+            release(instance, session, version)
+        requests, _ = tick(instance)
+        for number, request in enumerate(requests):
+            if number not in lost:
+                ran(instance, request)
+
+        wanted = [request.run_key for number, request in enumerate(requests) if number in lost]
+        assert unexecuted(instance, time.time() + 2 * GRACE) == (wanted, len(requests))
+        # What has just been released may still get its run.
+        assert unexecuted(instance, time.time()) == ([], 0)
+
+
+def test_the_audit_reads_page_after_page(instance, monkeypatch):
+    for number in range(1_003):
+        release(instance, "2018-10-01", f"v{number}")
+
+    missing, seen = unexecuted(instance, time.time() + 2 * GRACE)
+    assert (len(missing), seen, missing[0], missing[-1]) == (1_003, 1_003, "2018-10-01:v0", "2018-10-01:v1002")
+
+
+def test_a_release_without_a_run_is_told_and_makes_the_tick_red(instance, chat, monkeypatch):
+    release(instance, "2018-10-01", "v1")
+    monkeypatch.setattr(sensors, "GRACE", -60)
+    with dg.build_sensor_context(instance=instance) as context, pytest.raises(dg.Failure, match="1 of 1 releases"):
+        release_audit_sensor(context)
+
+    [posted] = chat()
+    assert posted["title"] == "[page] 1 of 1 releases of signals have no run, 2018-10-01:v1 first"
+    ran(instance, tick(instance)[0][0])
+    with dg.build_sensor_context(instance=instance) as context:
+        assert release_audit_sensor(context).skip_message == "each of 1 releases has its run"
+
+
+def test_every_sensor_runs_by_itself():
     sensors_there = {sensor.name: sensor.default_status for sensor in defs.sensors}
     assert sensors_there == {
         "released_signals_sensor": dg.DefaultSensorStatus.RUNNING, "failed_runs_sensor": dg.DefaultSensorStatus.RUNNING,
+        "release_audit_sensor": dg.DefaultSensorStatus.RUNNING,
     }  # fmt: skip
