@@ -139,3 +139,45 @@ def test_a_log_of_the_first_version_is_read(log):
 
     frame = table("usage").accept(log.frame(), "test")
     assert frame[["read_bytes", "gpu_ms", "job"]].iloc[0].tolist() == [0, 0, ""]
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from tradepulse.finops import usage
+usage.SAMPLE = 0.05
+log = usage.UsageLog(Path(sys.argv[1]))
+tags = usage.Tags("run-1", sys.argv[2], "", "data", "shared", "test")
+with log.metered(tags):
+    while time.process_time() < 0.6:
+        pass
+    if sys.argv[2] == "killed":
+        print(time.process_time(), flush=True)
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_step_that_is_killed_is_measured_up_to_its_last_sample(log):
+    for step in ("killed", "ended"):
+        subprocess.run([sys.executable, "-c", KILLED, log.folder, step], check=False, capture_output=True)
+
+    frame = table("usage").accept(log.frame(), "test").set_index("step")
+    assert frame["outcome"].to_dict() == {"killed": "died", "ended": "done"}
+    assert frame.loc["killed", "cpu_ms"] >= 200  # of 600, the start of Python aside
+    assert log.outputs() == []
+    assert len(list((log.folder / "alive").iterdir())) == 1
+
+
+def test_a_step_that_is_running_has_no_row_yet_and_its_sample_goes_when_it_ends(log):
+    with log.metered(tags()):
+        assert len(log.frame()) == 0
+    assert list((log.folder / "alive").iterdir()) == []
+
+
+def test_a_step_whose_end_was_logged_before_its_death_counts_once(log):
+    with log.metered(tags()):
+        [sample] = (log.folder / "alive").iterdir()
+        kept = json.loads(sample.read_text())
+    sample.write_text(json.dumps({**kept, "pid": 2**22 + 1}))
+
+    assert log.frame()["outcome"].tolist() == ["done"]

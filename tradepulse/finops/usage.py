@@ -3,13 +3,15 @@
 import json
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from threading import Event, Thread
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 from tradepulse.core.tables import table
 from tradepulse.errors import DataError
@@ -17,6 +19,8 @@ from tradepulse.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Seconds between two samples of a step that is running.
+SAMPLE = 10.0
 #: What lines of the log have had since the second version.
 _SINCE = {"read_bytes": 0, "gpu_ms": 0, "job": "", "user": "", "trial_id": ""}
 #: Team of usage that nobody claimed: shown, never lost.
@@ -79,6 +83,8 @@ class UsageLog:
     def metered(self, tags: Tags, writer: Writer | None = None) -> Iterator[Meter]:
         """Measure what happens inside and log it, also when it raises; what is given reports what is not seen here.
 
+        A step whose process is killed has what was measured at its last sample, ten seconds before at most.
+
         CPU time includes child processes that ended inside. Peak memory is the largest resident size of the process
         so far: the operating system does not reset it, so steps that share a process share its peak.
 
@@ -88,26 +94,66 @@ class UsageLog:
         writer : counts the bytes written
         """
         started_at = datetime.now(UTC)
-        wall, cpu = perf_counter(), _cpu_seconds()
+        wall, cpu, read = perf_counter(), _cpu_seconds(), _read_bytes()
         written, made = (writer.written_bytes, len(writer.written)) if writer else (0, 0)
-        read, meter = _read_bytes(), Meter()
+        meter = Meter()
+
+        def measured(outcome: str) -> dict[str, Any]:
+            return {
+                **asdict(tags), "started_at": started_at.isoformat(), "outcome": outcome,
+                "cpu_ms": round(1000 * (_cpu_seconds() - cpu)), "wall_ms": round(1000 * (perf_counter() - wall)),
+                "peak_memory_bytes": _peak_memory_bytes(),
+                "written_bytes": (writer.written_bytes if writer else 0) - written,
+                "read_bytes": max(0, _read_bytes() - read), "gpu_ms": meter.gpu_ms,
+                "outputs": dict(writer.written[made:]) if writer else {},
+            }  # fmt: skip
+
         outcome = "failed"
+        with self._sampled(tags.run_id, measured):
+            try:
+                yield meter
+                outcome = "done"
+            finally:
+                self._append(tags.run_id, measured(outcome))
+
+    @contextmanager
+    def _sampled(self, run_id: str, measured: Callable[[str], dict[str, Any]]) -> Iterator[None]:
+        """Keep beside the log what was measured last, for the step that is killed and says nothing any more."""
+        folder = self.folder / "alive"
+        folder.mkdir(parents=True, exist_ok=True)
+        path, over = folder / f"{run_id}.{uuid4().hex}.json", Event()
+
+        def sample() -> None:
+            fresh = path.with_suffix(".new")
+            fresh.write_text(json.dumps({**measured("died"), "pid": os.getpid(), "host": os.uname().nodename}))
+            fresh.rename(path)
+
+        def keep() -> None:
+            while not over.wait(SAMPLE):
+                sample()
+
+        sample()
+        sampler = Thread(target=keep, daemon=True)
+        sampler.start()
         try:
-            yield meter
-            outcome = "done"
+            yield
         finally:
-            self._append(
-                tags,
-                started_at=started_at.isoformat(),
-                outcome=outcome,
-                cpu_ms=round(1000 * (_cpu_seconds() - cpu)),
-                wall_ms=round(1000 * (perf_counter() - wall)),
-                peak_memory_bytes=_peak_memory_bytes(),
-                written_bytes=(writer.written_bytes if writer else 0) - written,
-                read_bytes=max(0, _read_bytes() - read),
-                gpu_ms=meter.gpu_ms,
-                outputs=dict(writer.written[made:]) if writer else {},
-            )
+            over.set()
+            sampler.join()
+            path.unlink(missing_ok=True)
+
+    def _died(self) -> list[dict[str, Any]]:
+        """Return what is known of steps whose process is gone: measured up to its last sample."""
+        found = []
+        for path in sorted((self.folder / "alive").glob("*.json")):
+            try:
+                line, age = json.loads(path.read_text()), time() - path.stat().st_mtime
+            except (FileNotFoundError, ValueError):
+                continue  # it has just ended
+            here = line["host"] == os.uname().nodename
+            if age > 6 * SAMPLE or (here and _gone(line["pid"])):
+                found.append(line)
+        return found
 
     def outputs(self) -> "list[dict[str, Any]]":
         """Return what each step that was done wrote, oldest first: run, step, start, and content hash by partition."""
@@ -128,6 +174,8 @@ class UsageLog:
         import pandas as pd
 
         lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
+        said = {(line["run_id"], line["step"], line["started_at"]) for line in lines}
+        lines += [line for line in self._died() if (line["run_id"], line["step"], line["started_at"]) not in said]
         if not lines:
             return table("usage").no_rows()
         # What older logs do not say is nothing, and was nobody's.
@@ -136,14 +184,23 @@ class UsageLog:
         columns = list(table("usage").to_schema().columns)
         return frame.sort_values(["started_at", "run_id", "step"], kind="stable").reset_index(drop=True)[columns]
 
-    def _append(self, tags: Tags, **measured: object) -> None:
+    def _append(self, run_id: str, line: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({**asdict(tags), **measured}) + "\n"
-        file = os.open(self.folder / f"{tags.run_id}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        file = os.open(self.folder / f"{run_id}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, line.encode())
+            os.write(file, (json.dumps(line) + "\n").encode())
         finally:
             os.close(file)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # it is somebody else's, and there
+    return False
 
 
 def _lines(path: Path) -> Iterator[dict[str, object]]:

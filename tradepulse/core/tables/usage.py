@@ -16,7 +16,10 @@ class Usage(Table):
     team: Series[str] = pa.Field(description="Who pays; 'untagged' where the asset does not say.")
     strategy: Series[str] = pa.Field(description="Strategy it was for, or 'shared'.")
     environment: Series[str] = pa.Field(description="Environment it ran in.")
-    outcome: Series[str] = pa.Field(isin=["done", "failed"], description="done or failed.")
+    outcome: Series[str] = pa.Field(
+        isin=["done", "failed", "died"],
+        description="done, failed, or died: killed, and measured up to its last sample.",
+    )
     cpu_ms: Series[int] = pa.Field(
         ge=0, description="Processor time, child processes included.", metadata={"unit": "ms"}
     )
