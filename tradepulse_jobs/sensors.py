@@ -88,10 +88,8 @@ def failure_message(
     """Return title and text of what is told of a failed run: each step that failed with the first line of its error."""
     title = f"[page] {job}{f' of {session}' if session else ''} failed"
     lines = [f"- {step}: {' '.join(text.split())[:300]}" for step, text in steps] or [f"- {message[:300]}"]
-    again = f"dagster job execute -m tradepulse_jobs.definitions -j {job}"
-    return title, "\n".join(
-        [*lines, "", f"Look: make ui, then Runs, {run_id[:8]}", f"Again, once it is mended: {again}"]
-    )
+    look = f"Look, and run it again once it is mended: make ui, then Runs, {run_id[:8]}"
+    return title, "\n".join([*lines, "", look])
 
 
 @dg.sensor(
@@ -114,8 +112,7 @@ def release_audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     body = "\n".join(
         [
             *(f"- {name}" for name in missing[:20]), "",
-            "Run one: dagster job launch -w workspace.yaml -j execute_signals, for its partition",
-            "All of them: reset the cursor of released_signals_sensor; what ran before is not run again",
+            "Reset the cursor of released_signals_sensor: it asks again for every release; what ran is not run again",
         ]
     )  # fmt: skip
     if channels().page:

@@ -22,6 +22,7 @@ from tradepulse.execution.journal import Journal, verify_journal
 from tradepulse.execution.lease import read_lease
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.supervision import run_paper, watched_desk
+from tradepulse.execution.ticket import OrderType, Ticket
 from tradepulse.ingestion.recording import load_recording
 
 
@@ -490,14 +491,41 @@ def test_a_desk_is_watched_while_it_trades(tmp_path):
         watched_desk(tmp_path / "other")
 
 
-def test_risk_refuses_a_price_that_is_too_old_or_from_another_time():
+def test_risk_refuses_a_price_that_is_too_old_or_from_another_time(tmp_path):
     limits = Limits(max_price_age_ms=100, max_clock_skew_ms=50)
-    view = View()
-    path = OrderPath.__new__(OrderPath)
-    path.terms, path._guarded = Terms(UNIT, UNIT, limits=limits), True
-    assert path._unreliable(view, 0) == "stale_price"
-    view.see(levels(1_000, ("buy", 99, 1)), now_ms=1_040)
-    assert path._unreliable(view, 1_140) == ""
-    assert path._unreliable(view, 1_141) == "stale_price"
-    view.see(levels(1_000, ("buy", 99, 1)), now_ms=1_051)
-    assert path._unreliable(view, 1_060) == "clock_skew"
+    view, reasons = View(), []
+    with Journal(tmp_path / "j", "os") as journal:
+        path = OrderPath(journal, Terms(UNIT, UNIT, limits=limits))
+
+        def ask(now_ms):
+            ticket = Ticket(f"o{len(reasons)}", Side.BUY, OrderType.LIMIT, UNIT, 99 * UNIT)
+            path.submit(ticket, view, now_ms)
+            reasons.append(path.state.orders[ticket.id].reason)
+
+        ask(0)  # nothing was seen yet
+        view.see(levels(1_000, ("buy", 99, 1)), now_ms=1_040)
+        ask(1_140)
+        ask(1_141)
+        view.see(levels(1_000, ("buy", 99, 1)), now_ms=1_051)
+        ask(1_060)
+
+    assert reasons == ["stale_price", "", "stale_price", "clock_skew"]
+
+
+def test_the_deadline_of_the_kill_switch_holds_while_the_venue_is_gone(tmp_path, exchange):
+    venue = exchange(QUIET, speed=1.0)
+    engine = Running(tmp_path / "b", spec(tmp_path, deadline_s=0.5, reconnect_s=30.0), Scripted(quote_once))
+    for _ in range(200):
+        venue.step(0.01)
+        if len(venue.venue.open_ids()) == 2:
+            break
+    pull_kill_switch(tmp_path / "b", "drawdown", "anna")
+    begin = time.monotonic()
+    while "killed: drawdown (anna)" not in engine.said and time.monotonic() < begin + 5:
+        time.sleep(0.01)  # the venue says nothing any more
+    venue._hang_up(venue._line)
+    venue._listener.close()
+    begin = time.monotonic()
+    engine.thread.join(10)
+
+    assert (engine.outcome.ended, time.monotonic() - begin < 3) == ("escalated", True)

@@ -186,7 +186,6 @@ def test_a_failed_run_is_told_with_its_step_its_session_and_its_error(instance, 
     assert "- breaks: " in posted["message"]
     assert "the vendor's file is gone" in posted["message"]
     assert f"Runs, {run_id[:8]}" in posted["message"]
-    assert "dagster job execute -m tradepulse_jobs.definitions -j nightly_like" in posted["message"]
     assert posted["type"] == "failure"
 
 

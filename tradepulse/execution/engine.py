@@ -228,6 +228,8 @@ class _Engine:
         self.view = View()
         self.desk = Desk(path, self.view, self._send, spec.book, strategy)
         self.line: Line | None = None
+        #: Seconds to wait for the venue to be there; less once a deadline runs.
+        self._patience = spec.reconnect_s
         self.over = False
         self._urgent: deque[tuple[int, list[Any]]] = deque()  # cancels; with where their record ends
         self._others: deque[tuple[int, list[Any]]] = deque()
@@ -282,10 +284,10 @@ class _Engine:
         self._others.clear()
         self.view.forget()
         self._turn = False
-        self.line = connect(self.spec.place, self.spec.reconnect_s)
+        self.line = connect(self.spec.place, self._patience)
         state = self.path.state
         logon(self.line, self.epoch, state.heard, list(state.open))
-        end = time.monotonic() + self.spec.reconnect_s
+        end = time.monotonic() + self._patience
         unknown: list[str] | None = None
         while unknown is None:
             for message in self.line.receive(0.1):
@@ -311,7 +313,7 @@ class _Engine:
         if line is None:
             return
         line.send(["copy"])
-        end = time.monotonic() + self.spec.reconnect_s
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
             messages = line.receive(0.1)
             for number, message in enumerate(messages):
@@ -343,24 +345,19 @@ class _Engine:
     def _hear(self, message: list[Any], *, strategy: bool = True) -> None:
         what, *body = message
         match what:
-            case "move":
+            case "move" | "book":
                 move = move_of(body)
+                if what == "book":
+                    self.view.forget()
                 self._data = time.monotonic()
                 self.view.see(move)
                 self.path.mark(self.view)
                 self.desk.now = move.ns
-                if strategy:
+                if strategy and what == "move":
                     self.strategy.on_market(self.view.market(move.ns), self.desk)
             case "event":
                 number, ns, plain_event = body
                 self._hear_event(number, ns, plain_event, strategy=strategy)
-            case "book":
-                self.view.forget()
-                move = move_of(body)
-                self._data = time.monotonic()
-                self.view.see(move)
-                self.path.mark(self.view)
-                self.desk.now = move.ns
             case "turn":
                 self._turn = True
             case "open":
@@ -469,7 +466,8 @@ class _Engine:
         self._others.clear()  # decided, not sent: it stays unknown until the venue has said that it does not know it
         end = time.monotonic() + self.spec.deadline_s
         left = list(self.path.state.open)
-        while time.monotonic() < end:
+        while (left_s := end - time.monotonic()) > 0:
+            self._patience = min(self.spec.reconnect_s, left_s)
             try:
                 if self.line is None:
                     self._connect()

@@ -1,6 +1,5 @@
 """What is spent, what should be, and who has to look: one look at the ledger for every place that shows it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,15 +23,12 @@ class Burn:
     days, months : nano-dollars by day (midnight UTC) and by month (``2026-01``)
     ahead : forecast of the next day; None before three weeks are over
     waiting : incidents that nobody has acknowledged, oldest first
-    by_team, by_meter : nano-dollars
     """
 
     days: "pd.Series[int]"
     months: "pd.Series[int]"
     ahead: Forecast | None
     waiting: list[dict[str, Any]]
-    by_team: Mapping[str, int]
-    by_meter: Mapping[str, int]
 
     @property
     def total_nano_usd(self) -> int:
@@ -57,8 +53,5 @@ def look(
     found = deviations(over, share=share, floor_nano_usd=round(floor_usd * NANO)) if len(over) else []
     incidents.open(found, now)
     months = days.groupby(pd.DatetimeIndex(days.index).strftime("%Y-%m")).sum()
-    return Burn(
-        days, months, forecast(by_day(over).tolist()) if len(over) else None,
-        [one for one in incidents.all() if one["state"] == "open"],
-        *({str(k): int(v) for k, v in costs.groupby(key)["cost_nano_usd"].sum().items()} for key in ("team", "meter")),
-    )  # fmt: skip
+    ahead = forecast(by_day(over).tolist()) if len(over) else None
+    return Burn(days, months, ahead, [one for one in incidents.all() if one["state"] == "open"])

@@ -21,7 +21,7 @@ from tradepulse.warehouse.costs import KEYS
 if TYPE_CHECKING:
     import duckdb
 
-#: What the query may hold in memory; beyond it DuckDB writes to a temporary folder of the output.
+#: What the query may hold in memory; beyond it DuckDB writes to the system's temporary folder.
 MEMORY = "800MB"
 _NEEDED = (*KEYS, "run_id", "step", "cost_nano_usd")
 
@@ -89,7 +89,9 @@ def _database() -> "duckdb.DuckDBPyConnection":
     """Return the process's database in memory: opening one takes longer than rolling up a day."""
     import duckdb
 
-    return duckdb.connect()
+    # Said when it is opened: once it has spilled, DuckDB takes no other folder.
+    spill = Path(tempfile.gettempdir()) / f"tradepulse-rollup-{os.getpid()}"
+    return duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spill)})
 
 
 def _day(out: Path, name: str) -> Path:
@@ -103,7 +105,6 @@ def _write(fresh: list[Path], out: Path, threads: int | None) -> dict[str, list[
     keys = ", ".join(KEYS[1:])
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in fresh)
     with _database().cursor() as db, tempfile.TemporaryDirectory(prefix=".rolling-", dir=out) as folder:
-        db.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = '{folder}'")
         if threads:
             db.execute(f"SET threads = {int(threads)}")
         columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet([{quoted}])").fetchall()}

@@ -1,9 +1,9 @@
 """The broker contract, and Alpaca's SDK against an exchange of our own on loopback that fails in every way it can."""
 
 import json
+import re
 import socket
 import time
-from datetime import datetime
 from urllib.parse import parse_qs
 
 import pytest
@@ -30,7 +30,7 @@ class Exchange:
         server.expect_request("/v2/orders", method="POST").respond_with_handler(self.place)
         server.expect_request("/v2/orders:by_client_order_id").respond_with_handler(self.by_ours)
         server.expect_request("/v2/account/activities/FILL").respond_with_handler(self.fills)
-        server.expect_request(__import__("re").compile("^/v2/orders/")).respond_with_handler(self.by_theirs)
+        server.expect_request(re.compile("^/v2/orders/")).respond_with_handler(self.by_theirs)
 
     def answer(self, request, body, status=200):
         self.asked.append((request.method, request.path))
@@ -228,7 +228,6 @@ def test_a_fill_late_at_night_in_london_belongs_to_the_session_of_new_york(excha
     exchange.fill("o1", 1, "50", "2018-10-03T00:30:00Z")
 
     assert broker.fills()[0].session == "2018-10-02"
-    assert datetime.fromisoformat("2018-10-03T00:30:00+00:00").day == 3
 
 
 def test_a_part_of_a_unit_is_refused_by_a_book_of_whole_ones(exchange):

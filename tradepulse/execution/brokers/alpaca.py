@@ -132,7 +132,7 @@ class AlpacaBroker(Broker):
                 return ask()
             except APIError as exc:
                 status, words = exc.status_code or 0, " ".join(str(exc).split())[:200]
-                if status in {401, 403} and "credential" in words.lower() + "credential" * (status == 401):
+                if status == 401:
                     raise ConfigError(
                         "alpaca: the account is not known; set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
                     ) from None
@@ -179,7 +179,7 @@ def from_environment() -> AlpacaBroker:
             return super().send(request, *given, **options)
 
     client = TradingClient(key, secret, paper=True, raw_data=True, url_override=os.environ.get("APCA_API_BASE_URL"))
-    for scheme in ("http" + "://", "https" + "://"):
+    for scheme in ("http://", "https://"):
         client._session.mount(scheme, Impatient())
     client._retry = 0  # its retries do not tell what is safe from what is not; ours do
     return AlpacaBroker(client)

@@ -212,16 +212,21 @@ def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], lis
     )
 
 
+def _check_file(out: Path | None) -> None:
+    from tradepulse.errors import ConfigError
+
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"--out {out}: name a file in a folder that exists")
+
+
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; finops/costs.html of the reports.")
 @click.pass_obj
 def page(obj: dict[str, Path], out: Path | None) -> None:
     """Write the cost page: burn, forecast, incidents, who paid for what, unit costs, savings."""
-    from tradepulse.errors import ConfigError
     from tradepulse.finops.page import write_cost_page
 
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise ConfigError(f"--out {out}: name a file in a folder that exists")
+    _check_file(out)
     costs, seen, one_of_each, suggested = _picture(obj)
     click.echo(write_cost_page(costs, seen, one_of_each, suggested, out or obj["reports"] / "finops" / "costs.html"))
 
@@ -233,11 +238,9 @@ def metrics(obj: dict[str, Path], out: Path | None) -> None:
     """Print the metrics of what everything costs, in the text format of Prometheus."""
     import os
 
-    from tradepulse.errors import ConfigError
     from tradepulse.finops.metrics import metrics as exposition
 
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise ConfigError(f"--out {out}: name a file in a folder that exists")
+    _check_file(out)
     text = exposition(*_picture(obj))
     if out is None:
         click.echo(text, nl=False)
