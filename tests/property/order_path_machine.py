@@ -11,7 +11,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -277,7 +277,7 @@ class OrderPathMachine(RuleBasedStateMachine):
         records = self.state.heard
         self.do("replace", body, later=1)
         if self.killed and open_before and self.state.heard == records:
-            assert self._exposure() <= before, "a replace after the kill switch added exposure"
+            assert all(left <= before[side] for side, left in self._exposure().items()), "a replace after the kill switch added exposure"
 
     replace_2 = replace
 
@@ -285,7 +285,7 @@ class OrderPathMachine(RuleBasedStateMachine):
         return {
             side: sum(o.left for o in self.state.orders.values() if o.ticket.side == side and o.status not in OVER)
             for side in ("buy", "sell")
-        }["buy"]  # fmt: skip
+        }  # fmt: skip
 
     @rule(side=sides, price=prices, quantity=st.integers(0, 9))
     def book(self, side, price, quantity):
@@ -546,10 +546,14 @@ class OrderPathMachine(RuleBasedStateMachine):
         assert self.state.killed
 
 
-def explore(examples, steps):
-    """Run the machine; any failure is an exception."""
+def explore(examples, steps, start):
+    """Run the machine from one seed; any failure is an exception.
+
+    Without a seed of its own, what Hypothesis tries follows from the text of the machine, and a comment changed here
+    would decide which bugs are found.
+    """
     run_state_machine_as_test(
-        OrderPathMachine,
+        seed(start)(OrderPathMachine),
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None,
             phases=(Phase.generate,), print_blob=False, suppress_health_check=list(HealthCheck),
@@ -558,4 +562,5 @@ def explore(examples, steps):
 
 
 if __name__ == "__main__":
-    explore(int(sys.argv[1]), int(sys.argv[2]))
+    for number in range(int(sys.argv[1])):
+        explore(200, 40, number)
