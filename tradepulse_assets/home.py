@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tradepulse.finops.usage import UNTAGGED, Meter, Tags, UsageLog
+from tradepulse.finops.usage import STORAGE, UNTAGGED, Meter, Tags, UsageLog
 from tradepulse.warehouse.lake import Lake
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The book that paper trading runs on.
 BOOK = "paper"
+#: Who pays for what a folder holds that is not the lake.
+_HELD_BY = {"dagster": "platform", "execution": "trading", "mlflow": "research", "usage": "finops"}
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own examples leave the parameter out
@@ -59,6 +61,22 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     def book(self) -> Path:
         """Folder of the paper-trading book."""
         return Path(self.folder) / "execution" / BOOK
+
+    def meter_storage(self) -> None:
+        """Meter what the instance holds: each table for the team whose step wrote it, what is not a table by folder."""
+        from datetime import UTC, datetime
+
+        makers, root = self.usage.makers(), Path(self.folder)
+        tables = [path for path in sorted(self.lake.root.glob("[!.]*")) if path.is_dir()]
+        held = [(path.name, *makers.get(path.name, (UNTAGGED, "shared")), path) for path in tables]
+        others = [(name, team, "shared", root / name) for name, team in _HELD_BY.items()]
+        self.usage.hold(
+            [
+                (Tags(STORAGE, name, "", team, strategy, self.environment), path)
+                for name, team, strategy, path in [*held, *others, ("reports", "platform", "shared", self.reports)]
+            ],
+            datetime.now(UTC),
+        )
 
     @contextmanager
     def metered(

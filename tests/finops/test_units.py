@@ -6,11 +6,18 @@ import pytest
 from tradepulse.finops.units import units
 
 
+def metered(steps, *held):
+    """Costs of steps; and of storage that tables held on days."""
+    rows = [(run, step, "cpu", "2026-11-30", cost) for run, step, cost in steps]
+    rows += [("storage", name, "held", day, cost) for day, name, cost in held]
+    return pd.DataFrame(rows, columns=["run_id", "step", "meter", "date", "cost_nano_usd"])
+
+
 def test_each_thing_costs_its_share_of_the_steps_that_made_it():
-    costs = pd.DataFrame(
+    costs = metered(
         [("r1", "trials", 600), ("r1", "trials:every_question_was_answered", 30), ("r1", "stress", 70),
          ("r2", "signals", 8), ("r2", "orders", 4), ("r3", "orders", 6), ("r3", "usage", 1_000)],
-        columns=["run_id", "step", "cost_nano_usd"],
+        ("2026-12-01", "orders", 40), ("2026-12-01", "trials", 2), ("2026-12-02", "orders", 8),
     )  # fmt: skip
     trials = pd.DataFrame({"status": ["done", "done", "failed"], "sharpe": [0.5, 0.7, None]})
     promotions = pd.DataFrame(
@@ -25,13 +32,15 @@ def test_each_thing_costs_its_share_of_the_steps_that_made_it():
     assert found["order"].each_nano_usd == 6
     assert found["run of orders"].each_nano_usd == 5
     assert found["run of trials"].total_nano_usd == 630
+    # Two days of storage, 50 together, that are in no other figure.
+    assert (found["day of storage"].count, found["day of storage"].each_nano_usd) == (2, 25)
 
 
 def test_of_nothing_nothing_has_a_price():
-    costs = pd.DataFrame({"run_id": ["r"], "step": ["usage"], "cost_nano_usd": [5]})
+    costs = metered([("r", "usage", 5)])
     none = pd.DataFrame({"status": [], "sharpe": []})
     nobody = pd.DataFrame({"promoted": pd.Series([], dtype=bool), "stage": [], "trial_id": []})
 
     found = units(costs, none, nobody, pd.DataFrame())
 
-    assert [one.each_nano_usd for one in found] == [None, None, None, None, 5]
+    assert [one.each_nano_usd for one in found] == [None, None, None, None, None, 5]

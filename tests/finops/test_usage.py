@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradepulse.core.tables import table
 from tradepulse.errors import DataError
@@ -181,3 +184,75 @@ def test_a_step_whose_end_was_logged_before_its_death_counts_once(log):
     sample.write_text(json.dumps({**kept, "pid": 2**22 + 1}))
 
     assert log.frame()["outcome"].tolist() == ["done"]
+
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def held(name="bars"):
+    return Tags("storage", name, "", "data", "shared", "test")
+
+
+def put(path, size, made):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    os.utime(path, (made.timestamp(), made.timestamp()))
+
+
+def test_storage_is_bytes_times_the_hours_that_they_are_there(tmp_path, log):
+    put(tmp_path / "bars" / "2018.parquet", 1_000, NOON - timedelta(days=40))
+    put(tmp_path / "bars" / "2019.parquet", 300, NOON - timedelta(hours=2))
+    log.hold([(held(), tmp_path / "bars"), (held("closes"), tmp_path / "closes")], NOON)
+    put(tmp_path / "bars" / "2019.parquet", 500, NOON + timedelta(hours=30))
+    log.hold([(held(), tmp_path / "bars")], NOON + timedelta(hours=40))
+
+    frame = table("usage").accept(log.frame(), "test")
+    # From midnight 12 hours of 1,000 and 2 of 300; then 12 hours to midnight, a day, and 4 hours, of which the file
+    # that was replaced is there from the sixth hour of the second day on.
+    rows = frame[frame["step"] == "bars"][["started_at", "held_byte_hours"]].to_numpy().tolist()
+    assert [(at.strftime("%d %H"), amount) for at, amount in rows] == [
+        ("01 00", 12_600), ("01 12", 12_000), ("02 00", 24_000 + 6 * 500), ("03 00", 4_000 + 4 * 500)
+    ]  # fmt: skip
+    assert frame.loc[frame["step"] == "closes", "held_byte_hours"].tolist() == [0]
+    assert set(frame["outcome"]) == {"held"}
+
+
+@given(st.lists(st.integers(1, 5_000), min_size=1, max_size=6))
+def test_it_does_not_matter_how_often_storage_is_looked_at(tmp_path_factory, minutes):
+    folder = tmp_path_factory.mktemp("held")
+    put(folder / "bars" / "all.parquet", 6_000_000, NOON - timedelta(days=3))
+    often, once = UsageLog(folder / "often"), UsageLog(folder / "once")
+    for log in (often, once):
+        log.hold([(held(), folder / "bars")], NOON)
+    at = NOON
+    for step in minutes:
+        at += timedelta(minutes=step)
+        often.hold([(held(), folder / "bars")], at)
+    once.hold([(held(), folder / "bars")], at)
+
+    # Six megabytes a minute are 100,000 byte hours, exactly.
+    total = 100_000 * (720 + sum(minutes))
+    assert once.frame()["held_byte_hours"].sum() == often.frame()["held_byte_hours"].sum() == total
+
+
+def test_a_clock_that_was_set_back_holds_nothing_twice(tmp_path, log):
+    put(tmp_path / "bars" / "all.parquet", 100, NOON - timedelta(days=1))
+    log.hold([(held(), tmp_path / "bars")], NOON)
+    log.hold([(held(), tmp_path / "bars")], NOON - timedelta(hours=5))
+    log.hold([(held(), tmp_path / "bars")], NOON + timedelta(hours=1))
+
+    assert log.frame()["held_byte_hours"].tolist() == [1_200, 100]
+
+
+def test_a_table_is_the_team_s_whose_step_wrote_it_last(log):
+    class Writer:
+        written_bytes = 0
+        written = []
+
+    for team in ("research", "trading"):
+        writer = Writer()
+        writer.written = []
+        with log.metered(Tags("r", "step", "", team, "shared", "test"), writer):
+            writer.written.append(("bars/2018", "a" * 16))
+
+    assert log.makers() == {"bars": ("trading", "shared")}

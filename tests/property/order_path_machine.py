@@ -277,7 +277,9 @@ class OrderPathMachine(RuleBasedStateMachine):
         records = self.state.heard
         self.do("replace", body, later=1)
         if self.killed and open_before and self.state.heard == records:
-            assert all(left <= before[side] for side, left in self._exposure().items()), "a replace after the kill switch added exposure"
+            assert all(left <= before[side] for side, left in self._exposure().items()), (
+                "a replace after the kill switch added exposure"
+            )
 
     replace_2 = replace
 

@@ -1,15 +1,23 @@
 """From usage to cost: every line priced once, every total the sum of its lines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
 from tradepulse.core.orders import share_of
 from tradepulse.core.tables import table
 from tradepulse.finops.prices import METERS, NANO, PriceBook
+from tradepulse.finops.usage import HELD
 
 _MIB = 1024 * 1024
+_ALWAYS: dict[str, Callable[[Mapping[Any, Any]], int]] = {
+    "cpu": lambda use: use["cpu_ms"],
+    "memory": lambda use: use["peak_memory_bytes"] // _MIB * use["wall_ms"],
+    "written": lambda use: use["written_bytes"],
+}
+# A line where there is something: most steps read what is in memory still, and have no GPU.
 _SOMETIMES = {"read": "read_bytes", "gpu": "gpu_ms"}
 
 
@@ -24,7 +32,7 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
     Returns
     -------
     DataFrame. Memory is billed as the peak for the whole of the step's elapsed time. Of bytes read and of GPU time
-    there is a line where there is any.
+    there is a line where there is any, and for storage that was held nothing but that.
 
     Raises
     ------
@@ -34,13 +42,11 @@ def cost_lines(usage: pd.DataFrame, prices: PriceBook) -> pd.DataFrame:
     rows = []
     for use in usage.to_dict("records"):
         day = use["started_at"].tz_convert("UTC").tz_localize(None).normalize()
-        amounts = {
-            "cpu": use["cpu_ms"],
-            "memory": use["peak_memory_bytes"] // _MIB * use["wall_ms"],
-            "written": use["written_bytes"],
-            # A line where there is something: most steps read what is in memory still, and have no GPU.
-            **{meter: use[column] for meter, column in _SOMETIMES.items() if use.get(column)},
-        }
+        if use.get("outcome") == HELD:
+            amounts = {"held": use["held_byte_hours"]}
+        else:
+            amounts = {meter: measured(use) for meter, measured in _ALWAYS.items()}
+            amounts |= {meter: use[column] for meter, column in _SOMETIMES.items() if use.get(column)}
         for meter, amount in amounts.items():
             price = prices.price_nano_usd(meter, day.date())
             rows.append(

@@ -8,6 +8,7 @@ import pandas as pd
 from tradepulse.core.orders import share_of
 from tradepulse.errors import ConfigError, MissingData
 from tradepulse.finops.prices import METERS, NANO, PriceBook
+from tradepulse.finops.usage import STORAGE
 
 
 def price_of_a_trial(costs: pd.DataFrame, trials: pd.DataFrame) -> float:
@@ -23,7 +24,7 @@ def price_of_a_trial(costs: pd.DataFrame, trials: pd.DataFrame) -> float:
     MissingData
         If no sweep has been metered yet.
     """
-    spent = costs[costs["step"] == "trials"].groupby("run_id")["cost_nano_usd"].sum()
+    spent = costs[(costs["step"] == "trials") & (costs["run_id"] != STORAGE)].groupby("run_id")["cost_nano_usd"].sum()
     # The parts of one sweep are runs of their own in the ledger, named after it.
     answered = trials["run_id"].str.replace(r"#\d+$", "", regex=True)
     done = int(((trials["status"] == "done") & answered.isin(spent.index)).sum())

@@ -179,6 +179,7 @@ _METERS = {
     "written": ("Bytes written", "Storage", "GiB"),
     "read": ("Bytes read", "Storage", "GiB"),
     "gpu": ("GPU time", "Compute", "Hours"),
+    "held": ("Bytes held", "Storage", "GiB-Months"),
 }
 
 

@@ -20,6 +20,7 @@ METERS = {
     "written": ("written_usd_per_gib", 1024**3),  # bytes
     "read": ("read_usd_per_gib", 1024**3),  # bytes
     "gpu": ("gpu_usd_per_hour", 3_600_000),  # GPU ms
+    "held": ("held_usd_per_gib_month", 730 * 1024**3),  # byte hours; a month has 730 of them
 }
 #: Meters that every step has a line of, and every entry of a price book a price.
 ALWAYS = ("cpu", "memory", "written")

@@ -37,11 +37,14 @@ class Unit:
 def units(costs: pd.DataFrame, trials: pd.DataFrame, promotions: pd.DataFrame, orders: pd.DataFrame) -> list[Unit]:
     """Return what a backtest, a point of Sharpe, a promoted strategy, an order and a run of each asset have cost.
 
+    Storage is no step's, and stands for itself: what a day of all that is held has cost.
+
     Parameters
     ----------
     costs : rows of ``costs``
     trials, promotions, orders : rows of these tables, none where there is none yet
     """
+    costs, storage = costs[costs["meter"] != "held"], costs[costs["meter"] == "held"]
     step = costs["step"].str.partition(":")[0]  # a check is named asset:check
 
     def spent(steps: Sequence[str]) -> int:
@@ -55,6 +58,7 @@ def units(costs: pd.DataFrame, trials: pd.DataFrame, promotions: pd.DataFrame, o
         Unit("point of the best Sharpe ratio", max(best, 0.0), spent(RESEARCH), RESEARCH),
         Unit("promoted strategy", int(promoted), spent(RESEARCH), RESEARCH),
         Unit("order", len(orders), spent(ORDERS), ORDERS),
+        Unit("day of storage", storage["date"].nunique(), int(storage["cost_nano_usd"].sum()), ()),
     ]
     runs = costs.assign(step=step).groupby("step")["run_id"].nunique()
     return found + [

@@ -3,11 +3,13 @@
 import json
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event, Thread
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 #: Seconds between two samples of a step that is running.
 SAMPLE = 10.0
-#: What lines of the log have had since the second version.
-_SINCE = {"read_bytes": 0, "gpu_ms": 0, "job": "", "user": "", "trial_id": ""}
+#: What lines of the log have had since the second version, and the third.
+_SINCE = {"read_bytes": 0, "gpu_ms": 0, "job": "", "user": "", "trial_id": "", "held_byte_hours": 0}
+#: Outcome of the lines that say what storage was held, and the run that they are of.
+HELD, STORAGE = "held", "storage"
 #: Team of usage that nobody claimed: shown, never lost.
 UNTAGGED = "untagged"
 
@@ -155,6 +159,42 @@ class UsageLog:
                 found.append(line)
         return found
 
+    def hold(self, folders: Iterable[tuple[Tags, Path]], now: datetime) -> None:
+        """Meter what folders hold: the bytes of each file there, times the hours since it is there or was last seen.
+
+        A file that has gone since the last look is not seen any more, and what it held since then is not counted. The
+        first look goes back to midnight, UTC. There is a line for each folder and day.
+
+        Parameters
+        ----------
+        folders : each with the tags that it is attributed to; those that do not exist hold nothing
+        now : time of the look
+        """
+        path, today = self.folder / f"{STORAGE}.jsonl", now.replace(hour=0, minute=0, second=0, microsecond=0)
+        looks = [datetime.fromisoformat(str(line["until"])) for line in _lines(path)] if path.exists() else []
+        since = max(looks, default=today)
+        midnights = [today - timedelta(days=n) for n in reversed(range((today.date() - since.date()).days))]
+        spans = [(begin, end) for begin, end in pairwise([since, *midnights, now]) if begin < end]
+        for tags, folder in folders:
+            files = list(_sizes(folder))
+            for begin, end in spans:
+                held = sum(size * max(0.0, end.timestamp() - max(begin.timestamp(), made)) for size, made in files)
+                line = {
+                    **asdict(tags), "started_at": begin.isoformat(), "until": end.isoformat(), "outcome": HELD,
+                    **dict.fromkeys(("cpu_ms", "wall_ms", "peak_memory_bytes", "written_bytes"), 0),
+                    "held_byte_hours": round(held / 3600),
+                }  # fmt: skip
+                self._append(STORAGE, line)
+
+    def makers(self) -> dict[str, tuple[str, str]]:
+        """Return team and strategy of the step that wrote each table last."""
+        lines: list[dict[str, Any]] = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
+        found = {}
+        for line in sorted(lines, key=lambda line: str(line["started_at"])):
+            for name in line.get("outputs") or ():
+                found[str(name).partition("/")[0]] = (str(line["team"]), str(line["strategy"]))
+        return found
+
     def outputs(self) -> "list[dict[str, Any]]":
         """Return what each step that was done wrote, oldest first: run, step, start, and content hash by partition."""
         lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
@@ -191,6 +231,14 @@ class UsageLog:
             os.write(file, (json.dumps(line) + "\n").encode())
         finally:
             os.close(file)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[int, float]]:
+    """Yield size and time of the last change of each file in a folder, those not counted that vanish meanwhile."""
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if S_ISREG((found := path.lstat()).st_mode):
+                yield found.st_size, found.st_mtime
 
 
 def _gone(pid: int) -> bool:

@@ -165,7 +165,7 @@ def _costs(lake: Lake) -> str:
     each = units(lake.read("costs"), *(lake.read(name) for name in ("trials", "promotions", "orders")))
     one = [
         {"one": unit.name, "there are": f"{unit.count:g}", "USD each": f"{unit.each_nano_usd / NANO:.9f}"}
-        for unit in each[:4]
+        for unit in each[:5]
         if unit.each_nano_usd is not None
     ]
     return _table(parts) + f"<p>Total <b>USD {total}</b>; the parts add up to it.</p>" + _table(pd.DataFrame(one))

@@ -16,8 +16,10 @@ class Costs(Table):
     team: Series[str] = pa.Field(description="Who pays.")
     strategy: Series[str] = pa.Field(description="Strategy it was for.")
     environment: Series[str] = pa.Field(description="Environment it ran in.")
-    meter: Series[str] = pa.Field(description="What is priced: cpu, memory or written.")
-    amount: Series[int] = pa.Field(ge=0, description="Consumed, in the meter's own unit: CPU ms, MiB ms, bytes.")
+    meter: Series[str] = pa.Field(description="What is priced: cpu, memory, written, read, gpu or held.")
+    amount: Series[int] = pa.Field(
+        ge=0, description="Consumed, in the meter's own unit: CPU ms, MiB ms, bytes, byte hours."
+    )
     price_nano_usd: Series[int] = pa.Field(
         ge=0, description="Price of the meter's priced quantity on that day.", metadata={"unit": "nano USD"}
     )

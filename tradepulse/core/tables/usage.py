@@ -7,7 +7,7 @@ from tradepulse.core.tables.base import Instant, Table
 
 
 class Usage(Table):
-    """One row per run and step, also for steps that failed."""
+    """One row per run and step, also for steps that failed; and one per day and folder for the storage that it held."""
 
     run_id: Series[str] = pa.Field(description="Run.")
     step: Series[str] = pa.Field(description="Step of the run: the asset or check.")
@@ -17,8 +17,8 @@ class Usage(Table):
     strategy: Series[str] = pa.Field(description="Strategy it was for, or 'shared'.")
     environment: Series[str] = pa.Field(description="Environment it ran in.")
     outcome: Series[str] = pa.Field(
-        isin=["done", "failed", "died"],
-        description="done, failed, or died: killed, and measured up to its last sample.",
+        isin=["done", "failed", "died", "held"],
+        description="done, failed, died (killed, and measured up to its last sample), or held: storage, no step.",
     )
     cpu_ms: Series[int] = pa.Field(
         ge=0, description="Processor time, child processes included.", metadata={"unit": "ms"}
@@ -34,6 +34,11 @@ class Usage(Table):
         ge=0, description="Bytes that storage was asked for, child processes included.", metadata={"unit": "B"}
     )
     gpu_ms: Series[int] = pa.Field(ge=0, description="GPU time, where the step reports it.", metadata={"unit": "ms"})
+    held_byte_hours: Series[int] = pa.Field(
+        ge=0,
+        description="Bytes that a table or folder held, times the hours that it held them.",
+        metadata={"unit": "B h"},
+    )
     job: Series[str] = pa.Field(description="Job of the run, or empty.")
     user: Series[str] = pa.Field(description="Who launched the run, where that is known.")
     trial_id: Series[str] = pa.Field(description="Trial that the run was for, where it was for one.")
