@@ -28,7 +28,8 @@ setup: .venv/.ready  ## build the environment in .venv from the lock
 	@test -x $(BIN)/uv || { \
 	  awk '/^uv==/{f=1} f{print} f && !/\\$$/{exit}' requirements.lock > .venv/uv.lock.txt; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock.txt; }
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+# Compiled here: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every import would compile it anew.
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -95,11 +95,12 @@ def parts_equal_the_total(context: dg.AssetCheckExecutionContext, home: Home) ->
 def _suggested(home: Home) -> "tuple[list[Suggestion], int]":
     """Return the suggestions on everything measured up to now, and what all of it cost, in nano-dollars."""
     from tradepulse.finops.suggestions.base import suggestions
+    from tradepulse.finops.suggestions.verified import verified
 
     costs = home.lake.read("costs")
     bills = home.lake.read("bills") if home.lake.partitions("bills") else None
     found = suggestions(costs, home.usage.outputs(), home.lake.read("trials"), bills)
-    return found, int(costs["cost_nano_usd"].sum())
+    return verified(found, home.reports / "finops" / "verified"), int(costs["cost_nano_usd"].sum())
 
 
 @dg.asset(group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs"], code_version="1")
@@ -186,7 +187,7 @@ def recommendations(context: dg.AssetExecutionContext, home: Home) -> dg.Materia
             metadata={
                 "report": dg.MetadataValue.path(str(page)),
                 "suggestions": len(found),
-                "proven saving USD": sum(one.verified_nano_usd for one in found) / 1e9,
+                "proven saving USD": sum(one.proven_nano_usd for one in found) / 1e9,
                 "measured USD": total / 1e9,
             }
         )
@@ -201,7 +202,7 @@ def savings_are_no_larger_than_the_cost(context: dg.AssetCheckExecutionContext, 
     measured = set(home.lake.read("costs")["run_id"])
     # What is idle is on the bill and was not measured.
     most = {one.id: one.expected_nano_usd if one.kind == "idle" else total for one in found}
-    wrong = [one.id for one in found if not 0 <= one.verified_nano_usd <= one.expected_nano_usd <= most[one.id]]
+    wrong = [one.id for one in found if not 0 <= one.proven_nano_usd <= one.expected_nano_usd <= most[one.id]]
     unknown = {run for one in found if one.kind == "unchanged" for run in one.evidence} - measured
     return [
         Check("proven, expected, spent", 1 + len(found), len(wrong), ", ".join(wrong)),

@@ -48,7 +48,7 @@ def test_a_step_that_wrote_what_was_there_could_have_been_left_out():
 
     # The second run wrote y18 as it was; the third changed it.
     assert (one.kind, one.subject, one.team, one.evidence) == ("unchanged", "bars", "data", ("r2",))
-    assert (one.expected_nano_usd, one.verified_nano_usd) == (42, 42)
+    assert (one.expected_nano_usd, one.proven_nano_usd) == (42, 42)
     assert one.finding.startswith("1 of 3 runs of bars")
 
 
@@ -77,7 +77,7 @@ def test_a_sweep_that_went_on_would_have_had_the_same_winner():
     [one] = suggestions(paid, [], asked("r1", 1.0, 2.0, 3.0, *[0.0] * 36, float("nan")))
 
     # 27 of 40 trials were not needed.
-    assert (one.kind, one.expected_nano_usd, one.verified_nano_usd) == ("diminishing", 2_700, 2_700)
+    assert (one.kind, one.expected_nano_usd, one.proven_nano_usd) == ("diminishing", 2_700, 2_700)
     assert "was number 3;" in one.finding
     assert "sma_cross@1-2" in one.counterfactual
     # A winner that comes after the end is none to be saved.
@@ -91,7 +91,7 @@ def test_a_question_that_was_answered_is_proven_only_where_the_answer_is_the_sam
     [one] = suggestions(paid, [], trials)
 
     # Trials 1 and 2 were asked again, at a third of the run each; the second answer to trial 1 differs.
-    assert (one.kind, one.expected_nano_usd, one.verified_nano_usd) == ("asked_twice", 200, 100)
+    assert (one.kind, one.expected_nano_usd, one.proven_nano_usd) == ("asked_twice", 200, 100)
     assert one.evidence == ("r2",)
 
 
@@ -121,7 +121,7 @@ def test_no_saving_is_larger_than_what_was_spent(runs, sharpes):
 
     found = suggestions(paid, outputs, asked("s", *sharpes) if sharpes else NOTHING)
 
-    assert all(0 <= one.verified_nano_usd <= one.expected_nano_usd for one in found)
+    assert all(0 <= one.proven_nano_usd <= one.expected_nano_usd for one in found)
     assert sum(one.expected_nano_usd for one in found) <= paid["cost_nano_usd"].sum()
 
 
@@ -158,7 +158,7 @@ def test_a_step_that_makes_what_another_makes_could_be_dropped():
     [one] = [one for one in suggestions(paid, outputs, NOTHING) if one.kind == "same_result"]
 
     # In the second run the other one made something of its own, so it is no double of either.
-    assert (one.subject, one.expected_nano_usd, one.verified_nano_usd) == ("by_day", 20, 20)
+    assert (one.subject, one.expected_nano_usd, one.proven_nano_usd) == ("by_day", 20, 20)
     assert one.evidence == ("r1", "r2")
     assert one.how == "let what reads by_day read daily, and drop by_day"
 
@@ -183,7 +183,7 @@ def test_what_is_idle_every_day_could_be_switched_off_and_is_not_proven():
 
     [one] = [one for one in suggestions(paid, [], NOTHING, bills) if one.kind == "idle"]
 
-    assert (one.subject, one.expected_nano_usd, one.verified_nano_usd) == ("acc", 12 * 10**9, 0)
+    assert (one.subject, one.expected_nano_usd, one.proven_nano_usd) == ("acc", 12 * 10**9, 0)
     assert "at least USD 4.00 a day on 3 days" in one.finding
     assert one.evidence == tuple(DAYS)
 

@@ -111,6 +111,12 @@ class Tracking:
                     RunTag("symbol", question.symbol),
                     RunTag("data_version", question.data_version),
                     RunTag("dagster_run_id", run_id),
+                    # What a person needs to ask it again.
+                    RunTag("quantity", str(question.quantity)),
+                    RunTag("cash", repr(question.cash)),
+                    RunTag("costs", question.costs.id),
+                    RunTag("commission_bp", repr(question.costs.commission_bp)),
+                    RunTag("slippage_bp", repr(question.costs.slippage_bp)),
                 ],
             )
             client.set_terminated(run)

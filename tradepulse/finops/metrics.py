@@ -18,7 +18,10 @@ METRICS = {
     "tradepulse_cost_forecast_error_ratio": ("gauge", "Mean absolute error of a model's forecasts, a day ahead."),
     "tradepulse_cost_unit_usd": ("gauge", "What one of something has cost."),
     "tradepulse_cost_incidents": ("gauge", "Incidents that nobody has acknowledged, by severity."),
-    "tradepulse_cost_saving_usd": ("gauge", "What a suggestion would have saved: expected, and proven."),
+    "tradepulse_cost_saving_usd": (
+        "gauge",
+        "What a suggestion would have saved: expected, proven by records, and verified by a re-run.",
+    ),
 }
 
 
@@ -59,7 +62,12 @@ def metrics(
         "tradepulse_cost_saving_usd": [
             ({"kind": one.kind, "subject": one.subject, "part": part}, nano / NANO)
             for one in suggestions
-            for part, nano in (("expected", one.expected_nano_usd), ("proven", one.verified_nano_usd))
+            for part, nano in (
+                ("expected", one.expected_nano_usd),
+                ("proven", one.proven_nano_usd),
+                ("verified", one.verified_nano_usd),
+            )
+            if nano is not None
         ],
     }
     if burn.ahead is not None:

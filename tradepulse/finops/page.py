@@ -38,7 +38,7 @@ def _body(costs: pd.DataFrame, burn: Burn, units: Sequence[Unit], suggestions: S
     from tradepulse.reporting.costs import burn_picture, costs_picture
 
     ahead = burn.ahead
-    proven = sum(one.verified_nano_usd for one in suggestions)
+    proven = sum(one.proven_nano_usd for one in suggestions)
     tiles = {
         "measured": _usd(burn.total_nano_usd),
         f"on {burn.days.index[-1]:%Y-%m-%d}": _usd(int(burn.days.iloc[-1])),
@@ -84,10 +84,22 @@ def _body(costs: pd.DataFrame, burn: Burn, units: Sequence[Unit], suggestions: S
     ]  # fmt: skip
     parts += ["<h2>What one of each cost</h2>", _table(["one", "there are", "together", "each"], rows)]
     rows = [
-        [one.id, one.team, one.finding, _usd(one.expected_nano_usd), _usd(one.verified_nano_usd)] for one in suggestions
+        [
+            one.id,
+            one.team,
+            one.finding,
+            _usd(one.expected_nano_usd),
+            _usd(one.proven_nano_usd),
+            "" if one.verified_nano_usd is None else _usd(one.verified_nano_usd),
+        ]
+        for one in suggestions
     ]
     parts.append("<h2>What could cost less</h2>")
-    parts.append(_table(["id", "team", "what", "would save", "proven"], rows) if rows else "<p>Nothing was found.</p>")
+    parts.append(
+        _table(["id", "team", "what", "would save", "proven", "verified"], rows)
+        if rows
+        else "<p>Nothing was found.</p>"
+    )
     return "".join(parts)
 
 

@@ -103,7 +103,7 @@ def test_suggestions_say_what_is_proven(cli, measured, refused, tmp_path):
     [one] = done.json["suggestions"]
     assert (one["kind"], one["subject"], len(one["evidence"])) == ("unchanged", "bars", 34)
     # All but the first day's 10 parts of 5 x 63 + 3 x 11.
-    assert one["verified_nano_usd"] / done.json["total_nano_usd"] == pytest.approx(1 - 10 / 348, rel=1e-6)
+    assert one["proven_nano_usd"] / done.json["total_nano_usd"] == pytest.approx(1 - 10 / 348, rel=1e-6)
     assert "could have been saved" in cli("finops", "suggestions").out
     assert "nothing has been measured" in refused("finops", "suggestions", home=tmp_path / "elsewhere")
 

@@ -1,4 +1,4 @@
-"""Questions that the trial ledger had answered already."""
+"""Questions that the trial ledger had answered already: it is a cache that was not asked."""
 
 import pandas as pd
 
@@ -30,7 +30,7 @@ def asked_twice(costs: pd.DataFrame, trials: pd.DataFrame) -> list[Suggestion]:
         proven = sum(share for share, equal in zip(shares, same, strict=True) if equal)
         finding = f"{len(rows)} runs of {strategy} asked what the ledger had answered: the same trial on the same bars"
         proof = f"{int(same.sum())} of them came to the same figures as the first answer"
-        how = "look the trial up in the ledger, or in MLflow by its trial_id, before it is run"
+        how = "sweep with --reuse, which takes from the ledger what it has answered and asks only the rest"
         runs = tuple(dict.fromkeys(str(run) for run in rows["run_id"]))
         payer = payer_of(costs, SWEEP)
         found.append(Suggestion("asked_twice", str(strategy), payer, finding, sum(shares), proven, proof, how, runs))

@@ -19,10 +19,11 @@ class Suggestion:
     team : who pays for it
     finding : what was seen, in a sentence
     expected_nano_usd : what it would have saved over what has been measured
-    verified_nano_usd : the part of that of which the records prove that nothing would have come out differently
+    proven_nano_usd : the part of that of which the records prove that nothing would have come out differently
     counterfactual : how it was proven, or why it could not be
     how : what to do
     evidence : runs that it stands on, oldest first
+    verified_nano_usd : what a re-run has shown that it saves; None where there was none
     """
 
     kind: str
@@ -30,10 +31,11 @@ class Suggestion:
     team: str
     finding: str
     expected_nano_usd: int
-    verified_nano_usd: int
+    proven_nano_usd: int
     counterfactual: str
     how: str
     evidence: Sequence[str] = field(default_factory=tuple)
+    verified_nano_usd: int | None = None
 
     @property
     def id(self) -> str:
@@ -49,7 +51,7 @@ def suggestions(
     costs: pd.DataFrame, outputs: Sequence[Mapping[str, Any]], trials: pd.DataFrame, bills: pd.DataFrame | None = None,
     *, least_nano_usd: int = 1,
 ) -> list[Suggestion]:  # fmt: skip
-    """Return every suggestion, the largest verified saving first.
+    """Return every suggestion, the largest proven saving first.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def suggestions(
         *asked_twice(costs, trials), *([] if bills is None else idle(bills, costs)),
     ]  # fmt: skip
     worth = [one for one in found if one.expected_nano_usd >= least_nano_usd]
-    return sorted(worth, key=lambda one: (-one.verified_nano_usd, -one.expected_nano_usd, one.id))
+    return sorted(worth, key=lambda one: (-one.proven_nano_usd, -one.expected_nano_usd, one.id))
 
 
 def cost_of(costs: pd.DataFrame) -> dict[tuple[str, str], int]:

@@ -28,7 +28,9 @@ def stops_after(scores: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> int:
 
 
 def diminishing(costs: pd.DataFrame, trials: pd.DataFrame) -> list[Suggestion]:
-    """Return a suggestion for each sweep that the rule would have ended early with the same winner.
+    """Return a suggestion for the sweeps of each strategy and symbol that would have ended early with the same winner.
+
+    What it says is said of the last of them.
 
     Parameters
     ----------
@@ -36,8 +38,11 @@ def diminishing(costs: pd.DataFrame, trials: pd.DataFrame) -> list[Suggestion]:
     trials : rows of ``trials``, in the order in which they were asked
     """
     paid = cost_of(costs)
-    found = []
+    found: dict[str, Suggestion] = {}
+    again = trials.duplicated("trial_id")
     for run, rows in trials.groupby("run_id", sort=False):
+        if again[rows.index].all():
+            continue  # all of it could have been taken from the ledger, which asked_twice says
         cost = paid.get((str(run), SWEEP), 0)
         scores = rows["sharpe"].fillna(-np.inf).to_numpy()
         kept = stops_after(scores)
@@ -49,7 +54,10 @@ def diminishing(costs: pd.DataFrame, trials: pd.DataFrame) -> list[Suggestion]:
         finding = f"the best of {len(scores)} trials was number {int(scores.argmax()) + 1}; nothing after it was better"
         proof = f"stopped by the rule after {kept} trials, the sweep has the same winner, {winner}"
         how = f"stop a sweep when a quarter of its grid, at least {PATIENCE} trials in a row, brings nothing better"
-        found.append(
-            Suggestion("diminishing", about, payer_of(costs, SWEEP), finding, saving, saving, proof, how, (str(run),))
-        )
-    return found
+        before = found.get(about)
+        saving, runs = (saving, (str(run),)) if not before else (
+            before.expected_nano_usd + saving, (*before.evidence, str(run))
+        )  # fmt: skip
+        payer = payer_of(costs, SWEEP)
+        found[about] = Suggestion("diminishing", about, payer, finding, saving, saving, proof, how, runs)
+    return list(found.values())

@@ -36,8 +36,12 @@ def write_recommendations(found: Sequence[Suggestion], total_nano_usd: int, fold
     return page
 
 
+def _verified(one: Suggestion) -> str:
+    return f"USD {one.verified_nano_usd / 1e9:,.6f}" if one.verified_nano_usd is not None else "not yet"
+
+
 def _body(found: Sequence[Suggestion], total: int) -> str:
-    proven = sum(one.verified_nano_usd for one in found)
+    proven = sum(one.proven_nano_usd for one in found)
     cards = {
         "measured": f"USD {total / 1e9:,.6f}",
         "could have been saved, proven": f"USD {proven / 1e9:,.6f}",
@@ -50,7 +54,8 @@ def _body(found: Sequence[Suggestion], total: int) -> str:
         f"<h2>{escape(one.subject)} <span class='quiet'>{one.id}, {escape(one.team)}</span></h2>"
         f"<p>{escape(one.finding)}.</p><table>"
         f"<tr><th>would have saved</th><td class='n'>USD {one.expected_nano_usd / 1e9:,.6f}</td></tr>"
-        f"<tr><th>of which proven</th><td class='n'>USD {one.verified_nano_usd / 1e9:,.6f}</td></tr></table>"
+        f"<tr><th>of which proven</th><td class='n'>USD {one.proven_nano_usd / 1e9:,.6f}</td></tr>"
+        f"<tr><th>verified by a re-run</th><td class='n'>{_verified(one)}</td></tr></table>"
         f"<p><b>What to do:</b> {escape(one.how)}.</p><p class='quiet'>{escape(one.counterfactual)}. "
         f"Runs: {', '.join(f'<code>{escape(run[:8])}</code>' for run in one.evidence[:12])}"
         f"{' and more' if len(one.evidence) > 12 else ''}.</p>"

@@ -295,13 +295,14 @@ def _folder(out: Path) -> Iterator[Path]:
 @click.option("--top", default=10, show_default=True, help="Best trials to print.")
 @click.option("--budget-usd", "budget", type=float, help="Refuse a sweep that would cost more; stop one that does.")
 @click.option("--trim", is_flag=True, help="Ask as many parameter sets as the budget is enough for.")
+@click.option("--reuse", is_flag=True, help="Take from the ledger what it has answered, and ask only the rest.")
 @click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
 @as_json
 @click.pass_obj
 def sweep(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, top: int, budget: float | None, trim: bool,
-    forward: str | None, as_json: bool,
+    reuse: bool, forward: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
 
@@ -313,7 +314,7 @@ def sweep(
     import pandas as pd
 
     from tradepulse.backtest.frictions import friction
-    from tradepulse.backtest.ledger import record, trials_of
+    from tradepulse.backtest.ledger import distinct, record, trials_of
     from tradepulse.backtest.research import questions, walk_forward
     from tradepulse.backtest.selection import walk_forward_splits
     from tradepulse.backtest.tracking import Tracking
@@ -345,7 +346,17 @@ def sweep(
     lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow")
     run_id = f"cli-{uuid4().hex[:12]}"
     log = UsageLog(obj["home"] / "usage")
-    spending, part = None, len(asked)
+    made: list[pd.DataFrame] = []
+    strategy_id = asked[0].strategy_id
+    reused: list[Question] = []
+    if reuse:
+        ledger = distinct(lake)
+        ledger = ledger[ledger["status"] == "done"] if len(ledger) else ledger
+        answers = set(ledger["trial_id"])
+        reused = [question for question in asked if question.trial_id in answers]
+        asked = [question for question in asked if question.trial_id not in answers]
+        made = [ledger[ledger["trial_id"].isin([question.trial_id for question in reused])]] if reused else []
+    spending, part = None, max(1, len(asked))
     if budget is not None or trim:
         if forward:
             raise ConfigError(
@@ -355,16 +366,15 @@ def sweep(
         each = price_of_a_trial(cost_lines(log.frame(), load_prices()), trials_of(lake))
         asked = asked[: affordable(limit, each, len(asked), trim=trim)]
         spending, part = Spending(limit, load_prices(), datetime.now(UTC).date()), max(1, -(-len(asked) // PARTS))
-    made: list[pd.DataFrame] = []
-    with log.metered(Tags(run_id, "trials", "", "research", asked[0].strategy_id, "local"), lake):
+    with log.metered(Tags(run_id, "trials", "", "research", strategy_id, "local"), lake):
         for begin in range(0, len(asked), part):
             name = run_id if part >= len(asked) else f"{run_id}#{begin}"
             made.append(record(lake, tracking, bars, asked[begin : begin + part], name))
             if spending is not None and spending.over:
                 break
     rows = pd.concat(made, ignore_index=True)
-    stopped = len(asked) - len(rows)
-    asked = asked[: len(rows)]
+    stopped = len(reused) + len(asked) - len(rows)
+    asked = [*reused, *asked[: len(rows) - len(reused)]]
     chosen = _choice(bars, asked)
     folds = None
     if forward:
@@ -380,10 +390,20 @@ def sweep(
     shown = [{key: None if value != value else value for key, value in row.items()} for row in shown]
     if as_json:
         walked = None if folds is None else json.loads(folds.to_json(orient="records", date_format="iso"))
-        print_json({"trials": len(rows), "not_asked": stopped, "best": shown, **chosen, "walk_forward": walked})
+        print_json(
+            {
+                "trials": len(rows),
+                "reused": len(reused),
+                "not_asked": stopped,
+                "best": shown,
+                **chosen,
+                "walk_forward": walked,
+            }
+        )
         return
     print_table(shown)
-    click.echo(f"\n{len(rows)} trials, all of them in the ledger")
+    answered = f"; {len(reused)} had been answered before" if reused else ""
+    click.echo(f"\n{len(rows)} trials, all of them in the ledger{answered}")
     if stopped:
         click.echo(f"the budget was spent before the last {stopped} were asked")
     if chosen["probability_of_overfitting"] is not None:

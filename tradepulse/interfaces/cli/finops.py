@@ -76,13 +76,16 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
 def suggestions(obj: dict[str, Path], as_json: bool) -> None:
     """Say what could cost less, with its evidence, what it would have saved, and how much of that is proven."""
     from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.suggestions.verified import verified
     from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
 
     _, costs = _measured(obj["home"])
     outputs = UsageLog(obj["home"] / "usage").outputs()
     lake = Lake(obj["home"] / "lake")
-    found = suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills"))
+    found = verified(
+        suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills")), obj["reports"] / "finops" / "verified"
+    )
     total = int(costs["cost_nano_usd"].sum())
     if as_json:
         print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
@@ -91,15 +94,60 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
         [
             {
                 "id": one.id, "team": one.team, "what": one.finding, "saves USD": f"{one.expected_nano_usd / 1e9:.6f}",
-                "proven USD": f"{one.verified_nano_usd / 1e9:.6f}", "how": one.how,
+                "proven USD": f"{one.proven_nano_usd / 1e9:.6f}",
+                "verified USD": "" if one.verified_nano_usd is None else f"{one.verified_nano_usd / 1e9:.6f}",
+                "how": one.how,
             }
             for one in found
         ]
     )  # fmt: skip
-    proven = sum(one.verified_nano_usd for one in found)
+    proven = sum(one.proven_nano_usd for one in found)
     click.echo(
         f"\n{len(found)} suggestions; {proven / 1e9:.6f} of USD {total / 1e9:.6f} measured could have been saved"
     )
+
+
+@command.command()
+@click.argument("id")
+@click.option("--bars", "bars_file", type=click.Path(path_type=Path), help="Bars of a sweep that the lake has not.")
+@as_json
+@click.pass_obj
+def verify(obj: dict[str, Path], id: str, bars_file: Path | None, as_json: bool) -> int:
+    """Do the last run that a suggestion stands on twice, as it was and as suggested, and say what that saves.
+
+    Both are done in copies of the instance. What they make is held against each other: exit code 1 where a result
+    changed, and then nothing is saved. It takes as long, and costs as much, as the run twice.
+    """
+    from tradepulse.errors import UnknownName
+    from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.suggestions.verified import keep, verified
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.ingestion.files import load_whole_bars
+    from tradepulse.interfaces.counterfactual import rerun
+    from tradepulse.warehouse.lake import Lake
+
+    usage, costs = _measured(obj["home"])
+    lake, log = Lake(obj["home"] / "lake"), UsageLog(obj["home"] / "usage")
+    found = {one.id: one for one in suggested(costs, log.outputs(), _rows(lake, "trials"), _rows(lake, "bills"))}
+    if id not in found:
+        raise UnknownName("suggestion", id, found)
+    folder = obj["reports"] / "finops" / "verified"
+    bars = None if bars_file is None else load_whole_bars(bars_file)
+    done = rerun(found[id], obj["home"], usage, bars)
+    keep(done, folder)
+    [one] = verified([found[id]], folder)
+    if as_json:
+        print_json({**asdict(done), "share": done.share, "suggestion": one.row()})
+        return 1 if done.differing else 0
+    click.echo(
+        f"as it was USD {done.as_was_nano_usd / 1e9:.9f}, as suggested USD {done.as_suggested_nano_usd / 1e9:.9f}; "
+        f"{done.compared} results compared, {len(done.differing)} differ"
+    )
+    for name in done.differing[:10]:
+        click.echo(f"  {name}")
+    saved = one.verified_nano_usd or 0
+    click.echo(f"verified: USD {saved / 1e9:.9f} of the USD {one.expected_nano_usd / 1e9:.9f} expected")
+    return 1 if done.differing else 0
 
 
 @command.command()
@@ -195,6 +243,7 @@ def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], lis
     from tradepulse.finops.burn import look
     from tradepulse.finops.incidents import Incidents
     from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.suggestions.verified import verified
     from tradepulse.finops.units import units as unit_costs
     from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
@@ -208,7 +257,7 @@ def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], lis
         costs,
         seen,
         unit_costs(costs, trials, promotions, orders),
-        suggested(costs, outputs, trials, _rows(lake, "bills")),
+        verified(suggested(costs, outputs, trials, _rows(lake, "bills")), obj["reports"] / "finops" / "verified"),
     )
 
 
