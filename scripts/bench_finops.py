@@ -1,4 +1,4 @@
-"""Benchmark of the cost roll-up: 50 M lines beside the bare query, and a day that is corrected beside a rebuild.
+"""Benchmark of the cost roll-up, 50 M lines beside the bare query and a day that is corrected; and of the meter.
 
 ``make bench-finops`` writes ``reports/performance/finops.md``; LINES for another number of them. The ledger is a
 year of one file a day, made anew in a temporary folder (a gigabyte).
@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from tradepulse.finops.usage import Tags, UsageLog
 from tradepulse.warehouse.ledger_rollup import MEMORY, roll_up
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,37 @@ print(time.perf_counter() - begin, [l.split()[1] for l in open('/proc/self/statu
 """
 
 
+def metering(folder: Path, steps: int = 60) -> tuple[float, float]:
+    """Return the seconds of a step and of the same step metered: a tenth of a second of pandas, the median of many."""
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=400_000)})
+    log, tags = UsageLog(folder), Tags("run", "step", "", "finops", "shared", "bench")
+
+    def work() -> None:
+        frame["x"].rolling(50).mean().rank()
+
+    plain, metered = [], []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        work()
+        plain.append(time.perf_counter() - begin)
+        begin = time.perf_counter()
+        with log.metered(tags):
+            work()
+        metered.append(time.perf_counter() - begin)
+    return float(np.median(plain)), float(np.median(metered))
+
+
+def alone(folder: Path, steps: int = 500) -> float:
+    """Return the seconds that metering takes of itself: a step that does nothing, the median of many."""
+    log, tags, took = UsageLog(folder), Tags("run", "step", "", "finops", "shared", "bench"), []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        with log.metered(tags):
+            pass
+        took.append(time.perf_counter() - begin)
+    return float(np.median(took))
+
+
 def main() -> None:
     """Measure and write the report."""
     lines = int(os.environ.get("LINES", "50000000"))
@@ -90,6 +122,8 @@ def main() -> None:
             corrections.append(time.perf_counter() - begin)
             if rolled.changed != (f"{days[200]:%Y-%m-%d}",):
                 raise RuntimeError(f"{rolled.changed} was rolled up")
+        bare_step, metered_step = metering(Path(folder) / "usage")
+        meter = alone(Path(folder) / "nothing")
         whole = duckdb.sql(f"SELECT sum(cost_nano_usd) FROM read_parquet('{ledger}/*.parquet')").fetchall()[0][0]
         if int(whole) != rolled.total_nano_usd:
             raise RuntimeError("the roll-up is not the ledger")
@@ -103,6 +137,10 @@ def main() -> None:
             f"| rolled up, written, with its index | {us:.2f} | {us / query:.2f} times the query, {memory:.0f} MB |",
             f"| a corrected day of {lines // DAYS:,} lines | {day:.3f} | {us / day:.0f} times cheaper than all of it |",
             "", "The roll-up is the ledger to the nano-dollar.", "",
+            "| metering | ms | |", "|---|---:|---|",
+            f"| a step | {1000 * bare_step:.1f} | |",
+            f"| the same, metered | {1000 * metered_step:.1f} | {metered_step / bare_step - 1:+.1%} |",
+            f"| the meter alone | {1000 * meter:.2f} | {meter / bare_step:.1%} of that step |", "",
         ]
     )  # fmt: skip
     report = ROOT / "reports" / "performance" / "finops.md"

@@ -9,14 +9,25 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 # nightly holds assets that take a range in one run (bars) and assets that take one session (signals). It runs one.
 warnings.filterwarnings("ignore", message="Asset job nightly materializes assets with varying BackfillPolicies")
 
-from tradepulse_assets import catalogue, execution, finops, golden, indicators, ingestion, release, research  # noqa: E402  after the filter
+from tradepulse_assets import catalogue, execution, finops, golden, indicators, ingestion, instance, release, research  # noqa: E402  after the filter
 from tradepulse_jobs.jobs import JOBS  # noqa: E402
 from tradepulse_jobs.progress import quiet_logger  # noqa: E402
 from tradepulse_jobs.resources import ENVIRONMENT, resources  # noqa: E402
-from tradepulse_jobs.schedules import finops_schedule, nightly_schedule, savings_schedule  # noqa: E402
-from tradepulse_jobs.sensors import failed_runs_sensor, release_audit_sensor, released_signals_sensor  # noqa: E402
+from tradepulse_jobs.schedules import (  # noqa: E402
+    finops_schedule,
+    maintenance_schedule,
+    nightly_schedule,
+    savings_schedule,
+)
+from tradepulse_jobs.sensors import (  # noqa: E402
+    audit_sensor,
+    failed_runs_sensor,
+    missed_nightly_sensor,
+    released_signals_sensor,
+    stuck_runs_sensor,
+)
 
-MODULES = [ingestion, golden, indicators, research, execution, finops, release, catalogue]
+MODULES = [ingestion, golden, indicators, research, execution, finops, release, instance, catalogue]
 
 defs = dg.Definitions(
     assets=[
@@ -26,8 +37,8 @@ defs = dg.Definitions(
     ],
     asset_checks=dg.load_asset_checks_from_modules(MODULES),
     jobs=JOBS,
-    schedules=[nightly_schedule, finops_schedule, savings_schedule],
-    sensors=[released_signals_sensor, failed_runs_sensor, release_audit_sensor],
+    schedules=[nightly_schedule, finops_schedule, savings_schedule, maintenance_schedule],
+    sensors=[released_signals_sensor, failed_runs_sensor, audit_sensor, missed_nightly_sensor, stuck_runs_sensor],
     resources=resources(),
     loggers={"console": dg.colored_console_logger, "quiet": quiet_logger},
     # In one process: fifteen small assets take a second, where a process per step takes half a minute.

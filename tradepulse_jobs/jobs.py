@@ -74,4 +74,21 @@ release = dg.define_asset_job(
     tags={"team": "platform"},
 )
 
-JOBS = (nightly, ingest, research, golden_regression, execute_signals, finops_rollup, finops_weekly, release)
+maintenance = dg.define_asset_job(
+    "maintenance",
+    _assets("event_log"),
+    description="Keeps Dagster's event log small: of old runs only what they made, found and failed at stays.",
+    tags={"team": "platform"},
+)
+
+JOBS = (
+    nightly,
+    ingest,
+    research,
+    golden_regression,
+    execute_signals,
+    finops_rollup,
+    finops_weekly,
+    release,
+    maintenance,
+)

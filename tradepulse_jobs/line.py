@@ -21,10 +21,11 @@ import dagster as dg
 from tradepulse.core.sessions import calendar
 from tradepulse.errors import TradePulseError
 from tradepulse.quality.shipped import shipped
+from tradepulse_jobs.audit import GATE
 from tradepulse_jobs.definitions import defs
 from tradepulse_jobs.progress import steps_shown
 from tradepulse_jobs.resources import HOME, NEWEST_SESSION, REPORTS
-from tradepulse_jobs.sensors import GATE, released_signals_sensor
+from tradepulse_jobs.sensors import released_signals_sensor
 
 #: First session that the promoted strategy trades on paper: the sell-off of October 2018, which research has not seen.
 PAPER_START = date(2018, 10, 1)

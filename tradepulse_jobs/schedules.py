@@ -3,7 +3,7 @@
 import dagster as dg
 
 from tradepulse.core.sessions import calendar
-from tradepulse_jobs.jobs import finops_rollup, finops_weekly, nightly
+from tradepulse_jobs.jobs import finops_rollup, finops_weekly, maintenance, nightly
 from tradepulse_jobs.resources import NEWEST_SESSION
 
 
@@ -40,4 +40,11 @@ savings_schedule = dg.ScheduleDefinition(
     cron_schedule="30 6 * * 1",
     execution_timezone="UTC",
     description="What could cost less, every Monday.",
+)
+
+maintenance_schedule = dg.ScheduleDefinition(
+    job=maintenance,
+    cron_schedule="0 3 * * 0",
+    execution_timezone="UTC",
+    description="Every Sunday night, when no exchange is open.",
 )

@@ -1,17 +1,18 @@
 """Sensors: what happens because something else did."""
 
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from tradepulse_jobs.jobs import execute_signals
+from tradepulse_assets.home import Home
+from tradepulse_jobs.audit import GATE, missed, run_requests, unchecked, unexecuted, unreleased
+from tradepulse_jobs.jobs import execute_signals, nightly
 
-GATE = dg.AssetKey("released_signals")
 #: Materializations read per tick; the rest is read on the next.
 PAGE = 50
-#: Seconds in which a release may still get its run.
-GRACE = 600
+#: Missed sessions that are asked for in a tick: the queue takes two runs at a time.
+CAUGHT_UP = 5
 
 
 @dg.sensor(
@@ -32,19 +33,6 @@ def released_signals_sensor(context: dg.SensorEvaluationContext) -> dg.SensorRes
     if not page.records:
         return dg.SkipReason("no session has been released since the last look")
     return dg.SensorResult(run_requests=run_requests(page.records), cursor=str(page.records[-1].storage_id))
-
-
-def run_requests(records: Sequence[dg.EventLogRecord]) -> list[dg.RunRequest]:
-    """Return one request per partition and data version of released signals, in the order of release."""
-    requests = {}
-    for record in records:
-        released = record.asset_materialization
-        if released is None or released.partition is None:
-            continue  # made by hand without a partition: there is no session to execute
-        version = (released.tags or {}).get("dagster/data_version", record.run_id)
-        key = f"{released.partition}:{version}"
-        requests[key] = dg.RunRequest(run_key=key, partition_key=released.partition, tags={"data_version": version})
-    return list(requests.values())
 
 
 @dg.run_failure_sensor(
@@ -95,48 +83,85 @@ def failure_message(
 @dg.sensor(
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Proves every hour that each release of signals has its run; tells the pager of one that has none.",
+    description="Proves every hour that each release has its run, each asset its checks, each session its release.",
 )
-def release_audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Hold the releases in the event log against the runs that were requested for them, all of them, every time.
-
-    It shares nothing with the sensor that requests them but the name of a request: a cursor that was set too far, or
-    a tick that was lost, shows here.
-    """
+def audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Hold the event log, all of it, against what should be there; tell the pager of what is not."""
     from tradepulse.finops.alerts import channels, send
 
-    missing, seen = unexecuted(context.instance, time.time())
-    if not missing:
-        return dg.SkipReason(f"each of {seen} releases has its run")
-    title = f"[page] {len(missing)} of {seen} releases of signals have no run, {missing[0]} first"
-    body = "\n".join(
-        [
-            *(f"- {name}" for name in missing[:20]), "",
-            "Reset the cursor of released_signals_sensor: it asks again for every release; what ran is not run again",
-        ]
-    )  # fmt: skip
+    instance, now = context.instance, datetime.now(UTC)
+    if context.repository_def is None:
+        raise dg.Failure("the audit has no definitions to look at; it runs in a code location")
+    looked = {
+        "releases of signals have no run": unexecuted(instance, now.timestamp()),
+        "checks have not looked at the newest of their asset": unchecked(
+            instance, context.repository_def.asset_graph, now.timestamp()
+        ),
+        "sessions are not released three hours after their close": unreleased(instance, now),
+    }
+    wrong = {what: (missing, seen) for what, (missing, seen) in looked.items() if missing}
+    if not wrong:
+        seen = [seen for _, seen in looked.values()]
+        return dg.SkipReason(
+            f"each of {seen[0]} releases has its run, each of {seen[1]} checks has looked at the newest of its asset, "
+            f"each of {seen[2]} sessions that were due is released"
+        )
+    lines = [f"{len(missing)} of {seen} {what}, {missing[0]} first" for what, (missing, seen) in wrong.items()]
+    each = [f"- {name}" for missing, _ in wrong.values() for name in missing[:20]]
+    body = "\n".join([*lines, *each, "", *(_REMEDIES[what] for what in wrong)])
     if channels().page:
-        send(channels(), "page", title, body)
-    raise dg.Failure(f"{title}\n{body}")
+        send(channels(), "page", f"[page] {lines[0]}", body)
+    raise dg.Failure(body)
 
 
-def unexecuted(instance: dg.DagsterInstance, now: float) -> tuple[list[str], int]:
-    """Return the releases without a run, oldest first, as ``session:version``, and how many releases there are.
+_REMEDIES = {
+    "releases of signals have no run": (
+        "Reset the cursor of released_signals_sensor: it asks again for every release; what ran is not run again"
+    ),
+    "checks have not looked at the newest of their asset": (
+        "Make the asset again by a job, or materialize it in the UI: both run its checks"
+    ),
+    "sessions are not released three hours after their close": (
+        "Look at the nightly run of the session; without one, is the daemon running, and missed_nightly_sensor on?"
+    ),
+}
 
-    Parameters
-    ----------
-    instance : whose event log and runs are compared
-    now : seconds since 1970; what was released in the last :data:`GRACE` seconds may still get its run
+
+@dg.sensor(
+    job=nightly,
+    minimum_interval_seconds=600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts the nightly run of each session that the schedule missed: the machine was off, say.",
+)
+def missed_nightly_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Request the nightly run of sessions that came since the schedule was turned on and had none, oldest first."""
+    found = missed(context.instance, datetime.now(UTC))
+    if not found:
+        return dg.SkipReason("no session has been missed since the nightly schedule was turned on")
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=f"missed:{day}", partition_key=day) for day in found[:CAUGHT_UP]]
+    )
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process is gone: killed, out of memory, or the machine was started anew.",
+)
+def stuck_runs_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SkipReason:
+    """Fail the runs that nobody works on any more, so that they are told, and make room for others.
+
+    Each step says every ten seconds which process it is in; of a run that is in progress and whose process is gone
+    nothing can come any more. Runs that hang while their process is there are ended by ``run_monitoring``.
     """
-    wanted: dict[str, None] = {}
-    cursor: str | None = None
-    while True:
-        page = instance.fetch_materializations(GATE, limit=1_000, cursor=cursor, ascending=True)
-        old = [record for record in page.records if record.timestamp < now - GRACE]
-        wanted |= {str(request.run_key): None for request in run_requests(old)}
-        if not page.has_more:
-            break
-        cursor = page.cursor
-    runs = instance.get_runs(dg.RunsFilter(job_name=execute_signals.name))
-    there = {run.tags.get("dagster/run_key") for run in runs}
-    return [key for key in wanted if key not in there], len(wanted)
+    gone = {str(line["run_id"]): line for line in home.usage.died()}
+    going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    ended = [run for run in context.instance.get_runs(going) if run.run_id in gone]
+    for run in ended:
+        last = gone[run.run_id]
+        context.instance.report_run_failed(
+            run, f"process {last['pid']} on {last['host']} is gone; it was last seen in step {last['step']}"
+        )
+    if not ended:
+        return dg.SkipReason("every run in progress has its process")
+    return dg.SkipReason(f"ended {len(ended)}: {', '.join(run.run_id[:8] for run in ended)}")

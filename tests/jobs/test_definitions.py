@@ -15,8 +15,9 @@ from tradepulse_jobs.definitions import defs
 GRAPH = defs.resolve_asset_graph()
 ASSETS = sorted(key.to_user_string() for key in GRAPH.get_all_asset_keys())
 #: Assets that are no table of the lake, and what they are.
-FILES = {"order_journal": "a binary journal", "sbom": "a JSON file", "recommendations": "a page", "cost_page": "a page"}
-GROUPS = {"ingestion", "indicators", "golden", "research", "execution", "finops", "release", "catalogue"}
+FILES = {"order_journal": "a binary journal", "sbom": "a JSON file", "recommendations": "a page", "cost_page": "a page",
+         "event_log": "databases of Dagster"}  # fmt: skip
+GROUPS = {"ingestion", "indicators", "golden", "research", "execution", "finops", "release", "instance", "catalogue"}
 
 
 @pytest.mark.parametrize("name", ASSETS)
@@ -63,6 +64,7 @@ JOBS = (
     "finops_rollup",
     "finops_weekly",
     "release",
+    "maintenance",
 )
 
 

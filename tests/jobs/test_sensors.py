@@ -1,23 +1,29 @@
 """One run per released partition and data version, whatever happens between two ticks."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 
 import dagster as dg
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from tradepulse_jobs import sensors
+from tradepulse_assets.home import Home
+from tradepulse_jobs import audit, sensors
+from tradepulse_jobs.audit import GATE, GRACE, unexecuted
 from tradepulse_jobs.definitions import defs
 from tradepulse_jobs.sensors import (
-    GATE,
-    GRACE,
     PAGE,
+    audit_sensor,
     failed_runs_sensor,
-    release_audit_sensor,
+    missed_nightly_sensor,
     released_signals_sensor,
-    unexecuted,
-)  # fmt: skip
+    stuck_runs_sensor,
+)
 
 
 def release(instance, session, version):
@@ -35,8 +41,8 @@ def tick(instance, cursor=None):
 
 
 @pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
+def instance(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield instance
 
 
@@ -111,38 +117,57 @@ def test_requests_are_valid_runs_of_the_job(instance):
     assert request.tags["data_version"] == "v1"
 
 
-steps = st.lists(
-    st.one_of(
-        st.just("tick"),
-        st.just("lose cursor"),
-        st.tuples(st.sampled_from(["2018-10-01", "2018-10-02", "2018-10-03"]), st.sampled_from(["v1", "v2"])),
-    ),
-    max_size=25,
-)
+@dg.job(name="execute_signals")
+def execute_like():
+    pass
 
 
-@settings(max_examples=30)
-@given(steps)
-def test_exactly_one_run_per_partition_and_version_over_any_interleaving(steps):
-    """The daemon starts one run per new run key; so must every interleaving of releases, ticks and lost cursors."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        cursor, released, runs = None, set(), []
+class Daemon(RuleBasedStateMachine):
+    """Releases, ticks that end or are cut off, runs that fail, lost cursors: a real instance, and what it must come to.
 
-        def daemon(cursor):
-            requests, cursor = tick(instance, cursor)
-            runs.extend(r.run_key for r in requests if r.run_key not in runs)
-            return cursor
+    As Dagster's daemon does it, a request whose run key has a run already, whatever became of it, starts none; and the
+    cursor is kept after the runs have been started.
+    """
 
-        for step in [*steps, "tick"]:
-            if step == "tick":
-                cursor = daemon(cursor)
-            elif step == "lose cursor":
-                cursor = None
-            else:
-                release(instance, *step)
-                released.add(f"{step[0]}:{step[1]}")
+    def __init__(self):
+        super().__init__()
+        self.scope = dg.DagsterInstance.ephemeral()
+        self.instance = self.scope.__enter__()
+        self.cursor, self.released = None, {}
 
-        assert sorted(runs) == sorted(released)
+    def teardown(self):
+        self.tick(cut_off=None)
+        runs = [run.tags["dagster/run_key"] for run in self.instance.get_runs()]
+        assert sorted(runs) == sorted(self.released), "not exactly one run for each release"
+        assert unexecuted(self.instance, time.time() + 2 * GRACE) == ([], len(self.released))
+        self.scope.__exit__(None, None, None)
+
+    @rule(session=st.sampled_from(["2018-10-01", "2018-10-02", "2018-10-03"]), version=st.sampled_from("ab"))
+    def release(self, session, version):
+        release(self.instance, session, version)
+        self.released[f"{session}:{version}"] = None
+
+    @rule(cut_off=st.none() | st.integers(0, 2))
+    def tick(self, cut_off):
+        """A tick; one that is cut off has started so many runs, and its cursor is not kept."""
+        requests, cursor = tick(self.instance, self.cursor)
+        for request in requests[:cut_off]:
+            if not self.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": request.run_key})):
+                self.instance.create_run_for_job(execute_like, tags={"dagster/run_key": request.run_key})
+        self.cursor = cursor if cut_off is None else self.cursor
+
+    @rule()
+    def the_cursor_is_lost(self):
+        self.cursor = None
+
+    @rule(data=st.data())
+    def a_run_fails(self, data):
+        if runs := self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED])):
+            self.instance.report_run_failed(data.draw(st.sampled_from(runs)))
+
+
+TestDaemon = Daemon.TestCase
+TestDaemon.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
 # -- runs that fail ----------------------------------------------------------------------------------------------------
@@ -205,65 +230,87 @@ def test_without_a_channel_the_log_says_that_nobody_is_told(instance, monkeypatc
     assert failed_runs_sensor(context) is None
 
 
-# -- the audit ---------------------------------------------------------------------------------------------------------
+# -- runs whose process is gone ----------------------------------------------------------------------------------------
 
 
-def ran(instance, request):
-    """What the daemon does with a request: a run of its key."""
-    instance.create_run_for_job(
-        execute_like, tags={"dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
-    )
+def stuck(instance, usage, pid):
+    """A run in progress, with what its step said last of the process that it is in."""
+    run = instance.create_run_for_job(nightly_like)
+    instance.handle_new_event(started(run))
+    folder = usage / "alive"
+    folder.mkdir(parents=True, exist_ok=True)
+    line = {"run_id": run.run_id, "step": "bars", "pid": pid, "host": os.uname().nodename}
+    (folder / f"{run.run_id}.x.json").write_text(json.dumps(line))
+    return run
 
 
-@dg.job(name="execute_signals")
-def execute_like():
-    breaks()
+def started(run):
+    event = dg.DagsterEvent("PIPELINE_START", job_name=run.job_name, message="started")
+    return dg.EventLogEntry(None, "info", "", run.run_id, time.time(), dagster_event=event, job_name=run.job_name)
 
 
-SESSIONS = st.sampled_from(["2018-10-01", "2018-10-02", "2018-10-03"])
+def test_a_run_whose_process_is_gone_is_failed_and_one_that_works_is_left(instance, tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead = stuck(instance, tmp_path / "usage", gone.pid)
+    alive = stuck(instance, tmp_path / "usage", os.getpid())
+    home = Home(folder=str(tmp_path), reports_folder=str(tmp_path / "reports"))
+
+    with dg.build_sensor_context(instance=instance) as context:
+        said = stuck_runs_sensor(context, home=home).skip_message
+        again = stuck_runs_sensor(context, home=home).skip_message
+
+    assert said == f"ended 1: {dead.run_id[:8]}"
+    assert again == "every run in progress has its process"
+    assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
+    assert instance.get_run_by_id(alive.run_id).status == dg.DagsterRunStatus.STARTED
+    [failure] = [e for e in instance.all_logs(dead.run_id) if e.dagster_event and e.dagster_event.is_job_failure]
+    assert f"process {gone.pid} on {os.uname().nodename} is gone; it was last seen in step bars" in failure.message
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(SESSIONS, st.sampled_from("abc")), max_size=8), st.sets(st.integers(0, 7)))
-def test_the_audit_names_exactly_the_releases_without_a_run(releases, lost):
-    with dg.DagsterInstance.ephemeral() as instance:
-        for session, version in releases:
-            release(instance, session, version)
-        requests, _ = tick(instance)
-        for number, request in enumerate(requests):
-            if number not in lost:
-                ran(instance, request)
-
-        wanted = [request.run_key for number, request in enumerate(requests) if number in lost]
-        assert unexecuted(instance, time.time() + 2 * GRACE) == (wanted, len(requests))
-        # What has just been released may still get its run.
-        assert unexecuted(instance, time.time()) == ([], 0)
+# -- what an hour's look says ------------------------------------------------------------------------------------------
 
 
-def test_the_audit_reads_page_after_page(instance, monkeypatch):
-    for number in range(1_003):
-        release(instance, "2018-10-01", f"v{number}")
-
-    missing, seen = unexecuted(instance, time.time() + 2 * GRACE)
-    assert (len(missing), seen, missing[0], missing[-1]) == (1_003, 1_003, "2018-10-01:v0", "2018-10-01:v1002")
+def look(instance):
+    with dg.build_sensor_context(instance=instance, definitions=defs) as context:
+        return audit_sensor(context)
 
 
-def test_a_release_without_a_run_is_told_and_makes_the_tick_red(instance, chat, monkeypatch):
+def test_what_is_missing_is_told_and_makes_the_tick_red(instance, chat, monkeypatch):
+    monkeypatch.setattr(audit, "GRACE", -60)
     release(instance, "2018-10-01", "v1")
-    monkeypatch.setattr(sensors, "GRACE", -60)
-    with dg.build_sensor_context(instance=instance) as context, pytest.raises(dg.Failure, match="1 of 1 releases"):
-        release_audit_sensor(context)
+    with pytest.raises(dg.Failure, match="1 of 1 releases of signals have no run, 2018-10-01:v1 first"):
+        look(instance)
 
     [posted] = chat()
     assert posted["title"] == "[page] 1 of 1 releases of signals have no run, 2018-10-01:v1 first"
-    ran(instance, tick(instance)[0][0])
+    # Nobody looked at what was released, either: it was reported without a run.
+    assert "1 of 1 checks have not looked at the newest of their asset" in posted["message"]
+    assert "- released_signals:released_is_what_was_checked" in posted["message"]
+    assert "Reset the cursor of released_signals_sensor" in posted["message"]
+
+
+def test_where_nothing_is_missing_it_says_what_it_looked_at(instance):
+    assert look(instance).skip_message == (
+        "each of 0 releases has its run, each of 0 checks has looked at the newest of its asset, each of 0 sessions "
+        "that were due is released"
+    )
+
+
+def test_missed_sessions_are_asked_for_oldest_first_and_a_few_at_a_time(instance, monkeypatch):
+    days = [f"2018-11-{day:02}" for day in range(1, 9)]
+    monkeypatch.setattr(sensors, "missed", lambda instance, now: days)
     with dg.build_sensor_context(instance=instance) as context:
-        assert release_audit_sensor(context).skip_message == "each of 1 releases has its run"
+        asked = missed_nightly_sensor(context).run_requests
+
+    assert [(one.partition_key, one.run_key) for one in asked] == [(day, f"missed:{day}") for day in days[:5]]
+    monkeypatch.setattr(sensors, "missed", lambda instance, now: [])
+    with dg.build_sensor_context(instance=instance) as context:
+        assert "no session has been missed" in missed_nightly_sensor(context).skip_message
 
 
 def test_every_sensor_runs_by_itself():
-    sensors_there = {sensor.name: sensor.default_status for sensor in defs.sensors}
-    assert sensors_there == {
-        "released_signals_sensor": dg.DefaultSensorStatus.RUNNING, "failed_runs_sensor": dg.DefaultSensorStatus.RUNNING,
-        "release_audit_sensor": dg.DefaultSensorStatus.RUNNING,
-    }  # fmt: skip
+    there = {sensor.name: sensor.default_status for sensor in defs.sensors}
+    names = ("released_signals_sensor", "failed_runs_sensor", "audit_sensor", "missed_nightly_sensor",
+             "stuck_runs_sensor")  # fmt: skip
+    assert there == dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING)

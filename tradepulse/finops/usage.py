@@ -146,8 +146,8 @@ class UsageLog:
             sampler.join()
             path.unlink(missing_ok=True)
 
-    def _died(self) -> list[dict[str, Any]]:
-        """Return what is known of steps whose process is gone: measured up to its last sample."""
+    def died(self) -> list[dict[str, Any]]:
+        """Return what is known of steps whose process is gone, up to its last sample, with its pid and host."""
         found = []
         for path in sorted((self.folder / "alive").glob("*.json")):
             try:
@@ -215,7 +215,7 @@ class UsageLog:
 
         lines = [line for path in sorted(self.folder.glob("*.jsonl")) for line in _lines(path)]
         said = {(line["run_id"], line["step"], line["started_at"]) for line in lines}
-        lines += [line for line in self._died() if (line["run_id"], line["step"], line["started_at"]) not in said]
+        lines += [line for line in self.died() if (line["run_id"], line["step"], line["started_at"]) not in said]
         if not lines:
             return table("usage").no_rows()
         # What older logs do not say is nothing, and was nobody's.

@@ -1,6 +1,9 @@
 """The commands that look at an instance, on the one that a whole run has left."""
 
+import dagster as dg
 import pytest
+
+from tradepulse.warehouse.lake import Lake
 
 
 @pytest.fixture
@@ -94,3 +97,20 @@ def test_the_ledger_adds_up_to_the_book_whatever_lots_are_taken(on, whole_run):
         assert balances["expenses:commission"] == commission
     assert len({books["equity"] for books in found.values()}) == 1
     assert "equity:capital" in on("execution", "ledger").out
+
+
+def test_a_whole_instance_is_the_same_after_the_way_back(whole_run, tmp_path, cli):
+    elsewhere = tmp_path / "restored"
+    assert cli("instance", "backup", "--out", tmp_path / "backup", home=whole_run.home).code == 0
+    assert cli("instance", "restore", tmp_path / "backup", home=elsewhere).code == 0
+
+    was, now = Lake(whole_run.home / "lake"), Lake(elsewhere / "lake")
+    for name in ("fills", "orders", "trials", "costs"):
+        assert now.read(name).equals(was.read(name))
+    fill = was.read("fills")["fill_id"].iloc[0]
+    assert cli("trace", fill, home=elsewhere).code == 0
+    assert cli("execution", "verify", elsewhere / "execution" / "paper" / "orders.journal", home=elsewhere).code == 0
+    with dg.DagsterInstance.from_config(str(whole_run.home / "dagster")) as first:
+        runs = {run.run_id: run.status for run in first.get_runs()}
+    with dg.DagsterInstance.from_config(str(elsewhere / "dagster")) as second:
+        assert {run.run_id: run.status for run in second.get_runs()} == runs

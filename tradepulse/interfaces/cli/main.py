@@ -21,6 +21,7 @@ GROUPS = {
     "finops": "what everything cost",
     "golden": "indicators against their golden values",
     "indicators": "list indicators; compute one over a file of bars",
+    "instance": "back an instance up, and restore it",
     "plugins": "strategies that are shipped and installed",
     "trace": "walk from a fill back to the vendor's file",
 }
