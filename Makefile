@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run ui mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
+.PHONY: help setup run ui viewer mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -44,6 +44,11 @@ ui: setup  ## the Dagster UI on what make run did, on loopback (PORT=3000)
 	@$(BIN)/python -m tradepulse_jobs.line --prepare
 	@echo "Dagster on http://127.0.0.1:$(PORT), in about 15 s. Stop it with Ctrl-C."
 	@DAGSTER_HOME="$$TRADEPULSE_HOME/dagster" exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+viewer: setup  ## the same UI for those who look and start nothing (PORT=3000)
+	@$(BIN)/python -m tradepulse_jobs.line --prepare
+	@echo "Dagster, read-only, on http://127.0.0.1:$(PORT), in about 10 s. Stop it with Ctrl-C."
+	@DAGSTER_HOME="$$TRADEPULSE_HOME/dagster" exec $(BIN)/dagster-webserver --read-only -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 mlflow: setup  ## the MLflow UI on the same instance, on loopback (MLFLOW_PORT=5000)
 	@exec $(BIN)/mlflow server --backend-store-uri "sqlite:///$$TRADEPULSE_HOME/mlflow/mlflow.db" --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1

@@ -69,7 +69,8 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         makers, root = self.usage.makers(), Path(self.folder)
         tables = [path for path in sorted(self.lake.root.glob("[!.]*")) if path.is_dir()]
         held = [(path.name, *makers.get(path.name, (UNTAGGED, "shared")), path) for path in tables]
-        others = [(name, team, "shared", root / name) for name, team in _HELD_BY.items()]
+        # A folder of the instance may be called as a table is: usage.
+        others = [(f"home/{name}", team, "shared", root / name) for name, team in _HELD_BY.items()]
         self.usage.hold(
             [
                 (Tags(STORAGE, name, "", team, strategy, self.environment), path)

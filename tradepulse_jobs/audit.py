@@ -78,9 +78,12 @@ def unchecked(instance: dg.DagsterInstance, graph: "BaseAssetGraph", now: float)
             continue
         seen += 1
         last = looked.get(key)
-        evaluated = last is not None and last.event is not None
-        same_run = last is not None and last.run_id == newest[0].run_id
-        if last is None or not evaluated or not (same_run or last.create_timestamp >= newest[0].timestamp):
+        if (
+            last is None
+            or last.event is None
+            or last.status.value == "PLANNED"
+            or not (last.run_id == newest[0].run_id or last.event.timestamp >= newest[0].timestamp)
+        ):
             missing.append(key.to_user_string())
     return missing, seen
 

@@ -36,6 +36,8 @@ def released_signals_sensor(context: dg.SensorEvaluationContext) -> dg.SensorRes
 
 
 @dg.run_failure_sensor(
+    # Otherwise the runs that `dagster job execute` starts, which belong to no location, would fail unheard.
+    monitor_all_code_locations=True,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the pager of every run that failed: which step or check, of which session, and how to see it.",
 )

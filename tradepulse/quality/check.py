@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 
+#: Rows of a table of checks, unless more than that are not ok.
+MOST_SHOWN = 12
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One promise about data, and whether it is kept. A check that saw nothing has not passed.
@@ -40,9 +44,16 @@ class Check:
 
 
 def markdown(checks: "list[Check]") -> str:
-    """Return checks as a Markdown table."""
+    """Return checks as a Markdown table: those that failed first, then those to look at.
+
+    Of many, those that are ok are cut off, and counted below: the table is read in a dialog.
+    """
+    order = {"FAILED": 0, "look": 1, "ok": 2}
+    checks = sorted(checks, key=lambda check: order[check.verdict])
     rows = [f"| {_emphasis(c.verdict)} | {c.name} | {c.seen:,} | {c.failing:,} | {c.detail} |" for c in checks]
-    return "\n".join(["| | check | seen | failing | detail |", "|---|---|---:|---:|---|", *rows])
+    kept = max(MOST_SHOWN, sum(check.verdict != "ok" for check in checks))
+    more = ["", f"and {len(rows) - kept:,} more, all of them ok"] if len(rows) > kept else []
+    return "\n".join(["| | check | seen | failing | detail |", "|---|---|---:|---:|---|", *rows[:kept], *more])
 
 
 def _emphasis(verdict: str) -> str:
