@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-
 #: Rows of a table of checks, unless more than that are not ok.
 MOST_SHOWN = 12
 

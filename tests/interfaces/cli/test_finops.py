@@ -97,6 +97,20 @@ def measured(tmp_path):
         path.write_text(json.dumps(line) + "\n")
 
 
+@pytest.mark.parametrize("key", ["partition", "job", "user", "trial_id"])
+def test_cost_is_split_by_what_a_run_was_for_and_adds_up(cli, measured, tmp_path, key):
+    path = tmp_path / "var" / "usage" / "run-3.jsonl"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: "mine"}) + "\n")
+
+    split, whole = cli("finops", "report", "--by", key, "--json").json, cli("finops", "report", "--json").json
+
+    assert split["total_nano_usd"] == whole["total_nano_usd"]
+    # Run 3 used 13 parts of 5 x 63 + 3 x 11; the others say nothing, and are shown.
+    parts = {part[key]: part["cost_nano_usd"] for part in split["parts"]}
+    assert set(parts) == {"", "mine"}
+    assert parts["mine"] / split["total_nano_usd"] == pytest.approx(13 / 348, rel=1e-6)
+
+
 def test_suggestions_say_what_is_proven(cli, measured, refused, tmp_path):
     done = cli("finops", "suggestions", "--json")
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tradepulse.warehouse.lake import Lake
 
 _KEYS = ("team", "strategy", "environment", "meter", "step", "run_id", "date")
+#: What the ledger does not repeat: it stands in the usage that each of its lines prices.
+_OF_USAGE = ("partition", "job", "user", "trial_id")
 
 
 @click.group()
@@ -44,7 +46,7 @@ def _measured(home: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
     "--by",
     "keys",
     multiple=True,
-    type=click.Choice(_KEYS),
+    type=click.Choice([*_KEYS, *_OF_USAGE]),
     help="What to split by; team, strategy and environment by default.",
 )
 @as_json
@@ -55,6 +57,9 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
 
     usage, costs = _measured(obj["home"])
     chosen = list(keys) or ["team", "strategy", "environment"]
+    if also := [key for key in chosen if key in _OF_USAGE]:
+        line = ["run_id", "step", "started_at"]
+        costs = costs.merge(usage[[*line, *also]], on=line, how="left", validate="many_to_one")
     parts = spend(costs, chosen)
     amounts = parts["cost_nano_usd"].tolist()
     total = sum(amounts)
