@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -68,7 +69,7 @@ print(time.perf_counter() - begin, [l.split()[1] for l in open('/proc/self/statu
 """
 
 
-def metering(folder: Path, steps: int = 60) -> tuple[float, float]:
+def metering(folder: Path, steps: int = 100) -> tuple[float, float]:
     """Return the seconds of a step and of the same step metered: a tenth of a second of pandas, the median of many."""
     frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=400_000)})
     log, tags = UsageLog(folder), Tags("run", "step", "", "finops", "shared", "bench")
@@ -76,15 +77,19 @@ def metering(folder: Path, steps: int = 60) -> tuple[float, float]:
     def work() -> None:
         frame["x"].rolling(50).mean().rank()
 
-    plain, metered = [], []
-    for _ in range(steps):
+    def timed(inside: AbstractContextManager[object]) -> float:
         begin = time.perf_counter()
-        work()
-        plain.append(time.perf_counter() - begin)
-        begin = time.perf_counter()
-        with log.metered(tags):
+        with inside:
             work()
-        metered.append(time.perf_counter() - begin)
+        return time.perf_counter() - begin
+
+    plain, metered = [], []
+    for turn in range(steps):  # in turns, each as often before the other as after it
+        if turn % 2:
+            metered.append(timed(log.metered(tags)))
+        plain.append(timed(nullcontext()))
+        if not turn % 2:
+            metered.append(timed(log.metered(tags)))
     return float(np.median(plain)), float(np.median(metered))
 
 
@@ -108,9 +113,9 @@ def main() -> None:
         ledger.mkdir()
         for n, day in enumerate(days):
             write_day(ledger, day, lines // DAYS, n)
-        # Warm: the files are in the page cache for both. In turns, the best of three.
+        # Warm: the files are in the page cache for both. In turns, the best of five.
         ours, bare = [], []
-        for turn in range(3):
+        for turn in range(5):
             bare.append(peak(BARE, str(ledger)))
             ours.append(peak(OURS, str(ledger), str(out / str(turn))))
         made = out / "0"

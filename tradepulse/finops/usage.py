@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from stat import S_ISREG
-from threading import Event, Thread
-from time import perf_counter, time
+from threading import Lock, Thread
+from time import perf_counter, sleep, time
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -51,6 +51,40 @@ class Tags:
     job: str = ""
     user: str = ""
     trial_id: str = ""
+
+
+class _Sampler:
+    """One thread for all steps of a process, started with the first: starting one for each costs more than the rest."""
+
+    def __init__(self) -> None:
+        self._alone, self._pid = Lock(), 0
+        self._steps: dict[int, Callable[[], None]] = {}
+
+    @contextmanager
+    def every(self, sample: Callable[[], None]) -> Iterator[None]:
+        """Call something every :data:`SAMPLE` seconds while the body runs, and never once it has ended."""
+        if self._pid != os.getpid():  # a fork takes the thread's lock and steps along, and not the thread
+            self._alone, self._steps, self._pid = Lock(), {}, os.getpid()
+            Thread(target=self._keep, daemon=True, name="usage-sampler").start()
+        key = id(sample)
+        with self._alone:
+            self._steps[key] = sample
+        try:
+            yield
+        finally:
+            with self._alone:
+                del self._steps[key]
+
+    def _keep(self) -> None:
+        while True:
+            sleep(SAMPLE)
+            with self._alone:
+                for sample in self._steps.values():
+                    with suppress(OSError):  # no room: the step itself will say so
+                        sample()
+
+
+_SAMPLER = _Sampler()
 
 
 @dataclass(slots=True)
@@ -100,11 +134,11 @@ class UsageLog:
         started_at = datetime.now(UTC)
         wall, cpu, read = perf_counter(), _cpu_seconds(), _read_bytes()
         written, made = (writer.written_bytes, len(writer.written)) if writer else (0, 0)
-        meter = Meter()
+        meter, who = Meter(), asdict(tags)
 
         def measured(outcome: str) -> dict[str, Any]:
             return {
-                **asdict(tags), "started_at": started_at.isoformat(), "outcome": outcome,
+                **who, "started_at": started_at.isoformat(), "outcome": outcome,
                 "cpu_ms": round(1000 * (_cpu_seconds() - cpu)), "wall_ms": round(1000 * (perf_counter() - wall)),
                 "peak_memory_bytes": _peak_memory_bytes(),
                 "written_bytes": (writer.written_bytes if writer else 0) - written,
@@ -125,25 +159,19 @@ class UsageLog:
         """Keep beside the log what was measured last, for the step that is killed and says nothing any more."""
         folder = self.folder / "alive"
         folder.mkdir(parents=True, exist_ok=True)
-        path, over = folder / f"{run_id}.{uuid4().hex}.json", Event()
+        path = folder / f"{run_id}.{uuid4().hex}.json"
+        about = {"pid": os.getpid(), "host": os.uname().nodename}
 
         def sample() -> None:
             fresh = path.with_suffix(".new")
-            fresh.write_text(json.dumps({**measured("died"), "pid": os.getpid(), "host": os.uname().nodename}))
+            fresh.write_text(json.dumps({**measured("died"), **about}))
             fresh.rename(path)
 
-        def keep() -> None:
-            while not over.wait(SAMPLE):
-                sample()
-
         sample()
-        sampler = Thread(target=keep, daemon=True)
-        sampler.start()
         try:
-            yield
+            with _SAMPLER.every(sample):
+                yield
         finally:
-            over.set()
-            sampler.join()
             path.unlink(missing_ok=True)
 
     def died(self) -> list[dict[str, Any]]:
