@@ -6,6 +6,7 @@ session that the book has completed sends nothing.
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
@@ -62,10 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepare() -> Path:
-    """Make the folder of the Dagster instance and return it."""
+    """Make the folder of the Dagster instance, its databases in it, and return it.
+
+    Several first users at once leave the databases of Dagster half made: one process makes them, holding a lock.
+    """
     folder = HOME / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(shipped("deploy") / "dagster.yaml", folder / "dagster.yaml")
+    with (folder / "prepare.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.copyfile(shipped("deploy") / "dagster.yaml", folder / "dagster.yaml")
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            instance.get_runs(limit=1)
+            instance.fetch_materializations(GATE, limit=1)
+            instance.all_instigator_state()
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
 
