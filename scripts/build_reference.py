@@ -93,10 +93,55 @@ def scenarios_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def assets_page() -> str:
+    """Return every asset of the graph, but for the catalogue, as Markdown: what changes here changes what runs."""
+    from dagster import AssetKey
+
+    from tradepulse_jobs.definitions import defs
+    from tradepulse_jobs.jobs import JOBS
+
+    graph = defs.resolve_asset_graph()
+    made_by: dict[AssetKey, list[str]] = {}
+    for job in JOBS:
+        for key in defs.resolve_job_def(job.name).asset_layer.selected_asset_keys:
+            made_by.setdefault(key, []).append(job.name)
+    keys = [key for key in graph.toposorted_asset_keys if graph.get(key).group_name != "catalogue"]
+    lines = ["# Assets", "", "<!-- written by scripts/build_reference.py, not by hand -->", ""]
+    lines += [
+        "Every asset in the order in which it can be made; a test fails when this page is not what Dagster loads, so",
+        "that a change of the graph is seen where it is reviewed. The catalogue, an asset for each indicator and",
+        "strategy, is not listed. Where columns come from is recorded in each asset's metadata, too; the open-source",
+        "UI has no view of it.",
+        "",
+    ]
+    for key in keys:
+        node, name = graph.get(key), key.to_user_string()
+        checks = sorted(check.name for check in graph.asset_check_keys if check.asset_key == key)
+        parents = sorted(parent.to_user_string() for parent in node.parent_keys)
+        facts = {
+            "group": node.group_name, "owner": ", ".join(node.owners), "made from": ", ".join(parents) or "nothing",
+            "partitions": "sessions" if node.partitions_def else "none",
+            "jobs": ", ".join(made_by.get(key, [])) or "none",
+            "blocked by": ", ".join(f"`{check}`" for check in checks),
+        }  # fmt: skip
+        lines += [f"## {name}", "", " ".join((node.description or "").split("\n\n")[0].split()), ""]
+        lines += [f"* {what}: {said}" for what, said in facts.items()]
+        lineage = node.metadata.get("dagster/column_lineage")
+        if lineage is not None and lineage.deps_by_column:
+            lines += ["", "| column | comes from |", "|---|---|"]
+            lines += [
+                f"| {column} | {', '.join(f'{d.asset_key.to_user_string()}.{d.column_name}' for d in deps)} |"
+                for column, deps in lineage.deps_by_column.items()
+            ]
+        lines.append("")
+    return "\n".join(lines)
+
+
 #: Each derived file and what writes it.
 DERIVED = {
     ROOT / "tradepulse_assets" / "column_schemas.json": column_schemas,
     ROOT / "docs" / "reference" / "tables.md": tables_page,
+    ROOT / "docs" / "reference" / "assets.md": assets_page,
     ROOT / "docs" / "reference" / "dependencies.md": dependencies_page,
     ROOT / "docs" / "backtest_scenarios.md": scenarios_page,
 }

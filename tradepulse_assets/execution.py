@@ -124,7 +124,14 @@ def _rows(name: str, rows: list[dict[str, Any]]) -> "pd.DataFrame":
     return frame
 
 
-@table_asset(group="execution", team="trading", strategy="champion", deps=["order_journal"], partitioned=SESSIONS)
+@table_asset(
+    group="execution", team="trading", strategy="champion", deps=["order_journal"], partitioned=SESSIONS,
+    same_as="released_signals",
+    columns_from={
+        "quantity": "released_signals.target_quantity", "filled": "released_signals.target_quantity bars.open",
+        "reference_micros": "released_signals.reference_close",
+    },
+)  # fmt: skip
 def orders(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Orders decided at a session's close, with the signal they come from and the journal record that decided them."""
     from tradepulse.execution.book import order_rows
@@ -145,7 +152,14 @@ def orders_reach_the_targets(context: dg.AssetCheckExecutionContext, home: Home)
     return targets_are_reached(_book(home, session), session, records(signals))
 
 
-@table_asset(group="execution", team="trading", strategy="champion", deps=["order_journal"], partitioned=SESSIONS)
+@table_asset(
+    group="execution", team="trading", strategy="champion", deps=["order_journal"], partitioned=SESSIONS,
+    same_as="orders",
+    columns_from={
+        "session": "bars.session", "price_micros": "bars.open", "slippage_micros": "bars.open",
+        "commission_micros": "bars.open orders.quantity",
+    },
+)  # fmt: skip
 def fills(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Fills of a session, with the order each belongs to and what at the venue made it possible."""
     from tradepulse.execution.book import fill_rows
@@ -169,8 +183,13 @@ def fills_are_at_the_open(context: dg.AssetCheckExecutionContext, home: Home) ->
 
 
 @table_asset(
-    group="execution", team="trading", strategy="champion", deps=["order_journal", "bars"], partitioned=SESSIONS
-)
+    group="execution", team="trading", strategy="champion", deps=["order_journal", "bars"], partitioned=SESSIONS,
+    columns_from={
+        "session": "bars.session", "symbol": "fills.symbol", "quantity": "fills.quantity fills.side",
+        "close_micros": "bars.close", "value_micros": "fills.quantity bars.close",
+        "cash_micros": "fills.quantity fills.price_micros fills.commission_micros",
+    },
+)  # fmt: skip
 def positions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """What the book holds after a session, marked at its close, and its cash."""
     session = context.partition_key
@@ -205,7 +224,13 @@ def positions_are_the_sum_of_fills(context: dg.AssetCheckExecutionContext, home:
     return positions_are_the_fills(venue, _book(home, session).closed[session], Decimal(CASH))
 
 
-@table_asset(group="execution", team="trading", strategy="champion", deps=["fills"], partitioned=SESSIONS)
+@table_asset(
+    group="execution", team="trading", strategy="champion", deps=["fills"], partitioned=SESSIONS, same_as="fills",
+    columns_from={
+        "trade_date": "fills.session", "settle_date": "fills.session", "settled": "fills.session",
+        "amount_micros": "fills.quantity fills.price_micros fills.commission_micros",
+    },
+)  # fmt: skip
 def settlement(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Fills that had not settled before a session: when their cash and units change hands.
 

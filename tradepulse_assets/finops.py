@@ -1,5 +1,6 @@
 """FinOps: what every step of every run cost, and who pays."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 _TAGS = {"team": "finops", "strategy": "shared"}
+#: What has a price.
+_METERED = (
+    "usage.cpu_ms usage.wall_ms usage.peak_memory_bytes usage.written_bytes usage.read_bytes usage.gpu_ms "
+    "usage.held_byte_hours"
+)
 
 
 @table_asset(group="finops", team="finops", deps=["released_signals", "settlement"])
@@ -36,7 +42,10 @@ def usage_was_measured(context: dg.AssetCheckExecutionContext, home: Home) -> "l
     return [Check("steps were measured", len(frame), 0), Check("each step has a team", len(frame), nobody)]
 
 
-@table_asset(group="finops", team="finops", deps=["usage"])
+@table_asset(
+    group="finops", team="finops", deps=["usage"], same_as="usage",
+    columns_from={"date": "usage.started_at", "amount": _METERED, "cost_nano_usd": _METERED},
+)  # fmt: skip
 def costs(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The cost ledger: usage times the price of its day, one line per step and meter, in exact integers."""
     from tradepulse.finops.attribution import cost_lines
@@ -60,7 +69,10 @@ def every_step_is_priced(context: dg.AssetCheckExecutionContext, home: Home) -> 
     return Check("every_step_is_priced", len(steps), abs(wanted - len(lines)))
 
 
-@table_asset(group="finops", team="finops", deps=["costs"], kinds=("duckdb", "parquet"))
+@table_asset(
+    group="finops", team="finops", deps=["costs"], kinds=("duckdb", "parquet"), same_as="costs",
+    columns_from={"steps": "costs.run_id costs.step costs.started_at"},
+)  # fmt: skip
 def daily_costs(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The ledger rolled up by day, team, strategy, environment and meter, by DuckDB."""
     from tradepulse.finops.attribution import spend
@@ -103,7 +115,10 @@ def _suggested(home: Home) -> "tuple[list[Suggestion], int]":
     return verified(found, home.reports / "finops" / "verified"), int(costs["cost_nano_usd"].sum())
 
 
-@dg.asset(group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs"], code_version="1")
+@dg.asset(
+    group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs"], code_version="1",
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26)),
+)  # fmt: skip
 def cost_page(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The whole picture of cost on one page, its metrics for Prometheus, and those told who have to know.
 
@@ -167,8 +182,9 @@ _UNITS_OF = ("trials", "promotions", "orders")
 
 
 @dg.asset(
-    group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs", "trials"], code_version="1"
-)
+    group_name="finops", owners=["team:finops"], tags=_TAGS, kinds={"html"}, deps=["costs", "trials"], code_version="1",
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8)),
+)  # fmt: skip
 def recommendations(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """What could cost less, with its evidence: steps that wrote what was there, long sweeps, trials asked twice.
 

@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 
+#: What an indicator may look at.
+BAR_VALUES = ("open", "high", "low", "close", "volume")
+
+
 @table_asset(
-    group="indicators", team="research", deps=["bars_history", "bars", "golden_values"], kinds=("numpy", "parquet")
-)
+    group="indicators", team="research", deps=["bars_history", "bars", "golden_values"], kinds=("numpy", "parquet"),
+    columns_from={
+        "session": "bars_history.session bars.session", "symbol": "bars_history.symbol bars.symbol",
+        "value": " ".join(f"{table}.{column}" for table in ("bars_history", "bars") for column in BAR_VALUES),
+    },
+)  # fmt: skip
 def indicators(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Every indicator with its default parameters over every bar.
 

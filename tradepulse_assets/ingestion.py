@@ -141,7 +141,14 @@ def closes(context: dg.AssetExecutionContext, home: Home) -> Rows:
     return Rows(delivery.accepted, _counts(delivery))
 
 
-@table_asset(group="ingestion", team="data", deps=["bars_history", "bars"])
+@table_asset(
+    group="ingestion", team="data", deps=["bars_history", "bars"],
+    columns_from={
+        "symbol": "bars.symbol bars_history.symbol", "ts": "bars.ts bars_history.ts",
+        "old": "bars.close bars_history.close", "new": "bars.close bars_history.close",
+        "partition": "bars.session bars_history.session",
+    },
+)  # fmt: skip
 def restatements(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """Each value of the past that a vendor has changed since it was first stored: what it said, and what it says now.
 

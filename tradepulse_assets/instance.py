@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,12 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@dg.asset(group_name="instance", owners=["team:platform"], tags=_TAGS, kinds={"sqlite"}, code_version="1")
+@dg.asset(
+    group_name="instance", owners=["team:platform"], tags=_TAGS, kinds={"sqlite"}, code_version="1",
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8)),
+)  # fmt: skip
 def event_log(context: dg.AssetExecutionContext, home: Home, config: Kept) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Dagster's own log of events, without what is said in passing: by far most of what it holds of an old run.
+    """Dagster's own log of events, without what is said in passing in runs that are old.
 
     What assets were made of, what checks found, when steps began and ended and why they failed stays for ever, and so
     do the runs. Ticks of sensors and schedules are forgotten by `retention` in `deploy/dagster.yaml`.

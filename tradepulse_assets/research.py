@@ -22,6 +22,8 @@ SYMBOL = "NASDAQ"
 QUANTITY, CASH = 100, 1_000_000.0
 #: First session that no trial is asked on: a champion must hold up there, and each look at it is counted.
 HOLDOUT = date(2017, 1, 3)
+#: Columns that what a trial came to is computed from.
+_TRADED = "bars_history.open bars_history.close"
 
 
 def _history(home: Home) -> "tuple[pd.DataFrame, pd.DataFrame]":
@@ -43,8 +45,13 @@ def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
 
 
 @table_asset(
-    group="research", team="research", deps=["bars_history", "indicators"], kinds=("numba", "mlflow", "parquet")
-)
+    group="research", team="research", deps=["bars_history", "indicators"], kinds=("numba", "mlflow", "parquet"),
+    columns_from={
+        "symbol": "bars_history.symbol",
+        **dict.fromkeys(("first_session", "last_session"), "bars_history.session"),
+        **dict.fromkeys(("sharpe", "total_return", "max_drawdown", "n_orders"), _TRADED),
+    },
+)  # fmt: skip
 def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
 
@@ -90,7 +97,14 @@ def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Ho
     return Check("every_question_was_answered", len(asked), len(missing), ", ".join(sorted(missing)[:5]))
 
 
-@table_asset(group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"))
+@table_asset(
+    group="research", team="research", deps=["trials", "bars_history"], kinds=("python", "parquet"),
+    columns_from={
+        "trial_id": "trials.trial_id", "first_session": "bars_history.session", "last_session": "bars_history.session",
+        **dict.fromkeys(("total_return", "max_drawdown", "passed"), f"trials.params {_TRADED}"),
+        "holding_drawdown": "bars_history.close",
+    },
+)  # fmt: skip
 def stress(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """The best trial in slices of history that hurt and in shocks on top of them; the order path in its own scenarios.
 
@@ -133,6 +147,12 @@ def every_scenario_ran(context: dg.AssetCheckExecutionContext, home: Home) -> "C
     group="research",
     team="research",
     deps=["trials", "stress", "bars_history"],
+    same_as="trials",
+    columns_from={
+        "n_trials": "trials.trial_id",
+        "deflated_sharpe": "trials.sharpe bars_history.close",
+        "promoted": "trials.sharpe stress.passed bars_history.close",
+    },
     kinds=("vectorbt", "mlflow", "parquet"),
 )
 def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
@@ -217,6 +237,13 @@ def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: 
     team="research",
     strategy="champion",
     deps=["bars", "bars_history", "indicators", "promotions"],
+    same_as="promotions",
+    columns_from={
+        "session": "bars.session",
+        "symbol": "bars.symbol",
+        "target_quantity": "promotions.params promotions.quantity bars.close bars_history.close",
+        "reference_close": "bars.close",
+    },
     partitioned=SESSIONS,
     kinds=("python", "parquet"),
 )
@@ -265,6 +292,7 @@ def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "l
     strategy="champion",
     deps=["signals"],
     model="signals",
+    same_as="signals",
     partitioned=SESSIONS,
     kinds=("parquet",),
 )

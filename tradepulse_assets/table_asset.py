@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _PREVIEW_ROWS = 8
 #: Column schemas derived from the tables' pandera models, because importing pandera takes two seconds.
 COLUMN_SCHEMAS = Path(__file__).with_name("column_schemas.json")
+#: Assets that have the columns of another table.
+_MODELS = {"bars_history": "bars", "released_signals": "signals"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def table_asset(
     team: str,
     deps: Sequence[str] = (),
     model: str | None = None,
+    same_as: str = "",
+    columns_from: Mapping[str, str] | None = None,
     strategy: str = "shared",
     partitioned: dg.PartitionsDefinition[str] | None = None,
     kinds: Iterable[str] = ("pandas", "parquet"),
@@ -63,6 +67,8 @@ def table_asset(
     group, team, strategy : where it stands in the UI, and who pays for it
     deps : assets it is computed from
     model : declared table, where it is not the asset's name
+    same_as : asset from which the columns of the same name are taken
+    columns_from : what the others are computed from, as ``"asset.column asset.column"`` by column
     partitioned : partitions; without them the table is one file
     kinds : icons in the UI
     code_version : raised when the same input gives another output
@@ -103,7 +109,10 @@ def table_asset(
             tags=tags,
             kinds=set(kinds),
             partitions_def=partitioned,
-            metadata={"dagster/column_schema": column_schema(model or name)},
+            metadata={
+                "dagster/column_schema": column_schema(model or name),
+                "dagster/column_lineage": column_lineage(model or name, same_as, columns_from or {}),
+            },
             description=inspect.getdoc(compute),
             code_version=code_version,
         )(_like(compute, body, dg.MaterializeResult))
@@ -177,6 +186,19 @@ def column_schema(name: str) -> dg.TableSchema:
             for column in _schemas()[name]
         ]
     )
+
+
+def column_lineage(name: str, same_as: str, columns_from: Mapping[str, str]) -> dg.TableColumnLineage:
+    """Return which columns of which assets each column of a table comes from; one that is not named is its own."""
+    found: dict[str, list[dg.TableColumnDep]] = {}
+    above = {column["name"] for column in _schemas().get(_MODELS.get(same_as, same_as), [])}
+    for column in (one["name"] for one in _schemas()[name]):
+        if sources := columns_from.get(column):
+            pairs = [source.split(".") for source in sources.split()]
+            found[column] = [dg.TableColumnDep(dg.AssetKey(asset), source) for asset, source in pairs]
+        elif column in above:
+            found[column] = [dg.TableColumnDep(dg.AssetKey(same_as), column)]
+    return dg.TableColumnLineage(found)
 
 
 def preview(frame: "pd.DataFrame") -> str:

@@ -41,6 +41,39 @@ def test_each_table_shows_its_columns(name):
         assert schema == column_schema(name)
 
 
+#: Tables that are not computed from tables: from vendors' files, from what ran, from golden inputs.
+SOURCES = {"closes", "golden_values", "usage"}
+
+
+@pytest.mark.parametrize("name", sorted(set(ASSETS) & set(TABLES) - {"bars"} | {"released_signals"}))
+def test_each_column_that_comes_from_another_names_one_that_there_is(name):
+    lineage = GRAPH.get(dg.AssetKey(name)).metadata["dagster/column_lineage"]
+    above, left = set(), [dg.AssetKey(name)]
+    while left:
+        left += [key for key in GRAPH.get(left.pop()).parent_keys if key not in above]
+        above |= set(left)
+    if name in {"fills", "positions"}:  # through the journal, which has no columns
+        above |= {dg.AssetKey("orders"), dg.AssetKey("fills")}
+
+    assert bool(lineage.deps_by_column) == (name not in SOURCES)
+    for column, sources in lineage.deps_by_column.items():
+        assert column in {one.name for one in column_schema(name if name in TABLES else "signals").columns}
+        for source in sources:
+            assert source.asset_key in above
+            schema = GRAPH.get(source.asset_key).metadata["dagster/column_schema"]
+            assert source.column_name in {one.name for one in schema.columns}
+
+
+def test_what_a_schedule_makes_is_overdue_after_one_that_did_not_come():
+    hours = {
+        name: GRAPH.get(dg.AssetKey(name)).freshness_policy.fail_window.to_timedelta().total_seconds() / 3600
+        for name in ("cost_page", "recommendations", "event_log")
+    }
+
+    # A day and two hours; a week and a day.
+    assert hours == {"cost_page": 26, "recommendations": 192, "event_log": 192}
+
+
 def test_every_check_blocks():
     specs = [spec for checks in defs.asset_checks for spec in checks.check_specs]
 
