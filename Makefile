@@ -34,7 +34,7 @@ setup: .venv/.ready  ## build the environment in .venv from the lock
 	@touch $@
 
 lock: .venv/.ready  ## resolve the dependencies anew and write requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra alpaca --extra ccxt --extra yahoo --extra release --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra alpaca --extra ccxt --extra yahoo --extra release --extra postgres --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
 
 run: setup  ## the whole chain on the embedded real data; ends with a summary and a report
@@ -58,6 +58,7 @@ test: setup lint  ## lint, types, architecture and the whole suite with coverage
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --include='tradepulse/core/*,tradepulse/execution/*' --fail-under=90 --precision=1
 	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | grep ^TOTAL
+	@$(BIN)/python -c 'from time import perf_counter as now; t = now(); import tradepulse_jobs.definitions; print(f"Definitions load in {now() - t:.1f} s")'
 
 lint: setup  ## format, lint, types, import directions
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }

@@ -1,5 +1,6 @@
 """The folder that holds all state of one instance, as a Dagster resource."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,6 +28,8 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     folder: str
     reports_folder: str
     environment: str = "local"
+    #: Name of the environment variable that holds the MLflow store's URI: what it holds may be a secret.
+    mlflow_uri_from: str = "TRADEPULSE_MLFLOW_URI"
 
     @cached_property
     def lake(self) -> Lake:
@@ -43,7 +46,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         """The MLflow store."""
         from tradepulse.backtest.tracking import Tracking
 
-        return Tracking(Path(self.folder) / "mlflow")
+        return Tracking(Path(self.folder) / "mlflow", os.environ.get(self.mlflow_uri_from, ""))
 
     @property
     def source(self) -> "ArchSource":

@@ -8,7 +8,6 @@ session that the book has completed sends nothing.
 import argparse
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,8 @@ from tradepulse_jobs.sensors import released_signals_sensor
 #: First session that the promoted strategy trades on paper: the sell-off of October 2018, which research has not seen.
 PAPER_START = date(2018, 10, 1)
 PAPER_END = date(2018, 10, 31)
+#: Where it is set, Dagster keeps runs, events and ticks in that Postgres.
+POSTGRES = "TRADEPULSE_POSTGRES_URL"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +72,10 @@ def prepare() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "prepare.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.copyfile(shipped("deploy") / "dagster.yaml", folder / "dagster.yaml")
+        text = (shipped("deploy") / "dagster.yaml").read_text()
+        if os.environ.get(POSTGRES):  # its name stands in the file, not what it holds
+            text += f"storage:\n  postgres:\n    postgres_url:\n      env: {POSTGRES}\n"
+        (folder / "dagster.yaml").write_text(text)
         with dg.DagsterInstance.from_config(str(folder)) as instance:
             instance.get_runs(limit=1)
             instance.fetch_materializations(GATE, limit=1)

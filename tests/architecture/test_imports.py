@@ -59,7 +59,8 @@ def test_only_resources_read_the_environment_of_the_pipeline():
 
     # The order path looks whether Dagster's Pipes started it; syft is given the environment it needs; line sets
     # DAGSTER_HOME for the Dagster that it then uses. A plug-in's probation is given ours, and looks whether it stays.
-    # The channels of alerts and a broker's keys are secrets, and what a resource is configured with is stored.
+    # The channels of alerts, a database's URI and a broker's keys are secrets, and what a resource is configured with
+    # is stored.
     assert readers == [
         "tradepulse/core/plugins.py",
         "tradepulse/core/probation.py",
@@ -67,6 +68,7 @@ def test_only_resources_read_the_environment_of_the_pipeline():
         "tradepulse/execution/brokers/alpaca.py",
         "tradepulse/finops/alerts.py",
         "tradepulse/release/sbom.py",
+        "tradepulse_assets/home.py",
         "tradepulse_jobs/line.py",
         "tradepulse_jobs/resources.py",
     ]

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +30,20 @@ class Tracking:
     Parameters
     ----------
     root : folder of ``mlflow.db`` and the artifacts; made on first use
+    uri : of another store, such as ``postgresql://...``; it may hold a password, and is shown without it
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, uri: str = "") -> None:
+        self.root, self._uri = root, uri
 
     @property
     def uri(self) -> str:
-        """What ``mlflow ui --backend-store-uri`` takes."""
-        return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
+        """What ``mlflow ui --backend-store-uri`` takes, without a password."""
+        return re.sub(r"(//[^:/@]*):.*@", r"\1@", self._store)
+
+    @property
+    def _store(self) -> str:
+        return self._uri or f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
 
     def client(self) -> "MlflowClient":
         """Return a client of the store, made by one process at a time.
@@ -51,7 +57,7 @@ class Tracking:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with self._alone():
-            client = MlflowClient(self.uri, self.uri)
+            client = MlflowClient(self._store, self._store)
             self._experiment(client)
         return client
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradepulse.backtest.research import Question
+    from tradepulse.backtest.tracking import Tracking
     from tradepulse.finops.suggestions.base import Suggestion
     from tradepulse.finops.suggestions.verified import Rerun
 
@@ -30,7 +31,9 @@ _WHOSE = ("run_id", "mlflow_run_id")
 STEPS, SWEEPS = ("unchanged", "same_result"), ("diminishing", "asked_twice")
 
 
-def rerun(one: "Suggestion", home: Path, usage: "pd.DataFrame", bars: "pd.DataFrame | None" = None) -> "Rerun":
+def rerun(
+    one: "Suggestion", home: Path, usage: "pd.DataFrame", bars: "pd.DataFrame | None" = None, mlflow_uri: str = ""
+) -> "Rerun":
     """Return what a suggestion saves, by doing the last run that it stands on twice: as it was, and as suggested.
 
     Parameters
@@ -39,6 +42,7 @@ def rerun(one: "Suggestion", home: Path, usage: "pd.DataFrame", bars: "pd.DataFr
     home : folder of the instance; it is copied twice, and not touched
     usage : rows of ``usage`` of the instance
     bars : bars that a sweep was about, where the lake does not have them
+    mlflow_uri : MLflow store other than the instance's own
 
     Raises
     ------
@@ -50,7 +54,9 @@ def rerun(one: "Suggestion", home: Path, usage: "pd.DataFrame", bars: "pd.DataFr
     if one.kind in STEPS:
         return _without_step(one, home, usage)
     if one.kind in SWEEPS:
-        return _shorter_sweep(one, home, bars)
+        from tradepulse.backtest.tracking import Tracking
+
+        return _shorter_sweep(one, home, bars, Tracking(home / "mlflow", mlflow_uri))
     raise ConfigError(f"{one.id} is about {one.kind} usage, which no re-run can show; it is to be tried")
 
 
@@ -117,7 +123,7 @@ def _contents(home: Path) -> dict[str, str]:
     return found
 
 
-def _shorter_sweep(one: "Suggestion", home: Path, bars: "pd.DataFrame | None") -> "Rerun":
+def _shorter_sweep(one: "Suggestion", home: Path, bars: "pd.DataFrame | None", tracking: "Tracking") -> "Rerun":
     """Sweep again, all of it and what is suggested, into ledgers that are empty otherwise."""
     from tradepulse.backtest.ledger import record, trials_of
     from tradepulse.backtest.research import winner
@@ -130,7 +136,7 @@ def _shorter_sweep(one: "Suggestion", home: Path, bars: "pd.DataFrame | None") -
     ledger = trials_of(Lake(home / "lake"))
     rows = ledger[(ledger["run_id"] == one.evidence[-1]) & (ledger["status"] == "done")].reset_index(drop=True)
     sample = _sample(home, rows, bars)
-    asked = [_question(home, row, str(rows["data_version"].iloc[0])) for row in rows.to_dict("records")]
+    asked = [_question(tracking, row, str(rows["data_version"].iloc[0])) for row in rows.to_dict("records")]
     if one.kind == "diminishing":
         fewer = asked[: stops_after(rows["sharpe"].fillna(float("-inf")).to_numpy())]
     else:
@@ -175,16 +181,15 @@ def _sample(home: Path, rows: "pd.DataFrame", bars: "pd.DataFrame | None") -> "p
     return bars
 
 
-def _question(home: Path, row: "dict[Hashable, Any]", version: str) -> "Question":
+def _question(tracking: "Tracking", row: "dict[Hashable, Any]", version: str) -> "Question":
     """Return the question that a row of the ledger answers, from it and the tags of its run in MLflow."""
     import json
 
     from tradepulse.backtest.frictions import friction
     from tradepulse.backtest.research import Question
-    from tradepulse.backtest.tracking import Tracking
 
     run = str(row["mlflow_run_id"])
-    tags = Tracking(home / "mlflow").client().get_run(run).data.tags if run else {}
+    tags = tracking.client().get_run(run).data.tags if run else {}
     if "quantity" not in tags:
         raise MissingData(f"trial {row['trial_id']} has no run in MLflow that says how it was asked; sweep again")
     costs = friction(tags["costs"].partition("@")[0], float(tags["commission_bp"]), float(tags["slippage_bp"]))

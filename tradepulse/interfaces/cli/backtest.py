@@ -275,6 +275,11 @@ def book(
     click.echo(f"\n{out}")
 
 
+_mlflow_uri = click.option(
+    "--mlflow-uri", envvar="TRADEPULSE_MLFLOW_URI", default="", help="MLflow store other than the instance's own."
+)
+
+
 @contextmanager
 def _folder(out: Path) -> Iterator[Path]:
     """Give a fresh folder that takes the place of ``out`` once it is whole; refuse one that is no backtest's."""
@@ -297,12 +302,13 @@ def _folder(out: Path) -> Iterator[Path]:
 @click.option("--trim", is_flag=True, help="Ask as many parameter sets as the budget is enough for.")
 @click.option("--reuse", is_flag=True, help="Take from the ledger what it has answered, and ask only the rest.")
 @click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
+@_mlflow_uri
 @as_json
 @click.pass_obj
 def sweep(
     obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, top: int, budget: float | None, trim: bool,
-    reuse: bool, forward: str | None, as_json: bool,
+    reuse: bool, forward: str | None, mlflow_uri: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
 
@@ -343,7 +349,7 @@ def sweep(
     train, test = _two_lengths(forward) if forward else (0, 0)
     if forward:
         next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
-    lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow")
+    lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow", mlflow_uri)
     run_id = f"cli-{uuid4().hex[:12]}"
     log = UsageLog(obj["home"] / "usage")
     made: list[pd.DataFrame] = []

@@ -115,9 +115,10 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
 @command.command()
 @click.argument("id")
 @click.option("--bars", "bars_file", type=click.Path(path_type=Path), help="Bars of a sweep that the lake has not.")
+@click.option("--mlflow-uri", envvar="TRADEPULSE_MLFLOW_URI", default="", help="MLflow store of a sweep's trials.")
 @as_json
 @click.pass_obj
-def verify(obj: dict[str, Path], id: str, bars_file: Path | None, as_json: bool) -> int:
+def verify(obj: dict[str, Path], id: str, bars_file: Path | None, mlflow_uri: str, as_json: bool) -> int:
     """Do the last run that a suggestion stands on twice, as it was and as suggested, and say what that saves.
 
     Both are done in copies of the instance. What they make is held against each other: exit code 1 where a result
@@ -138,7 +139,7 @@ def verify(obj: dict[str, Path], id: str, bars_file: Path | None, as_json: bool)
         raise UnknownName("suggestion", id, found)
     folder = obj["reports"] / "finops" / "verified"
     bars = None if bars_file is None else load_whole_bars(bars_file)
-    done = rerun(found[id], obj["home"], usage, bars)
+    done = rerun(found[id], obj["home"], usage, bars, mlflow_uri)
     keep(done, folder)
     [one] = verified([found[id]], folder)
     if as_json:
