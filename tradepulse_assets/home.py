@@ -11,6 +11,7 @@ import dagster as dg
 
 from tradepulse.finops.usage import STORAGE, UNTAGGED, Meter, Tags, UsageLog
 from tradepulse.warehouse.lake import Lake
+from tradepulse.warehouse.store import sizes
 
 if TYPE_CHECKING:
     from tradepulse.backtest.tracking import Tracking
@@ -28,13 +29,15 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     folder: str
     reports_folder: str
     environment: str = "local"
+    #: Bucket that the lake is in, where it is not in the folder.
+    lake_uri: str = ""
     #: Name of the environment variable that holds the MLflow store's URI: what it holds may be a secret.
     mlflow_uri_from: str = "TRADEPULSE_MLFLOW_URI"
 
     @cached_property
     def lake(self) -> Lake:
         """The Parquet lake."""
-        return Lake(Path(self.folder) / "lake")
+        return Lake(self.lake_uri or Path(self.folder) / "lake")
 
     @cached_property
     def usage(self) -> UsageLog:
@@ -70,14 +73,17 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         from datetime import UTC, datetime
 
         makers, root = self.usage.makers(), Path(self.folder)
-        tables = [path for path in sorted(self.lake.root.glob("[!.]*")) if path.is_dir()]
-        held = [(path.name, *makers.get(path.name, (UNTAGGED, "shared")), path) for path in tables]
+        held = [(name, *makers.get(name, (UNTAGGED, "shared")), self.lake.sizes(name)) for name in self.lake.tables()]
         # A folder of the instance may be called as a table is: usage.
-        others = [(f"home/{name}", team, "shared", root / name) for name, team in _HELD_BY.items()]
+        others = [(f"home/{name}", team, "shared", sizes(root / name)) for name, team in _HELD_BY.items()]
         self.usage.hold(
             [
-                (Tags(STORAGE, name, "", team, strategy, self.environment), path)
-                for name, team, strategy, path in [*held, *others, ("reports", "platform", "shared", self.reports)]
+                (Tags(STORAGE, name, "", team, strategy, self.environment), files)
+                for name, team, strategy, files in [
+                    *held,
+                    *others,
+                    ("reports", "platform", "shared", sizes(self.reports)),
+                ]
             ],
             datetime.now(UTC),
         )

@@ -24,7 +24,7 @@ from tradepulse.quality.shipped import shipped
 from tradepulse_jobs.audit import GATE
 from tradepulse_jobs.definitions import defs
 from tradepulse_jobs.progress import steps_shown
-from tradepulse_jobs.resources import HOME, NEWEST_SESSION, REPORTS
+from tradepulse_jobs.resources import HOME, LAKE_URI, NEWEST_SESSION, REPORTS
 from tradepulse_jobs.sensors import released_signals_sensor
 
 #: First session that the promoted strategy trades on paper: the sell-off of October 2018, which research has not seen.
@@ -225,7 +225,7 @@ def _conclude(instance: dg.DagsterInstance, seconds: float) -> None:
     from tradepulse.interfaces.evidence import summary, write_page
     from tradepulse.warehouse.lake import Lake
 
-    lake = Lake(HOME / "lake")
+    lake = Lake(LAKE_URI or HOME / "lake")
     checks = _checks(instance)
     lines = summary(lake)
     passed = sum(check["passed"] for check in checks)

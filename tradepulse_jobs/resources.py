@@ -15,6 +15,8 @@ HOME = Path(os.environ.get("TRADEPULSE_HOME") or "var").resolve()
 REPORTS = Path(os.environ.get("TRADEPULSE_REPORTS") or "reports").resolve()
 #: What runs here are attributed to, beside team and strategy.
 ENVIRONMENT = os.environ.get("TRADEPULSE_ENVIRONMENT") or "local"
+#: Bucket of the lake, such as ``s3://bucket/prefix``; in the folder of all state by default.
+LAKE_URI = os.environ.get("TRADEPULSE_LAKE_URI") or ""
 
 #: Newest session that the embedded source has: what a job started without a partition runs for.
 NEWEST_SESSION: date = COVERAGE["arch"][1]
@@ -23,6 +25,6 @@ NEWEST_SESSION: date = COVERAGE["arch"][1]
 def resources() -> dict[str, object]:
     """Return the resources of every job."""
     return {
-        "home": Home(folder=str(HOME), reports_folder=str(REPORTS), environment=ENVIRONMENT),
+        "home": Home(folder=str(HOME), reports_folder=str(REPORTS), environment=ENVIRONMENT, lake_uri=LAKE_URI),
         "pipes_subprocess": dg.PipesSubprocessClient(),
     }

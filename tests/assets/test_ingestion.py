@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -38,11 +40,14 @@ def test_the_data_version_is_the_hash_of_the_content(make, home, instance):
 
 def test_making_a_session_again_changes_nothing(make, home, instance):
     make("bars_history", "bars", partition="2018-01-03")
-    before = version(instance, "bars", ["2018-01-03"]), home.lake.path("bars", "2018-01-03").read_bytes()
+    before = version(instance, "bars", ["2018-01-03"]), Path(home.lake.path("bars", "2018-01-03")).read_bytes()
 
     make("bars", partition="2018-01-03")
 
-    assert (version(instance, "bars", ["2018-01-03"]), home.lake.path("bars", "2018-01-03").read_bytes()) == before
+    assert (
+        version(instance, "bars", ["2018-01-03"]),
+        Path(home.lake.path("bars", "2018-01-03")).read_bytes(),
+    ) == before
 
 
 def test_a_restated_session_has_another_data_version(make, vendor, instance):

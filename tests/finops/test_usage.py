@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tradepulse.core.tables import table
 from tradepulse.errors import DataError
 from tradepulse.finops.usage import Tags, UsageLog
+from tradepulse.warehouse.store import sizes
 
 
 def tags(step="bars", run="run-1"):
@@ -202,9 +203,9 @@ def put(path, size, made):
 def test_storage_is_bytes_times_the_hours_that_they_are_there(tmp_path, log):
     put(tmp_path / "bars" / "2018.parquet", 1_000, NOON - timedelta(days=40))
     put(tmp_path / "bars" / "2019.parquet", 300, NOON - timedelta(hours=2))
-    log.hold([(held(), tmp_path / "bars"), (held("closes"), tmp_path / "closes")], NOON)
+    log.hold([(held(), sizes(tmp_path / "bars")), (held("closes"), sizes(tmp_path / "closes"))], NOON)
     put(tmp_path / "bars" / "2019.parquet", 500, NOON + timedelta(hours=30))
-    log.hold([(held(), tmp_path / "bars")], NOON + timedelta(hours=40))
+    log.hold([(held(), sizes(tmp_path / "bars"))], NOON + timedelta(hours=40))
 
     frame = table("usage").accept(log.frame(), "test")
     # From midnight 12 hours of 1,000 and 2 of 300; then 12 hours to midnight, a day, and 4 hours, of which the file
@@ -223,12 +224,12 @@ def test_it_does_not_matter_how_often_storage_is_looked_at(tmp_path_factory, min
     put(folder / "bars" / "all.parquet", 6_000_000, NOON - timedelta(days=3))
     often, once = UsageLog(folder / "often"), UsageLog(folder / "once")
     for log in (often, once):
-        log.hold([(held(), folder / "bars")], NOON)
+        log.hold([(held(), sizes(folder / "bars"))], NOON)
     at = NOON
     for step in minutes:
         at += timedelta(minutes=step)
-        often.hold([(held(), folder / "bars")], at)
-    once.hold([(held(), folder / "bars")], at)
+        often.hold([(held(), sizes(folder / "bars"))], at)
+    once.hold([(held(), sizes(folder / "bars"))], at)
 
     # Six megabytes a minute are 100,000 byte hours, exactly.
     total = 100_000 * (720 + sum(minutes))
@@ -237,9 +238,9 @@ def test_it_does_not_matter_how_often_storage_is_looked_at(tmp_path_factory, min
 
 def test_a_clock_that_was_set_back_holds_nothing_twice(tmp_path, log):
     put(tmp_path / "bars" / "all.parquet", 100, NOON - timedelta(days=1))
-    log.hold([(held(), tmp_path / "bars")], NOON)
-    log.hold([(held(), tmp_path / "bars")], NOON - timedelta(hours=5))
-    log.hold([(held(), tmp_path / "bars")], NOON + timedelta(hours=1))
+    log.hold([(held(), sizes(tmp_path / "bars"))], NOON)
+    log.hold([(held(), sizes(tmp_path / "bars"))], NOON - timedelta(hours=5))
+    log.hold([(held(), sizes(tmp_path / "bars"))], NOON + timedelta(hours=1))
 
     assert log.frame()["held_byte_hours"].tolist() == [1_200, 100]
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,10 +30,10 @@ def changed(at, **values):
 
 
 def test_the_same_again_changes_nothing(lake):
-    stamps = [lake.path("bars", day).stat().st_mtime_ns for day in DAYS]
+    stamps = [Path(lake.path("bars", day)).stat().st_mtime_ns for day in DAYS]
 
     assert take(lake, "bars", BARS) == []
-    assert [lake.path("bars", day).stat().st_mtime_ns for day in DAYS] == stamps
+    assert [Path(lake.path("bars", day)).stat().st_mtime_ns for day in DAYS] == stamps
     assert restatements(lake).empty
 
 

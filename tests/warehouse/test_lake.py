@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ def test_what_is_written_is_read_back(lake):
     pd.testing.assert_frame_equal(lake.read("bars"), bars)
     assert written.rows == 2
     assert written.data_version == content_hash(bars) == content_hash(lake.read("bars"))
-    assert lake.written_bytes == written.size_bytes == written.path.stat().st_size
+    assert lake.written_bytes == written.size_bytes == Path(written.path).stat().st_size
 
 
 def test_a_partition_is_replaced_whole(lake):
@@ -115,10 +116,10 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_partition(lake):
     lake.write("bars", bars_of([0.5] * 500), "2018")
     code = "import sys, pathlib, tests.warehouse.test_lake as here; here._write_for_ever(pathlib.Path(sys.argv[1]))"
     for moment in (0.0, 0.007, 0.013, 0.029):
-        before = lake.path("bars", "2018").stat().st_mtime_ns
+        before = Path(lake.path("bars", "2018")).stat().st_mtime_ns
         writer = subprocess.Popen([sys.executable, "-c", code, str(lake.root)])
         until = time.monotonic() + 60
-        while lake.path("bars", "2018").stat().st_mtime_ns == before and time.monotonic() < until:
+        while Path(lake.path("bars", "2018")).stat().st_mtime_ns == before and time.monotonic() < until:
             time.sleep(0.001)
         time.sleep(moment)
         writer.send_signal(signal.SIGKILL)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from stat import S_ISREG
 from threading import Lock, Thread
 from time import perf_counter, sleep, time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -187,7 +186,7 @@ class UsageLog:
                 found.append(line)
         return found
 
-    def hold(self, folders: Iterable[tuple[Tags, Path]], now: datetime) -> None:
+    def hold(self, folders: Iterable[tuple[Tags, Iterable[tuple[int, float]]]], now: datetime) -> None:
         """Meter what folders hold: the bytes of each file there, times the hours since it is there or was last seen.
 
         A file that has gone since the last look is not seen any more, and what it held since then is not counted. The
@@ -195,7 +194,7 @@ class UsageLog:
 
         Parameters
         ----------
-        folders : each with the tags that it is attributed to; those that do not exist hold nothing
+        folders : the tags that each is attributed to, and the bytes of each of its files with when it was written
         now : time of the look
         """
         path, today = self.folder / f"{STORAGE}.jsonl", now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -203,8 +202,8 @@ class UsageLog:
         since = max(looks, default=today)
         midnights = [today - timedelta(days=n) for n in reversed(range((today.date() - since.date()).days))]
         spans = [(begin, end) for begin, end in pairwise([since, *midnights, now]) if begin < end]
-        for tags, folder in folders:
-            files = list(_sizes(folder))
+        for tags, found in folders:
+            files = list(found)
             for begin, end in spans:
                 held = sum(size * max(0.0, end.timestamp() - max(begin.timestamp(), made)) for size, made in files)
                 line = {
@@ -259,14 +258,6 @@ class UsageLog:
             os.write(file, (json.dumps(line) + "\n").encode())
         finally:
             os.close(file)
-
-
-def _sizes(folder: Path) -> Iterator[tuple[int, float]]:
-    """Yield size and time of the last change of each file in a folder, those not counted that vanish meanwhile."""
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            if S_ISREG((found := path.lstat()).st_mode):
-                yield found.st_size, found.st_mtime
 
 
 def _gone(pid: int) -> bool:

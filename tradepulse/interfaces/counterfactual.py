@@ -39,7 +39,7 @@ def rerun(
     Parameters
     ----------
     one : the suggestion
-    home : folder of the instance; it is copied twice, and not touched
+    home : folder of the instance, its lake in it; it is copied twice, and not touched
     usage : rows of ``usage`` of the instance
     bars : bars that a sweep was about, where the lake does not have them
     mlflow_uri : MLflow store other than the instance's own

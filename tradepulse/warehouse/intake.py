@@ -105,12 +105,12 @@ def versions(lake: Lake, place: str) -> dict[str, list[str]]:
 def restatements(lake: Lake) -> pd.DataFrame:
     """Return rows of ``restatements``: every value that any vendor has changed since it was first stored."""
     parts = []
-    for folder in sorted(lake.root.glob(f"{SUPERSEDED}*")) if lake.root.is_dir() else []:
-        place = folder.name.removeprefix(SUPERSEDED)
+    for name in (name for name in lake.tables() if name.startswith(SUPERSEDED)):
+        place = name.removeprefix(SUPERSEDED)
         if not {"ts", "ex_date"} & set(table(model_of(place)).to_schema().columns):
             continue  # instruments have no history: what they are is what the vendor says now
         for partition, names in versions(lake, place).items():
-            states = [lake.read(folder.name, [name], model=model_of(place)) for name in names]
+            states = [lake.read(name, [version], model=model_of(place)) for version in names]
             states.append(lake.read(place, [partition], model=model_of(place)))
             parts += [
                 _difference(place, partition, number, states[number - 1], states[number])

@@ -1,13 +1,13 @@
 """The lake: one Parquet file per table and partition, replaced whole or not at all."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, MissingData
+from tradepulse.warehouse.store import store
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,13 +23,13 @@ class Written:
 
     Parameters
     ----------
-    path : the file
+    path : where the file is
     rows : rows in it
     size_bytes : its size
     data_version : hash of its content
     """
 
-    path: Path
+    path: str
     rows: int
     size_bytes: int
     data_version: str
@@ -38,16 +38,17 @@ class Written:
 class Lake:
     """Tables as folders of Parquet files.
 
-    A file is written beside its place and renamed into it, so a reader sees the old rows or the new ones, never half of
-    either, and any number of processes can read and write at once without a lock.
+    A reader sees the old rows of a file or the new ones, never half of either, and any number of processes can read and
+    write at once without a lock.
 
     Parameters
     ----------
-    root : folder of the lake; made when first written to
+    root : folder of the lake, made when first written to; or the URI of a bucket, ``s3://bucket/prefix``
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | str) -> None:
         self.root = root
+        self._store = store(root)
         #: Bytes this object has written: what the meter reads.
         self.written_bytes = 0
         #: Content hash of every partition written so far, in order, by ``table/partition``.
@@ -89,29 +90,23 @@ class Lake:
         """
         import pandas as pd
 
-        targets = {partition: self.path(name, partition) for partition in frames}
+        for partition in frames:
+            _checked(name, partition)
         declared = table(model or name)
         whole = next(iter(frames.values())) if len(frames) == 1 else pd.concat(frames.values())
         span = min(frames) if len(frames) == 1 else f"{min(frames)} to {max(frames)}"
         # A key is unique within its partition; that it is unique over all of them too is what a table promises.
         declared.accept(whole.reset_index(drop=True), f"{name} {span}")
-        return {partition: self._store(targets[partition], frame) for partition, frame in frames.items()}
+        return {partition: self._put(name, partition, frame) for partition, frame in frames.items()}
 
-    def _store(self, target: Path, frame: "pd.DataFrame") -> Written:
+    def _put(self, name: str, partition: str, frame: "pd.DataFrame") -> Written:
         from tradepulse.core.tables.base import content_hash
 
         frame = frame.reset_index(drop=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            frame.to_parquet(fresh, index=False, compression="zstd")
-            os.replace(fresh, target)
-        finally:
-            fresh.unlink(missing_ok=True)
-        size = target.stat().st_size
+        size = self._store.put(name, partition, frame)
         self.written_bytes += size
-        made = Written(target, len(frame), size, content_hash(frame))
-        self.written.append((f"{target.parent.name}/{target.stem}", made.data_version))
+        made = Written(self.path(name, partition), len(frame), size, content_hash(frame))
+        self.written.append((f"{name}/{partition}", made.data_version))
         return made
 
     def read(self, name: str, partitions: Sequence[str] | None = None, *, model: str | None = None) -> "pd.DataFrame":
@@ -122,31 +117,36 @@ class Lake:
         MissingData
             If a named partition, or the whole table, is not there.
         """
-        import pyarrow.dataset as ds
-
         chosen = self.partitions(name) if partitions is None else list(partitions)
         if not chosen:
             raise MissingData(f"the lake {self.root} has no {name} yet; run the job that makes it, or make run")
-        paths = [self.path(name, partition) for partition in chosen]
-        for path in paths:
-            if not path.exists():
-                raise MissingData(f"the lake {self.root} has no {name} for {path.stem}; run the job that makes it")
-        frame: pd.DataFrame = ds.dataset([str(path) for path in paths], format="parquet").to_table().to_pandas()
+        for partition in partitions or ():
+            if not self.has(name, partition):
+                raise MissingData(f"the lake {self.root} has no {name} for {partition}; run the job that makes it")
+        frame: pd.DataFrame = self._store.dataset(name, chosen).to_table().to_pandas()
         return frame[list(table(model or name).to_schema().columns)]
 
     def partitions(self, name: str) -> list[str]:
         """Return the partitions of a table, sorted; none when the table is not there."""
-        return sorted(path.stem for path in (self.root / name).glob("[!.]*.parquet"))
+        return self._store.partitions(name)
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that there are, sorted; they need not be declared ones."""
+        return self._store.tables()
+
+    def sizes(self, name: str) -> Iterator[tuple[int, float]]:
+        """Yield the bytes of each file of a table and when it was written, in seconds since 1970."""
+        return self._store.sizes(name)
 
     def has(self, name: str, partition: str = WHOLE) -> bool:
         """Whether a partition of a table has been written."""
-        return self.path(name, partition).exists()
+        _checked(name, partition)
+        return self._store.has(name, partition)
 
-    def path(self, name: str, partition: str = WHOLE) -> Path:
-        """Return the file of a partition, whether it exists or not."""
-        if not partition or set(partition) & set("/\\.") or "/" in name or name.startswith("."):
-            raise ConfigError(f"{name}/{partition}: not the name of a table and a partition")
-        return self.root / name / f"{partition}.parquet"
+    def path(self, name: str, partition: str = WHOLE) -> str:
+        """Return where the file of a partition is, whether it exists or not."""
+        _checked(name, partition)
+        return self._store.address(name, partition)
 
     def query(self, sql: str, **parameters: object) -> "pd.DataFrame":
         """Return the rows of a query; each table of the lake is a view of its own name.
@@ -165,9 +165,12 @@ class Lake:
 
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
-        for folder in sorted(self.root.glob("[!.]*")) if self.root.is_dir() else []:
-            files = sorted(str(path) for path in folder.glob("[!.]*.parquet"))
-            if files:
-                quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-                connection.execute(f'CREATE VIEW "{folder.name}" AS SELECT * FROM read_parquet([{quoted}])')
+        for name in self.tables():
+            if self.partitions(name):
+                self._store.view(connection, name)
         return connection
+
+
+def _checked(name: str, partition: str) -> None:
+    if not partition or set(partition) & set("/\\.") or "/" in name or name.startswith("."):
+        raise ConfigError(f"{name}/{partition}: not the name of a table and a partition")

@@ -13,7 +13,7 @@ import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
 from tradepulse.interfaces.cli.market import OnBook, on_book
-from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 @as_json
 @click.pass_obj
 def run(
-    obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
+    obj: Places, bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, fill: str, friction: str, account: str | None,
     stop_bp: float | None, take_bp: float | None, path: str | None, events: tuple[str, ...], rates: Path | None,
     scenario: str | None, out: Path, as_json: bool,
@@ -156,7 +156,7 @@ def run(
             other = replay(replace(terms, path="best" if terms.path == "worst" else "worst"))
             between = sorted(one.summary["final_equity"] for one in (result, other))
     except TradePulseError:
-        _count(obj["home"], question, bars, run_id, None)
+        _count(obj["lake"], question, bars, run_id, None)
         raise
     evidence = fills_could_happen(
         result.fills, bars, result.equity, cash=cash, same_close=fill == "same_close",
@@ -205,7 +205,7 @@ def run(
             evidence=[(check.name, check.seen, check.failing) for check in evidence],
             between=between,
         )
-    _count(obj["home"], question, bars, run_id, summary)
+    _count(obj["lake"], question, bars, run_id, summary)
     if as_json:
         print_json(summary)
     else:
@@ -306,7 +306,7 @@ def _folder(out: Path) -> Iterator[Path]:
 @as_json
 @click.pass_obj
 def sweep(
-    obj: dict[str, Path], bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
+    obj: Places, bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, top: int, budget: float | None, trim: bool,
     reuse: bool, forward: str | None, mlflow_uri: str, as_json: bool,
 ) -> None:  # fmt: skip
@@ -349,7 +349,7 @@ def sweep(
     train, test = _two_lengths(forward) if forward else (0, 0)
     if forward:
         next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
-    lake, tracking = Lake(obj["home"] / "lake"), Tracking(obj["home"] / "mlflow", mlflow_uri)
+    lake, tracking = Lake(obj["lake"]), Tracking(obj["home"] / "mlflow", mlflow_uri)
     run_id = f"cli-{uuid4().hex[:12]}"
     log = UsageLog(obj["home"] / "usage")
     made: list[pd.DataFrame] = []
@@ -485,7 +485,7 @@ def _range(name: str, text: str) -> tuple[int, ...]:
 @as_json
 @click.pass_obj
 def validate(
-    obj: dict[str, Path], live_file: Path, simulated: Path, budgets: tuple[str, ...], within: str, as_json: bool
+    obj: Places, live_file: Path, simulated: Path, budgets: tuple[str, ...], within: str, as_json: bool
 ) -> int:
     """Say where the profit of a live log differs from that of its simulation. Exit code 1 if a part is over its budget.
 
@@ -589,7 +589,9 @@ def _least(costs: "Costs") -> dict[str, Any]:
     return {"least_commission_bp": -1e4, "least_slippage_bp": -1e4}
 
 
-def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, summary: dict[str, Any] | None) -> None:
+def _count(
+    lake: Path | str, question: "Question", bars: "pd.DataFrame", run_id: str, summary: dict[str, Any] | None
+) -> None:
     """Write a hand-run trial to the ledger: it counts like any other."""
     from tradepulse.backtest.ledger import failed_rows
     from tradepulse.warehouse.lake import Lake
@@ -601,7 +603,7 @@ def _count(home: Path, question: "Question", bars: "pd.DataFrame", run_id: str, 
         rows = rows.assign(
             status="done", n_orders=summary["n_fills"], sharpe=float("nan") if ratio is None else ratio, **figures
         )
-    Lake(home / "lake").write("trials", rows, run_id)
+    Lake(lake).write("trials", rows, run_id)
 
 
 def _words(row: dict[str, Any]) -> str:

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from tradepulse.errors import ConfigError, MissingData
-from tradepulse.interfaces.cli.params import as_json, check_place, key_values, print_json, print_table, write_rows
+from tradepulse.interfaces.cli.params import (
+    Places,
+    as_json,
+    check_place,
+    key_values,
+    print_json,
+    print_table,
+    write_rows,
+)
 
 
 @click.group()
@@ -34,7 +42,7 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def ingest(
-    obj: dict[str, Path], source: str, table_name: str | None, path: Path | None, zone: str | None,
+    obj: Places, source: str, table_name: str | None, path: Path | None, zone: str | None,
     symbols: tuple[str, ...], start: datetime | None, end: datetime | None, interval: str, options: tuple[str, ...],
     refresh: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -59,7 +67,7 @@ def ingest(
     }
     opened = open_source(source, given)
     wanted = Wanted(table_name or opened.tables[0], symbols, first, last, interval)
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
 
     def store(delivery: Delivery, rows: "pd.DataFrame", part: Wanted) -> list[str]:
         absent = sorted(set(part.symbols) - set(delivery.accepted["symbol"]))
@@ -110,7 +118,7 @@ def ingest(
 @command.command()
 @as_json
 @click.pass_obj
-def restatements(obj: dict[str, Path], as_json: bool) -> None:
+def restatements(obj: Places, as_json: bool) -> None:
     """Show what vendors have changed of the past, and which results were made from what they said before."""
     from tradepulse.core.tables.base import records
     from tradepulse.reporting.restatements import write_page
@@ -118,7 +126,7 @@ def restatements(obj: dict[str, Path], as_json: bool) -> None:
     from tradepulse.warehouse.lake import Lake
     from tradepulse.warehouse.stale import stale
 
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     changes, outdated = restated(lake), stale(lake)
     page = write_page(changes, outdated, obj["reports"] / "data_quality" / "restatements")
     if as_json:
@@ -141,13 +149,13 @@ def restatements(obj: dict[str, Path], as_json: bool) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
 @click.option("--table", "table_name", help="Only rows meant for this table.")
 @click.pass_obj
-def quarantine(obj: dict[str, Path], out: Path, table_name: str | None) -> None:
+def quarantine(obj: Places, out: Path, table_name: str | None) -> None:
     """Write quarantined rows to a file, each with its rule, to be mended there and given to data replay."""
     from tradepulse.warehouse.lake import Lake
     from tradepulse.warehouse.quarantine import refused_rows
 
     check_place(out)
-    rows = refused_rows(Lake(obj["home"] / "lake"), table_name)
+    rows = refused_rows(Lake(obj["lake"]), table_name)
     write_rows(rows, out)
     click.echo(f"{out}: {len(rows):,} rows; mend them there, then tradepulse_cli data replay {out}")
 
@@ -156,12 +164,12 @@ def quarantine(obj: dict[str, Path], out: Path, table_name: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json
 @click.pass_obj
-def replay(obj: dict[str, Path], file: Path, as_json: bool) -> int:
+def replay(obj: Places, file: Path, as_json: bool) -> int:
     """Take mended rows out of quarantine. Exit code 1 if one still breaks a rule; it stays where it is."""
     from tradepulse.quality.replay import replayed
     from tradepulse.warehouse.lake import Lake
 
-    outcome = replayed(Lake(obj["home"] / "lake"), file)
+    outcome = replayed(Lake(obj["lake"]), file)
     if as_json:
         print_json(outcome)
     else:
@@ -177,12 +185,12 @@ def replay(obj: dict[str, Path], file: Path, as_json: bool) -> int:
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
 @click.pass_obj
-def export(obj: dict[str, Path], symbols: tuple[str, ...], end: datetime | None, out: Path) -> None:
+def export(obj: Places, symbols: tuple[str, ...], end: datetime | None, out: Path) -> None:
     """Write the lake's bars, as of a session, to a file that the other commands take as --bars."""
     from tradepulse.warehouse.bars import read_bars
     from tradepulse.warehouse.lake import Lake
 
-    bars = read_bars(Lake(obj["home"] / "lake"), until=end.date() if end else None, symbols=symbols or None)
+    bars = read_bars(Lake(obj["lake"]), until=end.date() if end else None, symbols=symbols or None)
     write_rows(bars, out)
     click.echo(f"{out}: {len(bars):,} bars of {', '.join(sorted(bars['symbol'].unique()))}")
 

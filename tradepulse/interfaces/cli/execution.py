@@ -14,7 +14,7 @@ from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownN
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import OnBook, on_book
-from tradepulse.interfaces.cli.params import as_json, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
     from tradepulse.execution.watch import Watched
@@ -90,7 +90,7 @@ def replay(journal: Path, as_json: bool) -> None:
               help="Which lot a sale takes first.")  # fmt: skip
 @as_json
 @click.pass_obj
-def ledger(obj: dict[str, Path], book_name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
+def ledger(obj: Places, book_name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
     """Print the books of a daily book after its last session: double entry, lots, and what has not settled."""
     from datetime import date
 
@@ -150,7 +150,7 @@ def ledger(obj: dict[str, Path], book_name: str, method: Literal["fifo", "lifo",
 @as_json
 @click.pass_obj
 def paper(
-    obj: dict[str, Path], asked: OnBook, name: str, speed: float, until: float | None, limits: tuple[str, ...],
+    obj: Places, asked: OnBook, name: str, speed: float, until: float | None, limits: tuple[str, ...],
     durability: str, watched: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Trade on paper: replay a real market at a simulated exchange, and trade there with the engine as a process.
@@ -189,7 +189,7 @@ def paper(
 @click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
 @click.option("--once", is_flag=True, help="Print the picture once, and end.")
 @click.pass_obj
-def watch(obj: dict[str, Path], name: str, once: bool) -> None:
+def watch(obj: Places, name: str, once: bool) -> None:
     """Show a desk live: market, profit, risk in use, orders and fills. Ctrl-C ends the picture, not the desk."""
     import time
 
@@ -213,7 +213,7 @@ def watch(obj: dict[str, Path], name: str, once: bool) -> None:
 @click.option("--reason", required=True, help="Why.")
 @click.option("--by", required=True, help="Who.")
 @click.pass_obj
-def kill(obj: dict[str, Path], name: str, reason: str, by: str) -> None:
+def kill(obj: Places, name: str, reason: str, by: str) -> None:
     """Pull a desk's kill switch: everything is canceled, and the venue has to prove it. It survives restarts."""
     from tradepulse.execution.engine import pull_kill_switch
 
@@ -225,7 +225,7 @@ def kill(obj: dict[str, Path], name: str, reason: str, by: str) -> None:
 @click.option("--reason", required=True, help="Why it may trade again.")
 @click.option("--by", required=True, help="Who says so.")
 @click.pass_obj
-def reset(obj: dict[str, Path], name: str, reason: str, by: str) -> None:
+def reset(obj: Places, name: str, reason: str, by: str) -> None:
     """Release a desk's kill switch; the reason and who gave it stay in the journal."""
     from tradepulse.execution.engine import reset_kill_switch
     from tradepulse.execution.supervision import desk_of
@@ -254,12 +254,12 @@ def _limit(key: str, found: dict[str, str]) -> int | str:
 @click.option("--book", "book_name", default="paper", show_default=True, help="Name of the book.")
 @as_json
 @click.pass_obj
-def status(obj: dict[str, Path], book_name: str, as_json: bool) -> None:
+def status(obj: Places, book_name: str, as_json: bool) -> None:
     """Print where a book of this instance stands."""
     _show(_daily_journal(obj, book_name), as_json)
 
 
-def _daily_journal(obj: dict[str, Path], book_name: str) -> Path:
+def _daily_journal(obj: Places, book_name: str) -> Path:
     path: Path = obj["home"] / "execution" / book_name / "orders.journal"
     if not path.is_file():
         raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tradepulse.interfaces.cli.params import as_json, key_values, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, key_values, print_json, print_table
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -51,7 +51,7 @@ def _measured(home: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
 )
 @as_json
 @click.pass_obj
-def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
+def report(obj: Places, keys: tuple[str, ...], as_json: bool) -> None:
     """Print cost by team, strategy and environment, from what has been measured up to now."""
     from tradepulse.finops.attribution import rounded, spend
 
@@ -78,7 +78,7 @@ def report(obj: dict[str, Path], keys: tuple[str, ...], as_json: bool) -> None:
 @command.command()
 @as_json
 @click.pass_obj
-def suggestions(obj: dict[str, Path], as_json: bool) -> None:
+def suggestions(obj: Places, as_json: bool) -> None:
     """Say what could cost less, with its evidence, what it would have saved, and how much of that is proven."""
     from tradepulse.finops.suggestions.base import suggestions as suggested
     from tradepulse.finops.suggestions.verified import verified
@@ -87,7 +87,7 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
 
     _, costs = _measured(obj["home"])
     outputs = UsageLog(obj["home"] / "usage").outputs()
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     found = verified(
         suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills")), obj["reports"] / "finops" / "verified"
     )
@@ -118,13 +118,13 @@ def suggestions(obj: dict[str, Path], as_json: bool) -> None:
 @click.option("--mlflow-uri", envvar="TRADEPULSE_MLFLOW_URI", default="", help="MLflow store of a sweep's trials.")
 @as_json
 @click.pass_obj
-def verify(obj: dict[str, Path], id: str, bars_file: Path | None, mlflow_uri: str, as_json: bool) -> int:
+def verify(obj: Places, id: str, bars_file: Path | None, mlflow_uri: str, as_json: bool) -> int:
     """Do the last run that a suggestion stands on twice, as it was and as suggested, and say what that saves.
 
     Both are done in copies of the instance. What they make is held against each other: exit code 1 where a result
     changed, and then nothing is saved. It takes as long, and costs as much, as the run twice.
     """
-    from tradepulse.errors import UnknownName
+    from tradepulse.errors import ConfigError, UnknownName
     from tradepulse.finops.suggestions.base import suggestions as suggested
     from tradepulse.finops.suggestions.verified import keep, verified
     from tradepulse.finops.usage import UsageLog
@@ -133,10 +133,12 @@ def verify(obj: dict[str, Path], id: str, bars_file: Path | None, mlflow_uri: st
     from tradepulse.warehouse.lake import Lake
 
     usage, costs = _measured(obj["home"])
-    lake, log = Lake(obj["home"] / "lake"), UsageLog(obj["home"] / "usage")
+    lake, log = Lake(obj["lake"]), UsageLog(obj["home"] / "usage")
     found = {one.id: one for one in suggested(costs, log.outputs(), _rows(lake, "trials"), _rows(lake, "bills"))}
     if id not in found:
         raise UnknownName("suggestion", id, found)
+    if obj["lake"] != obj["home"] / "lake":
+        raise ConfigError(f"a re-run copies the instance, and its lake is not in it but at {obj['lake']}")
     folder = obj["reports"] / "finops" / "verified"
     bars = None if bars_file is None else load_whole_bars(bars_file)
     done = rerun(found[id], obj["home"], usage, bars, mlflow_uri)
@@ -159,13 +161,13 @@ def verify(obj: dict[str, Path], id: str, bars_file: Path | None, mlflow_uri: st
 @command.command()
 @as_json
 @click.pass_obj
-def units(obj: dict[str, Path], as_json: bool) -> None:
+def units(obj: Places, as_json: bool) -> None:
     """Say what one backtest, order, promoted strategy, point of Sharpe and run of each asset have cost."""
     from tradepulse.finops.units import units as unit_costs
     from tradepulse.warehouse.lake import Lake
 
     _, costs = _measured(obj["home"])
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     tables = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
     found = unit_costs(costs, *tables)
     if as_json:
@@ -185,7 +187,7 @@ def units(obj: dict[str, Path], as_json: bool) -> None:
 @click.option("--floor-usd", default=1.0, show_default=True, help="Smallest deviation worth an incident, USD a day.")
 @as_json
 @click.pass_obj
-def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) -> int:
+def burn(obj: Places, share: float, floor_usd: float, as_json: bool) -> int:
     """Say what each day and month costs, what tomorrow should, and where a team deviated; opens incidents.
 
     Incidents are posted to the channels of their severity: the URLs of apprise in the environment's TRADEPULSE_PAGE_TO
@@ -242,7 +244,7 @@ def burn(obj: dict[str, Path], share: float, floor_usd: float, as_json: bool) ->
     return 1 if waiting or failed else 0
 
 
-def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], list[Suggestion]]":
+def _picture(obj: Places) -> "tuple[pd.DataFrame, Burn, list[Unit], list[Suggestion]]":
     """Return the ledger, and what it says, for every view of it."""
     from datetime import UTC, datetime
 
@@ -255,7 +257,7 @@ def _picture(obj: dict[str, Path]) -> "tuple[pd.DataFrame, Burn, list[Unit], lis
     from tradepulse.warehouse.lake import Lake
 
     _, costs = _measured(obj["home"])
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     trials, promotions, orders = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
     seen = look(costs, Incidents(obj["reports"] / "finops" / "incidents"), datetime.now(UTC))
     outputs = UsageLog(obj["home"] / "usage").outputs()
@@ -277,7 +279,7 @@ def _check_file(out: Path | None) -> None:
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; finops/costs.html of the reports.")
 @click.pass_obj
-def page(obj: dict[str, Path], out: Path | None) -> None:
+def page(obj: Places, out: Path | None) -> None:
     """Write the cost page: burn, forecast, incidents, who paid for what, unit costs, savings."""
     from tradepulse.finops.page import write_cost_page
 
@@ -289,7 +291,7 @@ def page(obj: dict[str, Path], out: Path | None) -> None:
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="File for a node exporter to pick up; standard output.")
 @click.pass_obj
-def metrics(obj: dict[str, Path], out: Path | None) -> None:
+def metrics(obj: Places, out: Path | None) -> None:
     """Print the metrics of what everything costs, in the text format of Prometheus."""
     import os
 
@@ -336,7 +338,7 @@ def rollup(ledger: Path, out: Path, as_json: bool) -> None:
 @click.option("--note", default="", help="What was done; asked for when it is mitigated or closed.")
 @as_json
 @click.pass_obj
-def ack(obj: dict[str, Path], id: str | None, who: str, state: str, note: str, as_json: bool) -> None:
+def ack(obj: Places, id: str | None, who: str, state: str, note: str, as_json: bool) -> None:
     """Acknowledge an incident, or say what was done about it; without an ID, list them."""
     from datetime import UTC, datetime
 
@@ -376,7 +378,7 @@ def _rows(lake: "Lake", name: str) -> "pd.DataFrame":
 @as_json
 @click.pass_obj
 def import_bill(
-    obj: dict[str, Path], focus: Path | None, aws: Path | None, azure: Path | None, oci: Path | None, zone: str,
+    obj: Places, focus: Path | None, aws: Path | None, azure: Path | None, oci: Path | None, zone: str,
     correct: bool, add: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Take a bill into the lake; say what was accepted, what was not and why, and whether the file keeps FOCUS.
@@ -405,7 +407,7 @@ def import_bill(
     delivery = load_bills(path, zone=zone, export=None if export == "focus" else export)
     # A provider's own export is not in FOCUS, and is not held against it.
     verdict = conformance(load_file(path, text=True)[0].fillna("")) if export == "focus" else []
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     rows = delivery.accepted.assign(source=export)
     days = rows["ts"].dt.strftime("%Y-%m-%d")
     there = _bills_of(lake, sorted(set(days)))
@@ -482,7 +484,7 @@ def _bills_of(lake: "Lake", days: list[str]) -> "pd.DataFrame":
 @click.option("--focus", "path", required=True, type=click.Path(path_type=Path), help="CSV or Parquet file to write.")
 @click.option("--account", default="tradepulse", show_default=True, help="Billing account that the charges are of.")
 @click.pass_obj
-def export(obj: dict[str, Path], path: Path, account: str) -> None:
+def export(obj: Places, path: Path, account: str) -> None:
     """Write what has been metered as a FOCUS 1.2 file that keeps all of its mandatory rules."""
     from tradepulse.errors import DataError
     from tradepulse.finops.focus import conformance, exported
@@ -505,7 +507,7 @@ def export(obj: dict[str, Path], path: Path, account: str) -> None:
 @click.option("--rate", "rates", multiple=True, help="EUR=1.08: USD for one of another currency that was billed in.")
 @as_json
 @click.pass_obj
-def allocate(obj: dict[str, Path], overhead: tuple[str, ...], rates: tuple[str, ...], as_json: bool) -> None:
+def allocate(obj: Places, overhead: tuple[str, ...], rates: tuple[str, ...], as_json: bool) -> None:
     """Divide the imported bills into workload by team, idle and overhead; day by day they add up to the bill."""
     from decimal import Decimal
 
@@ -517,7 +519,7 @@ def allocate(obj: dict[str, Path], overhead: tuple[str, ...], rates: tuple[str, 
     from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
 
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     bills = _bills_of(lake, lake.partitions("bills"))
     for name in overhead:
         if name not in set(bills["service"]):

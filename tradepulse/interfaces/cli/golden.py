@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, print_json, print_table
 
 
 @click.group()
@@ -18,7 +18,7 @@ def command() -> None:
 @click.argument("names", nargs=-1)
 @as_json
 @click.pass_obj
-def compare(obj: dict[str, Path], names: tuple[str, ...], as_json: bool) -> int:
+def compare(obj: Places, names: tuple[str, ...], as_json: bool) -> int:
     """Compare what the code computes with the golden values, all sets or those named. Exit code 1 if any differs."""
     from tradepulse.core.tables.base import records
     from tradepulse.interfaces.golden import COMPUTERS

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from tradepulse.interfaces.cli.params import Places
+
 
 @click.group()
 def command() -> None:
@@ -13,7 +15,7 @@ def command() -> None:
 @command.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to make.")
 @click.pass_obj
-def backup(obj: dict[str, Path], out: Path) -> None:
+def backup(obj: Places, out: Path) -> None:
     """Copy the whole instance, while it works, with the hash of every file: tables, journals, databases, usage."""
     from tradepulse.warehouse.backup import back_up
 
@@ -23,7 +25,7 @@ def backup(obj: dict[str, Path], out: Path) -> None:
 @command.command()
 @click.argument("backup", type=click.Path(path_type=Path))
 @click.pass_obj
-def restore(obj: dict[str, Path], backup: Path) -> None:
+def restore(obj: Places, backup: Path) -> None:
     """Put a backup in place of an instance that is not there; nothing is overwritten."""
     from tradepulse.warehouse.backup import restore as put_back
 

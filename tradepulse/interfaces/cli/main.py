@@ -12,6 +12,7 @@ import click
 
 from tradepulse import __version__
 from tradepulse.errors import TradePulseError
+from tradepulse.interfaces.cli.params import Places
 
 #: Module of each group, imported when the group is asked for: ``--help`` need not wait for pandas.
 GROUPS = {
@@ -57,11 +58,14 @@ class _Lazy(click.Group):
     type=click.Path(path_type=Path),
     help="Folder of pages [TRADEPULSE_REPORTS].",
 )
+@click.option(
+    "--lake", envvar="TRADEPULSE_LAKE_URI", default="", help="Bucket of the lake, not in --home [TRADEPULSE_LAKE_URI]."
+)
 @click.version_option(__version__, prog_name="tradepulse_cli")
 @click.pass_context
-def cli(context: click.Context, home: Path, reports: Path) -> None:
+def cli(context: click.Context, home: Path, reports: Path, lake: str) -> None:
     """Market data to settled orders as one chain of evidence."""
-    context.obj = {"home": home, "reports": reports}
+    context.obj = Places(home=home, reports=reports, lake=lake or home / "lake")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

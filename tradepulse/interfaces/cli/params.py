@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -12,6 +12,15 @@ from tradepulse.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Places(TypedDict):
+    """Where an instance keeps its state, its pages, and its tables: a folder, or the URI of a bucket."""
+
+    home: Path
+    reports: Path
+    lake: Path | str
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -1,18 +1,17 @@
 """``tradepulse_cli trace``: from a fill back to the vendor's file."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from tradepulse.interfaces.cli.params import as_json, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, print_json, print_table
 
 
 @click.command()
 @click.argument("fill_id", required=False)
 @as_json
 @click.pass_obj
-def command(obj: dict[str, Path], fill_id: str | None, as_json: bool) -> int:
+def command(obj: Places, fill_id: str | None, as_json: bool) -> int:
     """Walk from a fill to the vendor's file, recomputing each hash. Exit code 1 if a link is broken.
 
     Without FILL_ID it lists the fills.
@@ -21,7 +20,7 @@ def command(obj: dict[str, Path], fill_id: str | None, as_json: bool) -> int:
     from tradepulse.warehouse.lake import Lake
     from tradepulse.warehouse.trace import trace, vendor_file_matches
 
-    lake = Lake(obj["home"] / "lake")
+    lake = Lake(obj["lake"])
     if fill_id is None:
         fills = lake.read("fills")[["fill_id", "session", "symbol", "side", "quantity"]]
         rows = [{**row, "session": f"{row['session']:%Y-%m-%d}"} for row in records(fills)]
