@@ -529,3 +529,23 @@ def test_the_deadline_of_the_kill_switch_holds_while_the_venue_is_gone(tmp_path,
     engine.thread.join(10)
 
     assert (engine.outcome.ended, time.monotonic() - begin < 3) == ("escalated", True)
+
+
+def test_the_kill_switch_is_heard_while_a_venue_that_has_gone_is_looked_for(tmp_path, exchange):
+    venue = exchange(QUIET, speed=1.0)
+    engine = Running(tmp_path / "b", spec(tmp_path, deadline_s=0.5, reconnect_s=60.0), Scripted(quote_once))
+    for _ in range(200):
+        venue.step(0.01)
+        if len(venue.venue.open_ids()) == 2:
+            break
+    venue._hang_up(venue._line)
+    venue._listener.close()
+    begin = time.monotonic()
+    while not any("connecting again" in line for line in engine.said) and time.monotonic() < begin + 5:
+        time.sleep(0.01)
+    pull_kill_switch(tmp_path / "b", "drawdown", "anna")
+    engine.thread.join(10)
+
+    assert "killed: drawdown (anna)" in engine.said
+    assert engine.outcome.ended == "escalated"
+    assert time.monotonic() - begin < 10

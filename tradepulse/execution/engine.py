@@ -31,6 +31,8 @@ from tradepulse.execution.packing import event_of, plain
 
 #: Seconds between looks at the kill switch and the lease.
 _LOOK = 0.05
+#: Seconds for which a venue that has gone is looked for before the kill switch is looked at again.
+_SEEK = 0.25
 #: Seconds to wait for the venue while something waits for the disk.
 _SHORT = 0.0002
 #: Units that the numbers of a desk file are in, where they are not whole numbers of their own.
@@ -255,7 +257,8 @@ class _Engine:
                     self._pump(_SHORT if self._urgent or self._others else _LOOK)
                 except LineLost as exc:
                     self.progress(f"{exc}; connecting again")
-                    self._connect()
+                    if reason := self._seek():
+                        return self._kill(reason)
                 except BookLocked:
                     raise
                 except Exception as exc:  # whatever it is: fail closed
@@ -306,6 +309,23 @@ class _Engine:
         self._ask_for_copy()
         self._flush(wait=True)
         self._data = time.monotonic()
+
+    def _seek(self) -> str:
+        """Look for the venue again; return why the kill switch has to be pulled meanwhile, if it has."""
+        end = time.monotonic() + self.spec.reconnect_s
+        try:
+            while True:
+                if reason := self._alarm():
+                    return reason
+                self._patience = max(0.01, min(_SEEK, end - time.monotonic()))
+                try:
+                    self._connect()
+                    return ""
+                except LineLost:
+                    if time.monotonic() >= end:
+                        raise
+        finally:
+            self._patience = self.spec.reconnect_s
 
     def _ask_for_copy(self) -> None:
         """Compare the fills with those that the venue tells on its second way."""
