@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tradepulse.finops.units import units
+from tradepulse.finops.units import cost_of_a_fill, units
 
 
 def metered(steps, *held):
@@ -44,3 +44,23 @@ def test_of_nothing_nothing_has_a_price():
     found = units(costs, none, nobody, pd.DataFrame())
 
     assert [one.each_nano_usd for one in found] == [None, None, None, None, None, 5]
+
+
+def test_a_fill_costs_the_signal_of_one_session_and_the_orders_of_the_next():
+    rows = [
+        ("r1", "signals", "2018-10-01", 5), ("r1", "signals:signals_are_causal", "2018-10-01", 2),
+        ("r1", "released_signals", "2018-10-01", 1), ("r2", "signals", "2018-10-02", 50),
+        ("r3", "order_journal", "2018-10-02", 20), ("r3", "fills", "2018-10-02", 3), ("r3", "usage", "2018-10-02", 70),
+        ("r4", "order_journal", "2018-10-01", 90), ("r5", "trials", "", 1_000),
+    ]  # fmt: skip
+    usage = pd.DataFrame(rows, columns=["run_id", "step", "partition", "paid"]).assign(started_at=1)
+    # Of each step two lines, one for each meter.
+    lines = pd.concat([usage.assign(cost_nano_usd=usage["paid"] - 1), usage.assign(cost_nano_usd=1)])
+    costs = lines[["run_id", "step", "started_at", "cost_nano_usd"]]
+
+    total, steps = cost_of_a_fill(usage, costs, "2018-10-01", "2018-10-02")
+
+    assert total == 5 + 2 + 1 + 20 + 3
+    assert steps[0] == ("r1", "signals", "2018-10-01", 5)
+    assert [run for run, *_ in steps] == ["r1", "r1", "r1", "r3", "r3"]
+    assert cost_of_a_fill(usage, costs, "2019-01-02", "2019-01-03") == (0, [])

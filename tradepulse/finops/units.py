@@ -34,6 +34,35 @@ class Unit:
         return float(Fraction(self.total_nano_usd) / Fraction(self.count)) if self.count > 0 else None
 
 
+def cost_of_a_fill(
+    usage: pd.DataFrame, costs: pd.DataFrame, decided: str, traded: str
+) -> tuple[int, list[tuple[str, str, str, int]]]:
+    """Return what a fill has cost, in nano-dollars, and the steps that made it: run, step, session and cost of each.
+
+    Parameters
+    ----------
+    usage, costs : rows of these tables
+    decided, traded : sessions of its order and of itself, ISO 8601
+
+    Returns
+    -------
+    total, steps. What was decided is the signal of its session; what traded are the steps of the order path of the
+    next. Both are shared by all fills of the session, and checks are part of them. Research is not: a promoted strategy
+    trades on.
+    """
+    name = usage["step"].str.partition(":")[0]
+    signal = name.isin(ORDERS[:2]) & (usage["partition"] == decided)
+    traded_then = name.isin(ORDERS[2:]) & (usage["partition"] == traded)
+    line = ["run_id", "step", "started_at"]
+    made = usage.loc[signal | traded_then, [*line, "partition"]].merge(costs, on=line)
+    by_step = made.groupby(["run_id", "step", "partition"], sort=False, as_index=False)["cost_nano_usd"].sum()
+    steps = [
+        (str(run), str(step), str(partition), int(cost))
+        for run, step, partition, cost in by_step.itertuples(index=False)
+    ]
+    return sum(cost for *_, cost in steps), steps
+
+
 def units(costs: pd.DataFrame, trials: pd.DataFrame, promotions: pd.DataFrame, orders: pd.DataFrame) -> list[Unit]:
     """Return what a backtest, a point of Sharpe, a promoted strategy, an order and a run of each asset have cost.
 

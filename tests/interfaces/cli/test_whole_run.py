@@ -72,6 +72,12 @@ def test_a_fill_is_followed_back_to_the_vendor_s_file(on):
     assert tables == ["settlement", "fills", "orders", "released_signals", "promotions", "trials", "bars"]
     assert done.json["vendor_file"].endswith("nasdaq.csv.gz")
     assert "BROKEN" not in on("trace", listed[-1]["fill_id"]).out
+    # Its cost is that of the two runs that made it, the release of its signal and the session that traded it.
+    steps, report = done.json["cost_steps"], on("finops", "report", "--by", "run_id", "--json").json
+    of_run = {part["run_id"]: part["cost_nano_usd"] for part in report["parts"]}
+    runs = {step["run_id"] for step in steps}
+    assert len(runs) == 2
+    assert done.json["cost_nano_usd"] == sum(of_run[run] for run in runs) == sum(step["nano_usd"] for step in steps) > 0
 
 
 def test_plugins_are_listed(cli):
