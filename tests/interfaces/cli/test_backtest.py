@@ -153,6 +153,20 @@ def test_an_unknown_strategy_and_an_unreadable_file_are_refused(refused, small, 
     assert "cannot be read" in refused("backtest", "run", "--bars", "no.csv", "--strategy", "donchian", *out)
 
 
+def test_a_run_by_hand_is_metered_for_its_trial(cli, small, tmp_path):
+    asked = sma(small, "--quantity", 10, "--cash", 1000, "--out", tmp_path / "out", "--json")
+    done = cli(*asked)
+
+    [one] = cli("finops", "report", "--by", "trial_id", "--by", "strategy", "--json").json["parts"]
+
+    assert (one["trial_id"], one["strategy"]) == (done.json["trial_id"], "sma_cross@1")
+    assert one["cost_nano_usd"] > 0
+    cli(*asked)  # again: the same trial, and another backtest
+    assert cli("finops", "report", "--json").json["steps"] == 2
+    [backtest] = [unit for unit in cli("finops", "units", "--json").json if unit["name"] == "backtest"]
+    assert backtest["count"] == 2
+
+
 def test_a_sweep_asks_every_combination_and_counts_each(cli, small, tmp_path):
     arguments = (
         "backtest",

@@ -106,6 +106,7 @@ def run(
     from tradepulse.core.sessions import calendar
     from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import content_hash, records
+    from tradepulse.finops.usage import Tags, UsageLog
     from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.quality.fills import fills_could_happen
     from tradepulse.quality.gaps import certificates
@@ -138,23 +139,27 @@ def run(
         strategy_name, made.settings, symbols, content_hash(bars), quantity, cash, costs, fill, terms, digest  # type: ignore[arg-type]
     )  # fmt: skip
     run_id = f"cli-{uuid4().hex[:12]}"
+    log, meter = UsageLog(obj["home"] / "usage"), Tags(
+        run_id, "trials", "", "research", question.strategy_id, "local", trial_id=question.trial_id
+    )  # fmt: skip
     try:
-        feed = Feed(bars)  # refuses bars that are none before a strategy is shown them
-        refuse_lookers(bars, [question])
-        held = holding_of(feed, terms, **tables)
+        with log.metered(meter):
+            feed = Feed(bars)  # refuses bars that are none before a strategy is shown them
+            refuse_lookers(bars, [question])
+            held = holding_of(feed, terms, **tables)
 
-        def replay(terms: Terms) -> Result:
-            return backtest(
-                feed, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id, terms=terms,
-                holding=held,
-            )  # fmt: skip
+            def replay(terms: Terms) -> Result:
+                return backtest(
+                    feed, question.make, cash=cash, costs=costs, fill=question.fill, book=question.trial_id,
+                    terms=terms, holding=held,
+                )  # fmt: skip
 
-        result = replay(terms)
-        # Where bars do not say what came first, the profit lies between the two ways that it can have been.
-        between = None
-        if result.summary["bars_of_unclear_order"]:
-            other = replay(replace(terms, path="best" if terms.path == "worst" else "worst"))
-            between = sorted(one.summary["final_equity"] for one in (result, other))
+            result = replay(terms)
+            # Where bars do not say what came first, the profit lies between the two ways that it can have been.
+            between = None
+            if result.summary["bars_of_unclear_order"]:
+                other = replay(replace(terms, path="best" if terms.path == "worst" else "worst"))
+                between = sorted(one.summary["final_equity"] for one in (result, other))
     except TradePulseError:
         _count(obj["lake"], question, bars, run_id, None)
         raise
