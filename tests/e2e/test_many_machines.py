@@ -92,17 +92,16 @@ def test_research_comes_to_what_it_comes_to_on_one_machine(database, bucket, who
     )
     dagster = Path(sys.executable).with_name("dagster")
     command = [dagster, "job", "execute", "-m", "tradepulse_jobs.definitions", "-j"]
-    for together in (("ingest", "golden_regression"), ("research",)):
-        jobs = [
-            subprocess.Popen([*command, job], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True)
-            for job in together
-        ]  # fmt: skip
-        said = [job.communicate(timeout=280)[0] for job in jobs]
-        assert [job.returncode for job in jobs] == [0] * len(jobs), [text[-2000:] for text in said]
+    jobs = [
+        subprocess.Popen([*command, job], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True)
+        for job in ("research", "golden_regression")
+    ]  # fmt: skip
+    said = [job.communicate(timeout=280)[0] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], [text[-2000:] for text in said]
 
     # What was made is the same to the last cell, whoever asked.
-    for name in ("bars_history", "bars", "golden_values", "indicators", "trials", "stress"):
+    for name in ("bars_history", "golden_values", "trials", "stress"):
         assert contents(Lake(bucket), name) == contents(Lake(whole_run.home / "lake"), name)
     # Nothing of it is in files: neither tables nor runs nor trials.
     assert [path for suffix in ("db", "parquet") for path in home.rglob(f"*.{suffix}")] == []
@@ -114,11 +113,11 @@ def test_research_comes_to_what_it_comes_to_on_one_machine(database, bucket, who
     os.environ["TRADEPULSE_POSTGRES_URL"] = f"{database}/dagster"
     try:
         with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-            assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"] * 3
+            assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"] * 2
             key = dg.AssetKey("trials")
             before = [record.asset_materialization for record in instance.fetch_materializations(key, limit=9).records]
             runs, removed = prune(instance, time.time() + 1)
-            assert (runs, removed > 50) == (3, True)
+            assert (runs, removed > 20) == (2, True)
             after = [record.asset_materialization for record in instance.fetch_materializations(key, limit=9).records]
             assert after == before
             assert len(before) == 1

@@ -158,8 +158,8 @@ def test_a_step_whose_result_is_needed_changes_what_comes_out(whole_run, tmp_pat
     assert rerun(about("unchanged", "released_signals", run), home, usage).differing == (
         f"released_signals/{partition}",
     )
-    (home / "lake" / "signals" / f"{partition}.parquet").unlink()
-    with pytest.raises(MissingData, match=r"released_signals cannot be run again: .*no signals for"):
-        rerun(about("unchanged", "signals", run), home, usage)
+    gone = usage.assign(step=usage["step"].replace({"signals": "renamed_since"}))
+    with pytest.raises(MissingData, match=r"renamed_since.* cannot be run again: .*renamed_since"):
+        rerun(about("unchanged", "renamed_since", run), home, gone)
     with pytest.raises(MissingData, match="no step beside"):
         rerun(about("unchanged", "elsewhere", run), home, usage)
