@@ -17,7 +17,8 @@ from tests.conftest import ROOT
 from tradepulse.core.tables.base import content_hash
 from tradepulse_jobs.sensors import stuck_runs_sensor
 
-pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+# Never beside the whole run, which has to end in time.
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.xdist_group("whole_run")]
 SESSIONS = [f"2018-12-{day:02}" for day in (3, 4, 6, 7, 10, 11, 12, 13)]
 
 

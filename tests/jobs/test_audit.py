@@ -56,11 +56,12 @@ def test_exactly_the_releases_without_a_run_are_named(releases, lost):
         assert unexecuted(instance, time.time()) == ([], 0)
 
 
-def test_page_after_page_is_read(instance):
-    for number in range(1_003):
-        release(instance, "2018-10-01", f"v{number}")
+def test_page_after_page_is_read():
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number in range(1_003):
+            release(instance, "2018-10-01", f"v{number}")
 
-    missing, seen = unexecuted(instance, time.time() + 2 * GRACE)
+        missing, seen = unexecuted(instance, time.time() + 2 * GRACE)
     assert (len(missing), seen, missing[0], missing[-1]) == (1_003, 1_003, "2018-10-01:v0", "2018-10-01:v1002")
 
 

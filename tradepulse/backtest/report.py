@@ -1,6 +1,5 @@
 """One page per backtest: what it made, what it cost, and the ids that lead back to the data."""
 
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import prod
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tradepulse.backtest.result import Result
+from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import costs_bars, equity_picture, trades_picture
 from tradepulse.reporting.page import document
@@ -36,11 +36,7 @@ def write_report(
     evidence : rules that the fills were held against, with how many were asked and how many broke each
     between : final equity with the worst and the best order of events inside bars, where they differ
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(document(title, _body(result, bars, identity, evidence, between)))
-    os.replace(fresh, path)
-    return path
+    return replace_text(path, document(title, _body(result, bars, identity, evidence, between)))
 
 
 def _body(

@@ -1,7 +1,6 @@
 """The page of a validation against reality: the gap, its parts, each order, the venue's parameters, and a sign-off."""
 
 import json
-import os
 from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 
 from tradepulse.backtest.calibration import Estimate
 from tradepulse.backtest.validation import COMPONENTS, Validation
+from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import bare, figure, svg
 from tradepulse.reporting.page import document
 
@@ -60,9 +60,9 @@ def write_validation(
         ],
         "identity": dict(identity),
     }  # fmt: skip
-    _replace(folder / "verdict.json", json.dumps(verdict, indent=1, allow_nan=False) + "\n")
-    _replace(folder / "orders.csv", found.orders.to_csv(index=False))
-    _replace(folder / "index.html", document("Live against simulated", _body(found, estimates, identity)))
+    replace_text(folder / "verdict.json", json.dumps(verdict, indent=1, allow_nan=False) + "\n")
+    replace_text(folder / "orders.csv", found.orders.to_csv(index=False))
+    replace_text(folder / "index.html", document("Live against simulated", _body(found, estimates, identity)))
     return folder / "index.html"
 
 
@@ -150,9 +150,3 @@ def _path_picture(found: Validation) -> "Figure":
     axes.legend(frameon=False, ncols=4, fontsize=8)
     bare(axes)
     return drawn
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text)
-    os.replace(fresh, path)

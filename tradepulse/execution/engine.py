@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from tradepulse.core.files import replace_text
 from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
@@ -191,10 +192,7 @@ def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
         raise ConfigError(f"{folder}: there is no such book; name one that has traded")
     if not reason.strip() or not by.strip():
         raise ConfigError("a kill switch is pulled by somebody for a reason; name both")
-    fresh = folder / f"kill.{os.getpid()}"
-    fresh.write_text(json.dumps({"reason": reason, "by": by, "at": time.time()}))
-    fresh.rename(folder / "kill")
-    return folder / "kill"
+    return replace_text(folder / "kill", json.dumps({"reason": reason, "by": by, "at": time.time()}))
 
 
 def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
@@ -548,9 +546,7 @@ class _Engine:
             "ask": self.view.ask, "last": self.view.last, "acknowledged_us": self._latency(),
             "answers": len(self._took), "durable": self.journal.durable, "over": self.over,
         }  # fmt: skip
-        fresh = self.folder / f"status.{os.getpid()}"
-        fresh.write_text(json.dumps(shown))
-        fresh.rename(self.folder / "status.json")
+        replace_text(self.folder / "status.json", json.dumps(shown))
 
     def _outcome(self, ended: str, reason: str) -> Outcome:
         self.journal.commit()

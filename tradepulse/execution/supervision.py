@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradepulse.core.files import replace_text
 from tradepulse.errors import ConfigError, ExecutionError, MissingData
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
@@ -72,9 +73,7 @@ def run_paper(
     if before is not None and before.open:
         # The exchange of the last run is gone, and with it what was open there; the engine learns it when it logs on.
         (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
-    fresh = folder / "desk.json.new"
-    fresh.write_text(text)
-    fresh.rename(folder / "desk.json")
+    replace_text(folder / "desk.json", text)
     exchange = Exchange(moves, place, speed=speed, position=before.position if before else spec.terms.position)
     if before is not None:
         exchange.go_on_from(before.heard, len(before.seen_fills))

@@ -1,13 +1,13 @@
 """Incidents: a file each, from the deviation that opened it to what was done about it."""
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tradepulse.core.files import replace_text
 from tradepulse.errors import ConfigError, DataError, UnknownName
 from tradepulse.finops.forecast import Deviation
 
@@ -116,11 +116,8 @@ class Incidents:
         self._write(record)
 
     def _write(self, record: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{record['id']}.json"
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({**record, **times(record)}, indent=1) + "\n")
-        os.replace(fresh, path)
+        text = json.dumps({**record, **times(record)}, indent=1) + "\n"
+        replace_text(self.folder / f"{record['id']}.json", text)
 
 
 def times(record: dict[str, Any]) -> dict[str, float | None]:

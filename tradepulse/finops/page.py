@@ -1,12 +1,12 @@
 """The cost page: one HTML file with the whole picture, for those who run no Grafana."""
 
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from tradepulse.core.files import replace_text
 from tradepulse.finops.attribution import rounded, spend
 from tradepulse.finops.burn import Burn
 from tradepulse.finops.prices import NANO
@@ -26,11 +26,7 @@ def write_cost_page(
     burn, units, suggestions : of the same
     path : of the page; its folder is made
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(document("What everything cost", _body(costs, burn, units, suggestions)))
-    os.replace(fresh, path)
-    return path
+    return replace_text(path, document("What everything cost", _body(costs, burn, units, suggestions)))
 
 
 def _body(costs: pd.DataFrame, burn: Burn, units: Sequence[Unit], suggestions: Sequence[Suggestion]) -> str:

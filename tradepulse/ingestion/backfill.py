@@ -5,7 +5,6 @@ stored once more, which changes nothing: storing the same rows twice is storing 
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from tradepulse.core.files import replace_text
 from tradepulse.errors import ConfigError, SourceUnavailable, UnreadableFile
 from tradepulse.ingestion.source import Delivery, Part, Source, Wanted
 
@@ -75,10 +75,7 @@ class Manifest:
         }
         same = ("stream", "key", "first", "last")
         self.parts = [old for old in self.parts if any(old[key] != entry[key] for key in same)] + [entry]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({"source": self.identity, "parts": self.parts}, indent=1) + "\n")
-        os.replace(fresh, self.path)
+        replace_text(self.path, json.dumps({"source": self.identity, "parts": self.parts}, indent=1) + "\n")
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The chain of evidence for a person: the summary that ``make run`` ends with, and its page."""
 
 import json
-import os
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.ledger import distinct
 from tradepulse.backtest.signals import promoted_strategy, trading
+from tradepulse.core.files import replace_text
 from tradepulse.core.sessions import calendar
 from tradepulse.finops.attribution import rounded, spend
 from tradepulse.finops.prices import NANO
@@ -77,11 +77,7 @@ def write_page(lake: Lake, path: Path, checks: list[dict[str, Any]]) -> Path:
     path : HTML file; its folder is made
     checks : asset, name, passed, seen and failing of each check's newest evaluation
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(document("TradePulse: the chain of evidence", _body(lake, checks)))
-    os.replace(fresh, path)
-    return path
+    return replace_text(path, document("TradePulse: the chain of evidence", _body(lake, checks)))
 
 
 def _body(lake: Lake, checks: list[dict[str, Any]]) -> str:

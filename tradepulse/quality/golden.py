@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tradepulse.core.files import replace_text
 from tradepulse.core.indicators import indicator
 from tradepulse.core.indicators.base import Indicator
 from tradepulse.core.tables import table
@@ -272,9 +273,9 @@ def write_report(values: pd.DataFrame, folder: Path) -> Path:
         "differing": len(differing),
         "outputs": json.loads(verdict.to_json(orient="records")),
     }
-    _replace(folder / "verdict.json", json.dumps(content, indent=1) + "\n")
-    _replace(folder / "differences.csv", differing.to_csv(index=False))
-    _replace(folder / "index.html", page(values, verdict))
+    replace_text(folder / "verdict.json", json.dumps(content, indent=1) + "\n")
+    replace_text(folder / "differences.csv", differing.to_csv(index=False))
+    replace_text(folder / "index.html", page(values, verdict))
     return folder / "index.html"
 
 
@@ -473,9 +474,3 @@ def _defined(name: str, inputs: pd.DataFrame, about: dict[str, Any]) -> tuple[Ex
     return Expected(
         values, (), f"definition of {name}, written out in quality.definitions", tolerance, reason, text
     ), about
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text)
-    os.replace(fresh, path)

@@ -1,11 +1,11 @@
 """What vendors have changed of the past, as a page and a file."""
 
-import os
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from tradepulse.core.files import replace_text
 from tradepulse.core.tables.base import records
 from tradepulse.reporting.page import document
 
@@ -37,9 +37,7 @@ def write_page(changes: pd.DataFrame, outdated: pd.DataFrame, folder: Path) -> P
         ("stale.csv", outdated.to_csv(index=False)),
         ("index.html", document("Restatements", body)),
     ):
-        fresh = folder / f".{name}.{os.getpid()}"
-        fresh.write_text(text)
-        os.replace(fresh, folder / name)
+        replace_text(folder / name, text)
     return folder / "index.html"
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tradepulse.core.files import replace_text
 from tradepulse.errors import DataError, MissingData
 from tradepulse.warehouse.costs import KEYS
 
@@ -77,9 +78,7 @@ def roll_up(ledger: Path, out: Path, *, threads: int | None = None) -> Rolled:
         if name not in made:  # it went, or holds nothing any more
             _day(out, name).unlink(missing_ok=True)
     known = {n: [*now[n], *(made.get(n, [0, 0]) if n in changed else before[n][2:])] for n in now}
-    fresh = index.with_name(f".{index.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(known))
-    os.replace(fresh, index)
+    replace_text(index, json.dumps(known))
     rows, total = (sum(one[place] for one in known.values()) for place in (2, 3))
     return Rolled(len(files), tuple(changed), rows, total)
 

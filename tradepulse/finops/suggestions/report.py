@@ -1,12 +1,12 @@
 """The week's page of suggestions, for those who pay and those who can act."""
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import date
 from html import escape
 from pathlib import Path
 
+from tradepulse.core.files import replace_text
 from tradepulse.finops.suggestions.base import Suggestion
 from tradepulse.reporting.page import document
 
@@ -21,7 +21,6 @@ def write_recommendations(found: Sequence[Suggestion], total_nano_usd: int, fold
     folder : made if it is not there
     day : of the week that the page is named by
     """
-    folder.mkdir(parents=True, exist_ok=True)
     year, week, _ = day.isocalendar()
     page = folder / f"{year}-W{week:02}.html"
     rows = [one.row() for one in found]
@@ -30,9 +29,7 @@ def write_recommendations(found: Sequence[Suggestion], total_nano_usd: int, fold
         page.with_suffix(".json"): json.dumps({"suggestions": rows, "total_nano_usd": total_nano_usd}, indent=1) + "\n",
     }
     for path, text in texts.items():
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(text)
-        os.replace(fresh, path)
+        replace_text(path, text)
     return page
 
 

@@ -1,11 +1,11 @@
 """What re-runs have shown of suggestions: one file each, kept beside the recommendations."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tradepulse.core.files import replace_text
 from tradepulse.errors import DataError
 from tradepulse.finops.suggestions.base import Suggestion
 
@@ -40,12 +40,7 @@ class Rerun:
 
 def keep(rerun: Rerun, folder: Path) -> Path:
     """Write what a re-run has shown in place of what one before it had; return its file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{rerun.id}.json"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(asdict(rerun), indent=1) + "\n")
-    os.replace(fresh, path)
-    return path
+    return replace_text(folder / f"{rerun.id}.json", json.dumps(asdict(rerun), indent=1) + "\n")
 
 
 def verified(found: Sequence[Suggestion], folder: Path) -> list[Suggestion]:

@@ -1,7 +1,6 @@
 """``tradepulse_cli execution``: trade on paper, watch and stop a desk, look into journals, run scenario cards."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from tradepulse.core.files import replace_text
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
@@ -46,9 +46,7 @@ def cards(paths: tuple[Path, ...], out: Path | None) -> int:
         rows = [
             {"id": v.id, "passed": v.passed, "differences": v.differences, "observed": v.observed} for v in verdicts
         ]
-        fresh = out.with_name(f".{out.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({"cards": rows}, indent=1) + "\n")
-        os.replace(fresh, out)
+        replace_text(out, json.dumps({"cards": rows}, indent=1) + "\n")
     return 1 if failed or not verdicts else 0
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tradepulse.core.files import replace_text
 from tradepulse.interfaces.cli.params import Places, as_json, key_values, print_json, print_table
 
 if TYPE_CHECKING:
@@ -293,8 +294,6 @@ def page(obj: Places, out: Path | None) -> None:
 @click.pass_obj
 def metrics(obj: Places, out: Path | None) -> None:
     """Print the metrics of what everything costs, in the text format of Prometheus."""
-    import os
-
     from tradepulse.finops.metrics import metrics as exposition
 
     _check_file(out)
@@ -302,10 +301,7 @@ def metrics(obj: Places, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
-    fresh.write_text(text)
-    os.replace(fresh, out)
-    click.echo(out)
+    click.echo(replace_text(out, text))
 
 
 @command.command()

@@ -57,19 +57,14 @@ def command(obj: Places, fill_id: str | None, as_json: bool) -> int:
 
 def _cost(home: Path, lake: "Lake", fill_id: str) -> tuple[int, list[tuple[str, str, str, int]]]:
     """Return what the sessions of a fill have cost, and the steps that made it."""
-    from tradepulse.core.tables.base import records
     from tradepulse.finops.attribution import cost_lines
     from tradepulse.finops.prices import load_prices
     from tradepulse.finops.units import cost_of_a_fill
     from tradepulse.finops.usage import UsageLog
 
     usage = UsageLog(home / "usage").frame()
-    [when] = records(
-        lake.query(
-            "SELECT orders.session AS decided, fills.session AS traded FROM fills JOIN orders "
-            "USING (client_order_id) WHERE fill_id = $id LIMIT 1",
-            id=fill_id,
-        )
-    )
-    decided, traded = (f"{when[key]:%Y-%m-%d}" for key in ("decided", "traded"))
+    fills, orders = lake.read("fills"), lake.read("orders")
+    fill = fills[fills["fill_id"] == fill_id].iloc[0]
+    order = orders[orders["client_order_id"] == fill["client_order_id"]].iloc[0]
+    decided, traded = (f"{row['session']:%Y-%m-%d}" for row in (order, fill))
     return cost_of_a_fill(usage, cost_lines(usage, load_prices()), decided, traded)
