@@ -157,6 +157,17 @@ def test_a_split_keeps_the_cost_and_pays_the_fraction():
         ledger.split(date(2024, 5, 21), "AAA", 0, 1, MICROS)
 
 
+def test_a_split_that_leaves_nothing_of_a_short_leaves_no_cost_either():
+    ledger = books()
+    trade(ledger, 1, Side.SELL, 1, 20)
+    # 1 for 2: half a unit is bought back at 48, for 24, of what was sold for 20.
+    paid = ledger.split(date(2024, 5, 21), "AAA", 1, 2, 48 * MICROS)
+
+    assert paid == -24 * MICROS
+    assert (ledger.units("AAA"), ledger.inventory("AAA"), ledger.lots["AAA"]) == (0, 0, [])
+    assert ledger.balance(REALISED) == 4 * MICROS
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match="fifo, lifo or hifo, not by 'average'"):
         Ledger(calendar(), "average")

@@ -142,6 +142,8 @@ def from_micros(micros: int) -> Decimal:
 
 def share_of(amount: int, numerator: int, denominator: int) -> int:
     """Return ``amount * numerator / denominator`` rounded half to even, in integers throughout."""
+    if denominator < 0:
+        numerator, denominator = -numerator, -denominator
     quotient, remainder = divmod(amount * numerator, denominator)
     twice = 2 * remainder
     return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
