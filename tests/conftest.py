@@ -75,7 +75,7 @@ def make_run(folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **places},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
 
