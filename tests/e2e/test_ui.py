@@ -76,7 +76,7 @@ def served(command, home, reports, log, **more):
 
 @pytest.fixture(scope="module")
 def instance(whole_run, tmp_path_factory):
-    """A copy of what ``make run`` left, with a golden check that failed after it."""
+    """A copy of what ``make run`` left."""
     folder = tmp_path_factory.mktemp("ui")
     shutil.copytree(whole_run.home, folder / "var")
     shutil.copytree(whole_run.reports, folder / "reports")

@@ -165,13 +165,18 @@ def quote_once(self, number, market, desk):
 QUIET = [levels(0, ("buy", 99, 5), ("sell", 101, 5)), *(levels(n, ("buy", 95, n % 7 + 1)) for n in range(1, 4_000))]
 
 
-def test_the_kill_switch_cancels_at_the_venue_and_has_it_proven(tmp_path, exchange):
-    venue = exchange(QUIET, speed=1.0)
-    engine = Running(tmp_path / "b", spec(tmp_path), Scripted(quote_once))
+def until_both_quotes_rest(venue):
     for _ in range(200):
         venue.step(0.01)
         if len(venue.venue.open_ids()) == 2:
-            break
+            return
+    raise AssertionError("the engine has not quoted")
+
+
+def test_the_kill_switch_cancels_at_the_venue_and_has_it_proven(tmp_path, exchange):
+    venue = exchange(QUIET, speed=1.0)
+    engine = Running(tmp_path / "b", spec(tmp_path), Scripted(quote_once))
+    until_both_quotes_rest(venue)
     pull_kill_switch(tmp_path / "b", "drawdown", "anna")
     engine.until_ended(venue)
 
@@ -194,10 +199,7 @@ def test_the_kill_switch_cancels_at_the_venue_and_has_it_proven(tmp_path, exchan
 def test_without_proof_in_time_it_is_escalated(tmp_path, exchange):
     venue = exchange(QUIET, speed=1.0)
     engine = Running(tmp_path / "b", spec(tmp_path, deadline_s=0.3, reconnect_s=0.2), Scripted(quote_once))
-    for _ in range(200):
-        venue.step(0.01)
-        if len(venue.venue.open_ids()) == 2:
-            break
+    until_both_quotes_rest(venue)
     pull_kill_switch(tmp_path / "b", "drawdown", "anna")
     engine.thread.join(5)  # the exchange is silent from here on
 
@@ -515,10 +517,7 @@ def test_risk_refuses_a_price_that_is_too_old_or_from_another_time(tmp_path):
 def test_the_deadline_of_the_kill_switch_holds_while_the_venue_is_gone(tmp_path, exchange):
     venue = exchange(QUIET, speed=1.0)
     engine = Running(tmp_path / "b", spec(tmp_path, deadline_s=0.5, reconnect_s=30.0), Scripted(quote_once))
-    for _ in range(200):
-        venue.step(0.01)
-        if len(venue.venue.open_ids()) == 2:
-            break
+    until_both_quotes_rest(venue)
     pull_kill_switch(tmp_path / "b", "drawdown", "anna")
     begin = time.monotonic()
     while "killed: drawdown (anna)" not in engine.said and time.monotonic() < begin + 5:
@@ -534,10 +533,7 @@ def test_the_deadline_of_the_kill_switch_holds_while_the_venue_is_gone(tmp_path,
 def test_the_kill_switch_is_heard_while_a_venue_that_has_gone_is_looked_for(tmp_path, exchange):
     venue = exchange(QUIET, speed=1.0)
     engine = Running(tmp_path / "b", spec(tmp_path, deadline_s=0.5, reconnect_s=60.0), Scripted(quote_once))
-    for _ in range(200):
-        venue.step(0.01)
-        if len(venue.venue.open_ids()) == 2:
-            break
+    until_both_quotes_rest(venue)
     venue._hang_up(venue._line)
     venue._listener.close()
     begin = time.monotonic()

@@ -19,8 +19,8 @@ from dagster._core.scheduler.instigation import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.jobs.test_sensors import execute_like, nightly_like, release, tick
-from tradepulse_jobs.audit import GRACE, missed, run_requests, unchecked, unexecuted, unreleased
+from tests.jobs.test_sensors import execute_like, release, tick
+from tradepulse_jobs.audit import GRACE, missed, unchecked, unexecuted, unreleased
 
 
 @pytest.fixture
@@ -63,10 +63,6 @@ def test_page_after_page_is_read():
 
         missing, seen = unexecuted(instance, time.time() + 2 * GRACE)
     assert (len(missing), seen, missing[0], missing[-1]) == (1_003, 1_003, "2018-10-01:v0", "2018-10-01:v1002")
-
-
-def test_what_is_made_by_hand_without_a_session_asks_for_nothing(instance):
-    assert run_requests([]) == []
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
@@ -178,4 +174,3 @@ def test_what_the_source_does_not_have_is_never_due(instance):
     late = datetime(2018, 12, 31, 12, tzinfo=UTC) + timedelta(days=400)
 
     assert unreleased(instance, late) == (["2018-12-31"], 1)
-    assert nightly_like.name != like_nightly.name

@@ -81,17 +81,8 @@ def report(obj: Places, keys: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def suggestions(obj: Places, as_json: bool) -> None:
     """Say what could cost less, with its evidence, what it would have saved, and how much of that is proven."""
-    from tradepulse.finops.suggestions.base import suggestions as suggested
-    from tradepulse.finops.suggestions.verified import verified
-    from tradepulse.finops.usage import UsageLog
-    from tradepulse.warehouse.lake import Lake
-
     _, costs = _measured(obj["home"])
-    outputs = UsageLog(obj["home"] / "usage").outputs()
-    lake = Lake(obj["lake"])
-    found = verified(
-        suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills")), obj["reports"] / "finops" / "verified"
-    )
+    found = _suggested(obj, costs)
     total = int(costs["cost_nano_usd"].sum())
     if as_json:
         print_json({"suggestions": [one.row() for one in found], "total_nano_usd": total})
@@ -126,16 +117,12 @@ def verify(obj: Places, id: str, bars_file: Path | None, mlflow_uri: str, as_jso
     changed, and then nothing is saved. It takes as long, and costs as much, as the run twice.
     """
     from tradepulse.errors import ConfigError, UnknownName
-    from tradepulse.finops.suggestions.base import suggestions as suggested
     from tradepulse.finops.suggestions.verified import keep, verified
-    from tradepulse.finops.usage import UsageLog
     from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.interfaces.counterfactual import rerun
-    from tradepulse.warehouse.lake import Lake
 
     usage, costs = _measured(obj["home"])
-    lake, log = Lake(obj["lake"]), UsageLog(obj["home"] / "usage")
-    found = {one.id: one for one in suggested(costs, log.outputs(), _rows(lake, "trials"), _rows(lake, "bills"))}
+    found = {one.id: one for one in _suggested(obj, costs)}
     if id not in found:
         raise UnknownName("suggestion", id, found)
     if obj["lake"] != obj["home"] / "lake":
@@ -245,29 +232,32 @@ def burn(obj: Places, share: float, floor_usd: float, as_json: bool) -> int:
     return 1 if waiting or failed else 0
 
 
+def _suggested(obj: Places, costs: "pd.DataFrame") -> "list[Suggestion]":
+    """Return the suggestions of an instance, each with what its re-run has verified."""
+    from tradepulse.finops.suggestions.base import suggestions as suggested
+    from tradepulse.finops.suggestions.verified import verified
+    from tradepulse.finops.usage import UsageLog
+    from tradepulse.warehouse.lake import Lake
+
+    lake, outputs = Lake(obj["lake"]), UsageLog(obj["home"] / "usage").outputs()
+    found = suggested(costs, outputs, _rows(lake, "trials"), _rows(lake, "bills"))
+    return verified(found, obj["reports"] / "finops" / "verified")
+
+
 def _picture(obj: Places) -> "tuple[pd.DataFrame, Burn, list[Unit], list[Suggestion]]":
     """Return the ledger, and what it says, for every view of it."""
     from datetime import UTC, datetime
 
     from tradepulse.finops.burn import look
     from tradepulse.finops.incidents import Incidents
-    from tradepulse.finops.suggestions.base import suggestions as suggested
-    from tradepulse.finops.suggestions.verified import verified
     from tradepulse.finops.units import units as unit_costs
-    from tradepulse.finops.usage import UsageLog
     from tradepulse.warehouse.lake import Lake
 
     _, costs = _measured(obj["home"])
     lake = Lake(obj["lake"])
     trials, promotions, orders = (_rows(lake, name) for name in ("trials", "promotions", "orders"))
     seen = look(costs, Incidents(obj["reports"] / "finops" / "incidents"), datetime.now(UTC))
-    outputs = UsageLog(obj["home"] / "usage").outputs()
-    return (
-        costs,
-        seen,
-        unit_costs(costs, trials, promotions, orders),
-        verified(suggested(costs, outputs, trials, _rows(lake, "bills")), obj["reports"] / "finops" / "verified"),
-    )
+    return costs, seen, unit_costs(costs, trials, promotions, orders), _suggested(obj, costs)
 
 
 def _check_file(out: Path | None) -> None:
