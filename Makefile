@@ -11,6 +11,7 @@ export TRADEPULSE_HOME ?= $(CURDIR)/var
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
+export RAY_USAGE_STATS_ENABLED := 0
 
 .PHONY: help setup run ui viewer mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
 
@@ -34,7 +35,7 @@ setup: .venv/.ready  ## build the environment in .venv from the lock
 	@touch $@
 
 lock: .venv/.ready  ## resolve the dependencies anew and write requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra alpaca --extra ccxt --extra yahoo --extra release --extra postgres --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra alpaca --extra ccxt --extra yahoo --extra release --extra postgres --extra ray --extra kubernetes --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
 
 run: setup  ## the whole chain on the embedded real data; ends with a summary and a report

@@ -21,6 +21,7 @@
     │   ├── LineLost                the venue has gone, or says what is no message
     │   ├── Unanswered              nobody knows whether an order arrived
     │   └── BrokerRejected          a broker has said no
+    ├── ClusterLost (RuntimeError)  no cluster answers, or it has gone
     └── ToolMissing (RuntimeError)  an optional tool is not installed
 
 An outcome that a healthy system produces every day (a refused order, a failed check) is a value, not an error.
@@ -143,6 +144,10 @@ class BrokerRejected(ExecutionError):
 
 class LineLost(ExecutionError):
     """The other side of a line has gone, or says what is no message."""
+
+
+class ClusterLost(TradePulseError, RuntimeError):
+    """No cluster answers at the address, or it has gone in the middle of the work."""
 
 
 class ToolMissing(TradePulseError, RuntimeError):

@@ -14,6 +14,7 @@ from tradepulse.warehouse.lake import Lake
 from tradepulse.warehouse.store import sizes
 
 if TYPE_CHECKING:
+    from tradepulse.backtest.fanout import Sweep
     from tradepulse.backtest.tracking import Tracking
     from tradepulse.ingestion.arch import ArchSource
 
@@ -31,6 +32,8 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     environment: str = "local"
     #: Bucket that the lake is in, where it is not in the folder.
     lake_uri: str = ""
+    #: Head of the Ray cluster that sweeps are asked on, where it is not this machine.
+    ray_address: str = ""
     #: Name of the environment variable that holds the MLflow store's URI: what it holds may be a secret.
     mlflow_uri_from: str = "TRADEPULSE_MLFLOW_URI"
 
@@ -50,6 +53,14 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         from tradepulse.backtest.tracking import Tracking
 
         return Tracking(Path(self.folder) / "mlflow", os.environ.get(self.mlflow_uri_from, ""))
+
+    @property
+    def ask(self) -> "Sweep":
+        """What asks the questions of a sweep: this machine, or a cluster."""
+        from tradepulse.backtest.fanout import Cluster
+        from tradepulse.backtest.research import sweep
+
+        return Cluster(self.ray_address, self.usage.elsewhere).sweep if self.ray_address else sweep
 
     @property
     def source(self) -> "ArchSource":

@@ -5,16 +5,21 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from tradepulse_assets.home import Home
 from tradepulse_assets.partitions import SESSIONS
 from tradepulse_assets.table_asset import Rows, coverage, plot, table_asset, table_check
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from tradepulse.backtest.research import Question
     from tradepulse.quality.check import Check
+
+    Grids = Mapping[str, Mapping[str, Sequence[float]]]
 
 #: What research trades: the index whose opens are opens.
 SYMBOL = "NASDAQ"
@@ -36,12 +41,39 @@ def _history(home: Home) -> "tuple[pd.DataFrame, pd.DataFrame]":
     return frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
 
 
-def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
+def _asked(home: Home, more: "Grids | None" = None) -> "tuple[pd.DataFrame, list[Question]]":
+    """Return the bars of research, and the questions of the shipped grids and of others, each once."""
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import GRIDS, questions
 
     sample, _ = _history(home)
-    return sample, questions(sample, GRIDS, quantity=QUANTITY, cash=CASH, costs=Costs())
+    asked = {
+        question.trial_id: question
+        for grids in filter(None, (GRIDS, more))
+        for question in questions(sample, grids, quantity=QUANTITY, cash=CASH, costs=Costs())
+    }
+    return sample, list(asked.values())
+
+
+def _best(home: Home) -> "tuple[pd.DataFrame, pd.DataFrame, Question]":
+    """Return the bars of research, the ledger, and the best that was ever asked on those bars, whoever asked it."""
+    from tradepulse.backtest.ledger import answered, distinct
+    from tradepulse.backtest.research import asked_again, winner
+
+    sample, asked = _asked(home)
+    ledger, tracked = distinct(home.lake), answered(home.lake)
+    again = [question for question in asked_again(ledger, sample, asked[0]) if question.trial_id in tracked]
+    return sample, ledger, winner([*asked, *again], ledger)
+
+
+class Sweep(dg.Config):
+    """What a run of ``trials`` asks beside the shipped grids."""
+
+    grids: dict[str, dict[str, list[int]]] = Field(
+        {},
+        description="Values of each parameter by strategy, asked beside the shipped ones; one that is not named has "
+        "its default. For instance {sma_cross: {fast: [3, 7], slow: [90, 120]}}.",
+    )
 
 
 @table_asset(
@@ -52,23 +84,24 @@ def _asked(home: Home) -> "tuple[pd.DataFrame, list[Question]]":
         **dict.fromkeys(("sharpe", "total_return", "max_drawdown", "n_orders"), _TRADED),
     },
 )  # fmt: skip
-def trials(context: dg.AssetExecutionContext, home: Home) -> Rows:
+def trials(context: dg.AssetExecutionContext, home: Home, config: Sweep) -> Rows:
     """The trial ledger: every parameter set ever run, one row per run of it. Nothing lowers the count.
 
     Sweeps `sma_cross` and `donchian` over their grids with the compiled engine on the closed years of Nasdaq
-    bars before the holdout, and logs each trial to MLflow. A question that the ledger has answered (same strategy,
-    parameters, data and costs) is not run again.
+    bars before the holdout, and what the launchpad asks beside them; logs each trial to MLflow. A question that the
+    ledger has answered (same strategy, parameters, data and costs) is not run again. The best of all that was ever
+    asked on these bars goes on to `stress` and `promotions`.
     """
     from tradepulse.backtest.ledger import answered, distinct, record
     from tradepulse.core.tables import table
     from tradepulse.reporting.market import trials_picture
 
-    sample, asked = _asked(home)
+    sample, asked = _asked(home, config.grids)
     known = answered(home.lake)
     fresh = [question for question in asked if question.trial_id not in known]
     rows = table("trials").no_rows()
     if fresh:
-        rows = record(home.lake, home.tracking, sample, fresh, context.run_id)
+        rows = record(home.lake, home.tracking, sample, fresh, context.run_id, home.ask)
     ledger = distinct(home.lake)
     best = ledger.sort_values("sharpe", ascending=False).head(8)
     shown = best[["trial_id", "strategy", "params", "sharpe", "total_return", "max_drawdown", "n_orders"]]
@@ -112,15 +145,12 @@ def stress(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """
     import pandas as pd
 
-    from tradepulse.backtest.ledger import distinct
-    from tradepulse.backtest.research import winner
     from tradepulse.backtest.scenario import load_scenario
     from tradepulse.backtest.stress import stress_scenarios, stressed
 
-    sample, asked = _asked(home)
-    best = winner(asked, distinct(home.lake))
+    sample, ledger, best = _best(home)
     rows = pd.DataFrame([stressed(best, sample, load_scenario(name)) for name in stress_scenarios()])
-    home.tracking.record_stress(rows, dict(distinct(home.lake).set_index("trial_id")["mlflow_run_id"])[best.trial_id])
+    home.tracking.record_stress(rows, dict(ledger.set_index("trial_id")["mlflow_run_id"])[best.trial_id])
     shown = rows[["scenario", "passed", "detail"]]
     return Rows(
         rows,
@@ -166,18 +196,14 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
     """
     import pandas as pd
 
-    from tradepulse.backtest.ledger import distinct
     from tradepulse.backtest.promotion import decide
     from tradepulse.backtest.report import write_report
-    from tradepulse.backtest.research import winner
     from tradepulse.core.tables import table
     from tradepulse.core.tables.base import records
     from tradepulse.reporting.market import equity_picture
 
-    sample, asked = _asked(home)
+    sample, ledger, best = _best(home)
     _, holdout = _history(home)
-    ledger = distinct(home.lake)
-    best = winner(asked, ledger)
     made = home.lake.read("promotions") if home.lake.partitions("promotions") else table("promotions").no_rows()
     decided, result = decide(
         best, sample, ledger, home.lake.read("stress"), run_id=context.run_id, holdout=holdout, made=made

@@ -28,7 +28,7 @@ def instance():
 def make(home, instance):
     """Materialize assets, with their checks, and return the result."""
 
-    def make(*names, partition=None, tags=None):
+    def make(*names, partition=None, tags=None, config=None):
         job = dg.Definitions(
             assets=defs.assets,
             asset_checks=defs.asset_checks,
@@ -36,7 +36,9 @@ def make(home, instance):
             resources={"home": home, "pipes_subprocess": dg.PipesSubprocessClient()},
             executor=dg.in_process_executor,
         ).resolve_job_def("chosen")
-        return job.execute_in_process(instance=instance, partition_key=partition, tags=tags, raise_on_error=False)
+        return job.execute_in_process(
+            instance=instance, partition_key=partition, tags=tags, run_config=config, raise_on_error=False
+        )
 
     return make
 

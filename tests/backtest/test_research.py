@@ -12,7 +12,9 @@ from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.research import (
     GRIDS,
     Question,
+    asked_again,
     curves,
+    equities,
     questions,
     refuse_lookers,
     rerun,
@@ -24,6 +26,14 @@ from tradepulse.backtest.research import (
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, DataError, MissingData, UnusableOpens
+
+
+class OwnCosts(Costs):
+    """The rule of a plug-in."""
+
+    @property
+    def id(self):
+        return "own"
 
 
 def ask(bars, grids=None, costs=None):
@@ -85,6 +95,52 @@ def test_vectorbt_and_the_event_engine_agree(bars, commission_bp, slippage_bp):
             assert np.isnan(row["sharpe"])
         else:
             assert row["sharpe"] == pytest.approx(summary["sharpe"], rel=1e-6, abs=1e-9)
+
+
+def test_the_compiled_curves_are_those_of_vectorbt_and_of_the_event_engine():
+    bars = random_walk(71, 200)
+    asked = ask(bars, costs=Costs(3, 2))
+
+    found = equities(bars, asked)
+
+    assert found.shape == (200, len(asked))
+    np.testing.assert_allclose(found, curves(bars, asked)[0], rtol=1e-12)
+    for place, question in enumerate(asked):
+        assert found[:, place].tolist() == rerun(question, bars).equity["equity"].tolist()
+    # A cost that only the event engine knows.
+    own = ask(bars, {"sma_cross": {"fast": (2,), "slow": (5,)}}, costs=OwnCosts(3, 2))
+    assert equities(bars, own)[:, 0].tolist() == rerun(own[0], bars).equity["equity"].tolist()
+
+
+def test_what_a_ledger_answered_is_asked_again_at_the_same_terms_alone():
+    bars, asked = random_walk(72, 60), ask(random_walk(72, 60))
+    rows = trial_rows(asked, sweep(bars, asked), bars, "run-1", {q.trial_id: "m" for q in asked})
+    others = ask(bars, {"sma_cross": {"fast": (2,), "slow": (5,)}}, costs=Costs(9, 9))
+    ledger = pd.concat(
+        [
+            rows,
+            trial_rows(others, sweep(bars, others), bars, "run-2", {q.trial_id: "m" for q in others}),
+            rows.head(1).assign(strategy="no_such@1", trial_id="gone"),
+            rows.head(1).assign(strategy="sma_cross@0", trial_id="older"),
+        ]
+    )
+
+    assert asked_again(ledger, bars, asked[0]) == asked
+    assert asked_again(ledger, bars, others[0]) == others
+    assert asked_again(ledger.assign(status="failed"), bars, asked[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"fsat": (3,)}, "sma_cross: unknown parameter 'fsat'; it takes fast, slow"),
+        ({"fast": ()}, "sma_cross: no value of 'fast' to ask"),
+        ({"fast": range(1, 1_000), "slow": range(1_000, 1_200)}, "the sweep asks 199,800 parameter sets, at most"),
+    ],
+)
+def test_a_grid_that_cannot_be_asked_is_refused(grid, said):
+    with pytest.raises(ConfigError, match=said):
+        ask(random_walk(1, 20), {"sma_cross": grid})
 
 
 def test_twenty_years_of_nasdaq_agree_too(nasdaq):

@@ -154,6 +154,26 @@ def sweep(feed: Feed, makes: Sequence[Callable[[], Strategy]], *, cash: float, c
     return outcomes
 
 
+def equities(feed: Feed, makes: Sequence[Callable[[], Strategy]], *, cash: float, costs: Costs) -> list[Floats | None]:
+    """Return the equity of each of many strategies at every close; None for one that only the event engine can run.
+
+    Parameters
+    ----------
+    feed, makes, cash, costs : as of :func:`sweep`
+    """
+    plan = _plan(feed, costs)
+    if plan is None:
+        return [None] * len(makes)
+    room, terms = _room(feed, None), Terms()
+    found: list[Floats | None] = []
+    for make in makes:
+        wanted = wanted_on(feed, make)
+        if wanted is not None:
+            _filled(feed, wanted, cash, plan, False, terms, None, room)
+        found.append(None if wanted is None else room.cash + room.value)
+    return found
+
+
 @loop
 def _figures(cash: Floats, value: Floats) -> tuple[float, float]:
     """Return the largest drawdown, and the Sharpe ratio per bar, of an account; leave its returns in ``value``."""

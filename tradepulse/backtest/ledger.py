@@ -1,6 +1,6 @@
 """The trial ledger: a table that only grows, one partition per run that asked something."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -33,7 +33,14 @@ def distinct(lake: Lake) -> pd.DataFrame:
     return order.drop_duplicates("trial_id").drop(columns="by_hand").sort_index().reset_index(drop=True)
 
 
-def record(lake: Lake, tracking: Tracking, bars: pd.DataFrame, asked: Sequence[Question], run_id: str) -> pd.DataFrame:
+def record(
+    lake: Lake,
+    tracking: Tracking,
+    bars: pd.DataFrame,
+    asked: Sequence[Question],
+    run_id: str,
+    ask: Callable[[pd.DataFrame, Sequence[Question]], pd.DataFrame] = sweep,
+) -> pd.DataFrame:
     """Sweep questions, log them to MLflow, and write them to the ledger; return their rows.
 
     A sweep that fails is written too, each question as failed, and the error goes on.
@@ -44,10 +51,11 @@ def record(lake: Lake, tracking: Tracking, bars: pd.DataFrame, asked: Sequence[Q
     bars : rows of ``bars`` that the questions are about
     asked : questions that share quantity, cash and costs
     run_id : run that asks
+    ask : returns the answers in the order of ``asked``; on this machine by default
     """
     try:
         refuse_lookers(bars, asked)
-        outcome = sweep(bars, asked)
+        outcome = ask(bars, asked)
         rows = trial_rows(asked, outcome, bars, run_id, tracking.log_sweep(asked, outcome, run_id))
     except TradePulseError:
         lake.write("trials", failed_rows(asked, bars, run_id), run_id)

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import sha256
 from itertools import product
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ GRIDS: Mapping[str, Mapping[str, Sequence[int]]] = {
     "sma_cross": {"fast": (5, 10, 20, 30, 40, 50), "slow": (50, 75, 100, 150, 200, 250)},
     "donchian": {"entry": (10, 20, 40, 60, 80, 100), "exit": (5, 10, 20, 40, 60)},
 }
+
+#: Most parameter sets that one sweep may ask: each has a row in the ledger for ever.
+MOST_TRIALS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,24 @@ def questions(
     Parameters
     ----------
     bars : rows of ``bars`` of one symbol
-    grids : values of each parameter, by strategy
+    grids : values of each parameter, by strategy; one that is not named has its default
     quantity, cash, costs : the same for every trial
+
+    Raises
+    ------
+    ConfigError
+        If a strategy or a parameter is unknown, no set is valid, or they are more than :data:`MOST_TRIALS`.
     """
+    whole = {name: _whole(name, grid) for name, grid in grids.items()}
+    size = sum(prod(map(len, grid.values())) for grid in whole.values())
+    if size > MOST_TRIALS:
+        raise ConfigError(f"the sweep asks {size:,} parameter sets, at most {MOST_TRIALS:,}; widen the steps")
     symbols = bars["symbol"].unique()
     if len(symbols) != 1:
         raise ConfigError(f"a sweep takes bars of one symbol, not of {len(symbols)}")
     version = content_hash(bars)
     asked = []
-    for name, grid in grids.items():
+    for name, grid in whole.items():
         for params in _combinations(grid):
             question = Question(name, params, str(symbols[0]), version, quantity, cash, costs)
             try:
@@ -122,6 +134,38 @@ def questions(
     if not asked:
         raise ConfigError("no combination of the grids makes a valid strategy; widen them")
     return asked
+
+
+def _whole(name: str, grid: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    known = strategy_class(name).params
+    if unknown := sorted(set(grid) - set(known)):
+        raise ConfigError(f"{name}: unknown parameter {unknown[0]!r}; it takes {', '.join(known)}")
+    if empty := sorted(key for key, values in grid.items() if not values):
+        raise ConfigError(f"{name}: no value of {empty[0]!r} to ask")
+    return {**{key: (value,) for key, value in known.items()}, **grid}
+
+
+def asked_again(ledger: pd.DataFrame, bars: pd.DataFrame, like: Question) -> list[Question]:
+    """Return the questions that a ledger has answered on some bars, at the terms of another question.
+
+    A row whose strategy is not installed any more, or is of another version, or that was asked at other terms, is none.
+
+    Parameters
+    ----------
+    ledger : one row per question
+    bars : the bars that they were asked on
+    like : whose symbol, quantity, cash and costs count
+    """
+    found = []
+    rows = ledger[(ledger["data_version"] == like.data_version) & (ledger["status"] == "done")]
+    for strategy_id, params, trial_id in zip(rows["strategy"], rows["params"], rows["trial_id"], strict=True):
+        try:
+            question = replace(like, strategy=strategy_id.partition("@")[0], params=json.loads(params))
+            if question.trial_id == trial_id:
+                found.append(question)
+        except ConfigError:
+            continue
+    return found
 
 
 def _combinations(grid: Mapping[str, Sequence[float]]) -> Iterator[dict[str, float]]:
@@ -192,6 +236,28 @@ def curves(bars: pd.DataFrame, asked: Sequence[Question]) -> tuple[NDArray[np.fl
     )
     equity = portfolio.value().to_numpy().reshape(len(bars), len(asked))
     return equity, np.atleast_1d(np.asarray(portfolio.orders.count())).astype("int64")
+
+
+def equities(bars: pd.DataFrame, asked: Sequence[Question]) -> NDArray[np.float64]:
+    """Return the equity of each question at each close, by the compiled engine where it can, else by the other.
+
+    Parameters
+    ----------
+    bars : rows of ``bars`` of one symbol, shape (n,)
+    asked : k questions that share quantity, cash and costs
+
+    Returns
+    -------
+    array of shape (n, k)
+    """
+    feed = prepared(bars, asked[0].cash, asked[0].fill)
+    found = compiled.equities(feed, [q.make for q in asked], cash=asked[0].cash, costs=asked[0].costs)
+    return np.column_stack(
+        [
+            rerun(question, feed).equity["equity"].to_numpy() if curve is None else curve
+            for question, curve in zip(asked, found, strict=True)
+        ]
+    )
 
 
 def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:

@@ -115,6 +115,11 @@ class UsageLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._elsewhere_ms = 0
+
+    def elsewhere(self, cpu_ms: int) -> None:
+        """Add CPU time that another machine used for the step that is being measured."""
+        self._elsewhere_ms += cpu_ms
 
     @contextmanager
     def metered(self, tags: Tags, writer: Writer | None = None) -> Iterator[Meter]:
@@ -133,12 +138,13 @@ class UsageLog:
         started_at = datetime.now(UTC)
         wall, cpu, read = perf_counter(), _cpu_seconds(), _read_bytes()
         written, made = (writer.written_bytes, len(writer.written)) if writer else (0, 0)
-        meter, who = Meter(), asdict(tags)
+        meter, who, elsewhere = Meter(), asdict(tags), self._elsewhere_ms
 
         def measured(outcome: str) -> dict[str, Any]:
             return {
                 **who, "started_at": started_at.isoformat(), "outcome": outcome,
-                "cpu_ms": round(1000 * (_cpu_seconds() - cpu)), "wall_ms": round(1000 * (perf_counter() - wall)),
+                "cpu_ms": round(1000 * (_cpu_seconds() - cpu)) + self._elsewhere_ms - elsewhere,
+                "wall_ms": round(1000 * (perf_counter() - wall)),
                 "peak_memory_bytes": _peak_memory_bytes(),
                 "written_bytes": (writer.written_bytes if writer else 0) - written,
                 "read_bytes": max(0, _read_bytes() - read), "gpu_ms": meter.gpu_ms,

@@ -1,5 +1,6 @@
 """Finds strategies by name: those we ship and those that installed packages declare."""
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -11,9 +12,10 @@ from tradepulse.errors import ConfigError, UnknownName
 _NOT_ONES = {"base", "loader", "paths", "together"}
 
 
-def shipped() -> list[str]:
+@cache
+def shipped() -> tuple[str, ...]:
     """Return the names of the strategies we ship: each is a file beside this one."""
-    return sorted(m.name for m in iter_modules(strategies.__path__) if m.name not in _NOT_ONES)
+    return tuple(sorted(m.name for m in iter_modules(strategies.__path__) if m.name not in _NOT_ONES))
 
 
 def strategy_paths() -> dict[str, str]:

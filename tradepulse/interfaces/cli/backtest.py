@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import Question
 
-#: Most parameter sets one sweep may ask: each has a row in the ledger for ever.
-MOST_TRIALS = 100_000
 #: Parts that a sweep with a budget is run in: it is stopped between two of them.
 PARTS = 20
 #: Most of them whose returns are compared with each other; of more, so many drawn evenly.
@@ -308,12 +306,15 @@ def _folder(out: Path) -> Iterator[Path]:
 @click.option("--reuse", is_flag=True, help="Take from the ledger what it has answered, and ask only the rest.")
 @click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
 @_mlflow_uri
+@click.option(
+    "--ray", "ray_address", envvar="TRADEPULSE_RAY_ADDRESS", default="", help="Head of a Ray cluster that asks them."
+)
 @as_json
 @click.pass_obj
 def sweep(
     obj: Places, bars_file: Path, strategy_name: str, params: tuple[str, ...], quantity: int, cash: float,
     commission_bp: float | None, slippage_bp: float | None, top: int, budget: float | None, trim: bool,
-    reuse: bool, forward: str | None, mlflow_uri: str, as_json: bool,
+    reuse: bool, forward: str | None, mlflow_uri: str, ray_address: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Run every combination of --param name=a:b:step; each one counts in the trial ledger.
 
@@ -324,12 +325,13 @@ def sweep(
 
     import pandas as pd
 
+    from tradepulse.backtest import research
+    from tradepulse.backtest.fanout import Cluster
     from tradepulse.backtest.frictions import friction
     from tradepulse.backtest.ledger import distinct, record, trials_of
     from tradepulse.backtest.research import questions, walk_forward
     from tradepulse.backtest.selection import walk_forward_splits
     from tradepulse.backtest.tracking import Tracking
-    from tradepulse.core.strategies.loader import strategy_class
     from tradepulse.core.tables.base import records
     from tradepulse.finops.attribution import cost_lines
     from tradepulse.finops.budgets import Spending, affordable, price_of_a_trial
@@ -338,25 +340,17 @@ def sweep(
     from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.warehouse.lake import Lake
 
-    known = strategy_class(strategy_name).params
-    grid = {key: _range(key, value) for key, value in key_values(params).items()}
-    if unknown := sorted(set(grid) - set(known)):
-        raise ConfigError(f"{strategy_name}: unknown parameter {unknown[0]!r}; it takes {', '.join(known)}")
-    size = 1
-    for values in grid.values():
-        size *= len(values)
-    if size > MOST_TRIALS:
-        raise ConfigError(f"the sweep asks {size:,} parameter sets, at most {MOST_TRIALS:,}; widen the steps")
-    full = {**{key: (value,) for key, value in known.items()}, **grid}
+    grids = {strategy_name: {key: _range(key, value) for key, value in key_values(params).items()}}
     bars = load_whole_bars(bars_file)
     costs = friction("bp", commission_bp, slippage_bp)
-    asked = questions(bars, {strategy_name: full}, quantity=quantity, cash=cash, costs=costs)
+    asked = questions(bars, grids, quantity=quantity, cash=cash, costs=costs)
     train, test = _two_lengths(forward) if forward else (0, 0)
     if forward:
         next(walk_forward_splits(len(bars), train, test))  # refuses bars that are too few before anything is counted
     lake, tracking = Lake(obj["lake"]), Tracking(obj["home"] / "mlflow", mlflow_uri)
     run_id = f"cli-{uuid4().hex[:12]}"
     log = UsageLog(obj["home"] / "usage")
+    ask = Cluster(ray_address, log.elsewhere).sweep if ray_address else research.sweep
     made: list[pd.DataFrame] = []
     strategy_id = asked[0].strategy_id
     reused: list[Question] = []
@@ -380,7 +374,7 @@ def sweep(
     with log.metered(Tags(run_id, "trials", "", "research", strategy_id, "local"), lake):
         for begin in range(0, len(asked), part):
             name = run_id if part >= len(asked) else f"{run_id}#{begin}"
-            made.append(record(lake, tracking, bars, asked[begin : begin + part], name))
+            made.append(record(lake, tracking, bars, asked[begin : begin + part], name, ask))
             if spending is not None and spending.over:
                 break
     rows = pd.concat(made, ignore_index=True)
@@ -391,9 +385,9 @@ def sweep(
     if forward:
 
         def fit(inside: "pd.DataFrame") -> "pd.DataFrame":
-            again = questions(inside, {strategy_name: full}, quantity=quantity, cash=cash, costs=costs)
+            again = questions(inside, grids, quantity=quantity, cash=cash, costs=costs)
             number = f"{run_id}-{inside['session'].iloc[0]:%Y%m%d}"
-            return record(lake, tracking, inside, again, number)  # what is fitted is a trial like any other
+            return record(lake, tracking, inside, again, number, ask)  # what is fitted is a trial like any other
 
         folds, _ = walk_forward(bars, asked, train=train, test=test, fit=fit)
     best = rows.sort_values("sharpe", ascending=False).head(top)
@@ -441,14 +435,14 @@ def _choice(bars: "pd.DataFrame", asked: "list[Question]") -> dict[str, float | 
     """Return how much of the best of a sweep is choice; None where the bars or trials are too few to say."""
     import numpy as np
 
-    from tradepulse.backtest.research import curves
+    from tradepulse.backtest.research import equities
     from tradepulse.backtest.selection import effective_trials, probability_of_overfitting
     from tradepulse.errors import DataError
 
     if len(asked) < 2:
         return {"effective_trials": float(len(asked)), "probability_of_overfitting": None}
     asked = asked[:: -(-len(asked) // MOST_COMPARED)]
-    equity, _ = curves(bars, asked)
+    equity = equities(bars, asked)
     returns = np.diff(equity, axis=0) / equity[:-1]
     try:
         return {
