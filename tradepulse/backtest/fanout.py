@@ -72,8 +72,8 @@ class Cluster:
         for _, there, _ in answers:
             if other := sorted(there - here):
                 raise ConfigError(
-                    f"Ray at {self.address}: a worker has {other[0]}, here is {', '.join(sorted(here))}; install the same "
-                    "release on all of them"
+                    f"Ray at {self.address}: a worker has {other[0]}, here is {', '.join(sorted(here))}; "
+                    "install the same release on all of them"
                 )
         found: pd.DataFrame = pd.concat([rows for rows, _, _ in answers], ignore_index=True)
         return found
