@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 _TAGS = {"team": "data", "strategy": "shared"}
+#: Code version of ``bars``.
+_BARS_VERSION = "1"
 
 
 def _counts(delivery: "Delivery") -> dict[str, Any]:
@@ -75,7 +77,7 @@ def bars_history(context: dg.AssetExecutionContext, home: Home) -> dg.Materializ
     partitions_def=SESSIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     metadata={"dagster/column_schema": column_schema("bars")},
-    code_version="1",
+    code_version=_BARS_VERSION,
 )
 def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Daily bars, one partition per session, all symbols in it.
@@ -114,7 +116,8 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             }
             if session in missed:
                 tags = {"dagster/data_version": version, "dagster/data_version_is_user_provided": "true"}
-                context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=tags))
+                about = {**tags, **_made_from(context.instance, "bars_history")}
+                context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=about))
             else:
                 context.add_asset_metadata(shown, partition_key=session)
         home.lake.write("quarantine", delivery.quarantined, f"bars_{max(asked)}")
@@ -128,6 +131,19 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
                 **_counts(delivery),
             },
         )
+
+
+def _made_from(instance: dg.DagsterInstance, upstream: str) -> dict[str, str]:
+    """Return what Dagster notes by itself of a session that was asked for, and without which it takes it for stale."""
+    [newest] = instance.fetch_materializations(dg.AssetKey(upstream), limit=1).records or [None]
+    if newest is None or newest.asset_materialization is None:
+        return {}
+    version = (newest.asset_materialization.tags or {}).get("dagster/data_version", "")
+    return {
+        "dagster/code_version": _BARS_VERSION,
+        f"dagster/input_data_version/{upstream}": version,
+        f"dagster/input_event_pointer/{upstream}": str(newest.storage_id),
+    }
 
 
 @table_asset(group="ingestion", team="data")

@@ -77,7 +77,7 @@ class Sweep(dg.Config):
 
 
 @table_asset(
-    group="research", team="research", deps=["bars_history", "indicators"], kinds=("numba", "mlflow", "parquet"),
+    group="research", team="research", deps=["bars_history", "golden_values"], kinds=("numba", "mlflow", "parquet"),
     columns_from={
         "symbol": "bars_history.symbol",
         **dict.fromkeys(("first_session", "last_session"), "bars_history.session"),
@@ -119,7 +119,9 @@ def trials(context: dg.AssetExecutionContext, home: Home, config: Sweep) -> Rows
     )
 
 
-@table_check(asset="trials", team="research")
+# Strategies carry their indicators with them and read none from the table. It is no input: each new session in it would
+# make twenty years of research stale. What is wrong with it stops them all the same, through their checks.
+@table_check(asset="trials", team="research", additional_deps=["indicators"])
 def every_question_was_answered(context: dg.AssetCheckExecutionContext, home: Home) -> "Check":
     """The ledger holds an answer to each parameter set of the grids, with its run in MLflow."""
     from tradepulse.backtest.ledger import answered
@@ -262,7 +264,7 @@ def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: 
     group="research",
     team="research",
     strategy="champion",
-    deps=["bars", "bars_history", "indicators", "promotions"],
+    deps=["bars", "bars_history", "golden_values", "promotions"],
     same_as="promotions",
     columns_from={
         "session": "bars.session",
@@ -284,7 +286,7 @@ def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
     return Rows(signal_rows(bars, promotion, session), {**coverage(home, bars), "promotion": promotion["promotion_id"]})
 
 
-@table_check(asset="signals", team="research")
+@table_check(asset="signals", team="research", additional_deps=["indicators"])
 def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
     """The signal is the same when later bars are there and when they are absurd, and its bars have this hash."""
     from tradepulse.backtest.signals import promoted_strategy, trading

@@ -17,7 +17,11 @@ from tradepulse_jobs.resources import NEWEST_SESSION
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+    from tradepulse.warehouse.lake import Lake
+
 GATE = dg.AssetKey("released_signals")
+#: Newest released sessions whose bars are looked at again.
+LOOKED_BACK = 60
 #: Seconds in which a release may still get its run, and an asset its checks.
 GRACE = 600
 #: After its close a session's nightly run starts; after so much more it should have been released.
@@ -131,3 +135,29 @@ def missed(instance: dg.DagsterInstance, now: datetime) -> list[str]:
     runs = instance.get_runs(dg.RunsFilter(job_name=nightly.name))
     there = {run.tags.get("dagster/partition") for run in runs} | instance.get_materialized_partitions(GATE)
     return [day.isoformat() for day in due if day.isoformat() not in there]
+
+
+def outdated(lake: "Lake") -> tuple[list[str], int]:
+    """Return the released sessions that were decided on other bars than are there now, and how many were looked at.
+
+    A signal hangs on all bars up to its session. Of a session that was restated Dagster marks the signals of the same
+    session; here those of later ones are found too, by the hash of the bars that each signal names.
+
+    Parameters
+    ----------
+    lake : whose signals and bars are compared; the newest :data:`LOOKED_BACK` released sessions are
+    """
+    from tradepulse.core.tables.base import content_hash
+    from tradepulse.warehouse.bars import read_bars
+
+    sessions = lake.partitions("released_signals")[-LOOKED_BACK:]
+    if not sessions:
+        return [], 0
+    released = lake.read("released_signals", sessions, model="signals")
+    bars = {symbol: read_bars(lake, symbols=[symbol]) for symbol in released["symbol"].unique()}
+    found: dict[str, None] = {}
+    for session, symbol, version in zip(released["session"], released["symbol"], released["data_version"], strict=True):
+        rows = bars[symbol]
+        if content_hash(rows[rows["session"] <= session].reset_index(drop=True)) != version:
+            found[f"{session:%Y-%m-%d}"] = None
+    return list(found), len(sessions)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from tradepulse_assets.home import Home
-from tradepulse_jobs.audit import GATE, missed, run_requests, unchecked, unexecuted, unreleased
+from tradepulse_jobs.audit import GATE, missed, outdated, run_requests, unchecked, unexecuted, unreleased
 from tradepulse_jobs.jobs import execute_signals, nightly
 
 #: Materializations read per tick; the rest is read on the next.
@@ -87,7 +87,7 @@ def failure_message(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Proves every hour that each release has its run, each asset its checks, each session its release.",
 )
-def audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+def audit_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SkipReason:
     """Hold the event log, all of it, against what should be there; tell the pager of what is not."""
     from tradepulse.finops.alerts import channels, send
 
@@ -100,13 +100,14 @@ def audit_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
             instance, context.repository_def.asset_graph, now.timestamp()
         ),
         "sessions are not released three hours after their close": unreleased(instance, now),
+        "released sessions were decided on bars that have been restated since": outdated(home.lake),
     }
     wrong = {what: (missing, seen) for what, (missing, seen) in looked.items() if missing}
     if not wrong:
         seen = [seen for _, seen in looked.values()]
         return dg.SkipReason(
             f"each of {seen[0]} releases has its run, each of {seen[1]} checks has looked at the newest of its asset, "
-            f"each of {seen[2]} sessions that were due is released"
+            f"each of {seen[2]} sessions that were due is released, the newest {seen[3]} from bars that still stand"
         )
     lines = [f"{len(missing)} of {seen} {what}, {missing[0]} first" for what, (missing, seen) in wrong.items()]
     each = [f"- {name}" for missing, _ in wrong.values() for name in missing[:20]]
@@ -125,6 +126,10 @@ _REMEDIES = {
     ),
     "sessions are not released three hours after their close": (
         "Look at the nightly run of the session; without one, is the daemon running, and missed_nightly_sensor on?"
+    ),
+    "released sessions were decided on bars that have been restated since": (
+        "Materialize signals and released_signals of those sessions again, oldest first: what was traded stays traded, "
+        "the next session trades the difference; superseded_bars has what the vendor said before"
     ),
 }
 

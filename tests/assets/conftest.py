@@ -25,9 +25,21 @@ def instance():
 
 
 @pytest.fixture
+def used(whole_run, tmp_path):
+    """A copy of what ``make run`` left, and its instance."""
+    shutil.copytree(whole_run.home, tmp_path / "used")
+    home = Home(folder=str(tmp_path / "used"), reports_folder=str(tmp_path / "reports"), environment="test")
+    with dg.DagsterInstance.from_config(str(tmp_path / "used" / "dagster")) as instance:
+        yield home, instance, _maker(home, instance)
+
+
+@pytest.fixture
 def make(home, instance):
     """Materialize assets, with their checks, and return the result."""
+    return _maker(home, instance)
 
+
+def _maker(home, instance):
     def make(*names, partition=None, tags=None, config=None):
         job = dg.Definitions(
             assets=defs.assets,

@@ -127,7 +127,6 @@ def test_the_gate_stands_behind_every_check_of_the_chain():
         "bars_history",
         "bars",
         "golden_values",
-        "indicators",
         "trials",
         "stress",
         "promotions",

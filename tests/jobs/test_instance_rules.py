@@ -83,7 +83,9 @@ def test_a_run_that_never_starts_is_failed(instance, monkeypatch):
     run = instance.create_run_for_job(waits, status=dg.DagsterRunStatus.STARTING)
     event = dg.DagsterEvent("PIPELINE_STARTING", job_name="waits", message="starting")
     before = time.time() - 170
-    instance.handle_new_event(dg.EventLogEntry(None, "info", "", run.run_id, before, dagster_event=event, job_name="waits"))
+    instance.handle_new_event(
+        dg.EventLogEntry(None, "info", "", run.run_id, before, dagster_event=event, job_name="waits")
+    )
 
     with WorkspaceProcessContext(instance, ModuleTarget("tests.jobs.hanging", None, str(ROOT), "hanging")) as context:
         look(instance, context)

@@ -273,7 +273,7 @@ def test_a_run_whose_process_is_gone_is_failed_and_one_that_works_is_left(instan
 
 def look(instance):
     with dg.build_sensor_context(instance=instance, definitions=defs) as context:
-        return audit_sensor(context)
+        return audit_sensor(context, home=Home(folder=instance.root_directory, reports_folder=""))
 
 
 def test_what_is_missing_is_told_and_makes_the_tick_red(instance, chat, monkeypatch):
@@ -293,7 +293,7 @@ def test_what_is_missing_is_told_and_makes_the_tick_red(instance, chat, monkeypa
 def test_where_nothing_is_missing_it_says_what_it_looked_at(instance):
     assert look(instance).skip_message == (
         "each of 0 releases has its run, each of 0 checks has looked at the newest of its asset, each of 0 sessions "
-        "that were due is released"
+        "that were due is released, the newest 0 from bars that still stand"
     )
 
 
