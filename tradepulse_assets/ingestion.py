@@ -135,14 +135,14 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
 
 def _made_from(instance: dg.DagsterInstance, upstream: str) -> dict[str, str]:
     """Return what Dagster notes by itself of a session that was asked for, and without which it takes it for stale."""
-    [newest] = instance.fetch_materializations(dg.AssetKey(upstream), limit=1).records or [None]
-    if newest is None or newest.asset_materialization is None:
+    records = instance.fetch_materializations(dg.AssetKey(upstream), limit=1).records
+    if not records or records[0].asset_materialization is None:
         return {}
-    version = (newest.asset_materialization.tags or {}).get("dagster/data_version", "")
+    version = (records[0].asset_materialization.tags or {}).get("dagster/data_version", "")
     return {
         "dagster/code_version": _BARS_VERSION,
         f"dagster/input_data_version/{upstream}": version,
-        f"dagster/input_event_pointer/{upstream}": str(newest.storage_id),
+        f"dagster/input_event_pointer/{upstream}": str(records[0].storage_id),
     }
 
 
