@@ -52,6 +52,7 @@ viewer: setup  ## the same UI for those who look and start nothing (PORT=3000)
 	@DAGSTER_HOME="$$TRADEPULSE_HOME/dagster" exec $(BIN)/dagster-webserver --read-only -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 mlflow: setup  ## the MLflow UI on the same instance, on loopback (MLFLOW_PORT=5000)
+	@echo "MLflow on http://127.0.0.1:$(MLFLOW_PORT), in about 10 s. Stop it with Ctrl-C."
 	@exec $(BIN)/mlflow server --backend-store-uri "sqlite:///$$TRADEPULSE_HOME/mlflow/mlflow.db" --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1
 
 test: setup lint  ## lint, types, architecture and the whole suite with coverage

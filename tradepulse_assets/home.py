@@ -34,6 +34,9 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
     lake_uri: str = ""
     #: Head of the Ray cluster that sweeps are asked on, where it is not this machine.
     ray_address: str = ""
+    #: Where a person opens Dagster and MLflow: for links between the two.
+    dagster_page: str = "http://127.0.0.1:3000"
+    mlflow_page: str = "http://127.0.0.1:5000"
     #: Name of the environment variable that holds the MLflow store's URI: what it holds may be a secret.
     mlflow_uri_from: str = "TRADEPULSE_MLFLOW_URI"
 
@@ -52,7 +55,9 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         """The MLflow store."""
         from tradepulse.backtest.tracking import Tracking
 
-        return Tracking(Path(self.folder) / "mlflow", os.environ.get(self.mlflow_uri_from, ""))
+        return Tracking(
+            Path(self.folder) / "mlflow", os.environ.get(self.mlflow_uri_from, ""), self.dagster_page.rstrip("/")
+        )
 
     @property
     def ask(self) -> "Sweep":

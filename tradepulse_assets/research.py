@@ -113,6 +113,7 @@ def trials(context: dg.AssetExecutionContext, home: Home, config: Sweep) -> Rows
             "distinct trials": len(ledger),
             "best": dg.MetadataValue.md(str(shown.to_markdown(index=False))),
             "Sharpe ratio by parameters": plot(trials_picture(ledger[ledger["data_version"] == asked[0].data_version])),
+            "trials in MLflow, best first": dg.MetadataValue.url(home.mlflow_page + home.tracking.best_first()),
             "MLflow store": home.tracking.uri,
         },
         appended_as=context.run_id,
@@ -237,6 +238,9 @@ def promotions(context: dg.AssetExecutionContext, home: Home) -> Rows:
             "gates": dg.MetadataValue.md(str(pd.DataFrame(gates).to_markdown(index=False))),
             "model versions": ", ".join(f"{stage} {version}" for stage, version in versions.items()) or "unchanged",
             "report": dg.MetadataValue.path(str(page)),
+            "trial in MLflow": dg.MetadataValue.url(
+                home.mlflow_page + home.tracking.page_of(str(decided["mlflow_run_id"].iloc[0]))
+            ),
             "equity": plot(equity_picture(result.equity)),
         },
         appended_as=context.run_id,

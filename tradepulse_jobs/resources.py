@@ -19,6 +19,9 @@ ENVIRONMENT = os.environ.get("TRADEPULSE_ENVIRONMENT") or "local"
 LAKE_URI = os.environ.get("TRADEPULSE_LAKE_URI") or ""
 #: Head of the Ray cluster that sweeps are asked on, such as ``host:6379``; this machine by default.
 RAY_ADDRESS = os.environ.get("TRADEPULSE_RAY_ADDRESS") or ""
+#: Where a person opens Dagster and MLflow, for the links between them: ``make ui`` and ``make mlflow`` by default.
+DAGSTER_PAGE = os.environ.get("TRADEPULSE_DAGSTER_PAGE") or "http://127.0.0.1:3000"
+MLFLOW_PAGE = os.environ.get("TRADEPULSE_MLFLOW_PAGE") or "http://127.0.0.1:5000"
 
 #: Newest session that the embedded source has: what a job started without a partition runs for.
 NEWEST_SESSION: date = COVERAGE["arch"][1]
@@ -33,6 +36,8 @@ def resources() -> dict[str, object]:
             environment=ENVIRONMENT,
             lake_uri=LAKE_URI,
             ray_address=RAY_ADDRESS,
+            dagster_page=DAGSTER_PAGE,
+            mlflow_page=MLFLOW_PAGE,
         ),
         "pipes_subprocess": dg.PipesSubprocessClient(),
     }

@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -41,6 +43,35 @@ def test_a_sweep_is_in_the_ledger_and_in_mlflow(places, asked):
         assert run.data.metrics["n_orders"] == row["n_orders"]
         parent = client.get_run(run.data.tags["mlflow.parentRunId"])
         assert parent.info.status == "FINISHED"
+    # The sweep's own page: the best first, with a link to its run; what it was asked on; who asked.
+    best = rows.sort_values("sharpe", ascending=False).iloc[0]
+    assert parent.data.metrics == {"best_sharpe": pytest.approx(best["sharpe"])}
+    note = parent.data.tags["mlflow.note.content"]
+    lines = [line for line in note.splitlines() if line.startswith("| [")]
+    assert len(lines) == 2
+    assert (
+        lines[0].split("](")[1].startswith(f"#/experiments/{parent.info.experiment_id}/runs/{best['mlflow_run_id']})")
+    )
+    assert f"| {best['sharpe']:.3f} |" in lines[0]
+    assert "Asked by run run-1 on bars" in note
+    [bars] = parent.inputs.dataset_inputs
+    assert bars.dataset.digest == best["data_version"]
+
+
+def test_pages_lead_to_dagster_and_back(tmp_path, asked):
+    lake, tracking = Lake(tmp_path / "lake"), Tracking(tmp_path / "mlflow", pages="http://127.0.0.1:3000")
+
+    rows = record(lake, tracking, BARS, asked, "0e5b7330-eef0")
+
+    client, run = tracking.client(), rows["mlflow_run_id"].iloc[0]
+    parent = client.get_run(client.get_run(run).data.tags["mlflow.parentRunId"])
+    assert "Dagster run [0e5b7330](http://127.0.0.1:3000/runs/0e5b7330-eef0)" in parent.data.tags["mlflow.note.content"]
+    assert tracking.page_of(run) == f"/#/experiments/{parent.info.experiment_id}/runs/{run}"
+    assert tracking.best_first().startswith(f"/#/experiments/{parent.info.experiment_id}/runs?")
+    # What a person asked by hand is no run of Dagster's.
+    by_hand = record(lake, tracking, BARS, asked, "cli-1")
+    other = client.get_run(client.get_run(by_hand["mlflow_run_id"].iloc[0]).data.tags["mlflow.parentRunId"])
+    assert "Asked by run cli-1 on" in other.data.tags["mlflow.note.content"]
 
 
 def test_asking_again_counts_as_another_row_of_the_same_question(places, asked):
@@ -88,6 +119,8 @@ def test_each_step_has_an_alias_that_points_at_the_trial_that_got_so_far(places,
         first = rows.iloc[row]
         return {
             **pd.Series(first).to_dict(), "promotion_id": f"p{row}{stage}", "stage": stage, "promoted": promoted,
+            "deflated_sharpe": 0.5, "n_trials": 7,
+            "reasons": json.dumps([{"name": "pays", "passed": promoted, "detail": f"{stage} {promoted}"}]),
         }  # fmt: skip
 
     assert tracking.record_decision(decision(0, "candidate", True), page) == "1"
@@ -102,6 +135,12 @@ def test_each_step_has_an_alias_that_points_at_the_trial_that_got_so_far(places,
     assert tracking.record_decision(decision(0, "candidate", True), None) == "1"  # no third version of the same trial
     assert {a.path for a in client.list_artifacts(runs[0])} >= {"promotion_candidate.json", "promotion_shadow.json"}
     assert client.get_run(runs[1]).data.tags["candidate"] == "granted"
+    # Decided twice, it stands on its page once: as it was decided last.
+    note = client.get_run(runs[1]).data.tags["mlflow.note.content"]
+    assert note.count("###") == 1
+    assert "### candidate: granted" in note
+    assert "* passed: pays (candidate True)" in note
+    assert client.get_run(runs[0]).data.tags["mlflow.note.content"].count("###") == 2
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """MLflow as the place where a person looks for trials: an SQLite store, no server."""
 
 import fcntl
+import json
 import logging
 import os
 import re
@@ -22,6 +23,13 @@ EXPERIMENT = "research"
 MODEL = "tradepulse-strategy"
 #: Most trials of one sweep that get a run of their own.
 MOST_LOGGED = 500
+#: Best trials that stand on a sweep's own page.
+SHOWN = 10
+_ABOUT = """\
+Each *sweep* run holds the trials of one strategy; its description has the best of them. A trial's tags say what was
+asked and on which bars; what was decided on it is in its description, its report and stress record in Artifacts. Sort
+by `sharpe` to see the best first, and mind how many were tried: the ledger counts all, those without a run here too.
+"""
 
 
 class Tracking:
@@ -31,10 +39,11 @@ class Tracking:
     ----------
     root : folder of ``mlflow.db`` and the artifacts; made on first use
     uri : of another store, such as ``postgresql://...``; it may hold a password, and is shown without it
+    pages : where a person opens Dagster, for the links of what is logged; without it nothing is linked
     """
 
-    def __init__(self, root: Path, uri: str = "") -> None:
-        self.root, self._uri = root, uri
+    def __init__(self, root: Path, uri: str = "", pages: str = "") -> None:
+        self.root, self._uri, self._pages = root, uri, pages
 
     @property
     def uri(self) -> str:
@@ -64,7 +73,23 @@ class Tracking:
     def _experiment(self, client: "MlflowClient") -> str:
         if (found := client.get_experiment_by_name(EXPERIMENT)) is not None:
             return str(found.experiment_id)
-        return str(client.create_experiment(EXPERIMENT, (self.root / "artifacts").resolve().as_uri()))
+        tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT}
+        return str(client.create_experiment(EXPERIMENT, (self.root / "artifacts").resolve().as_uri(), tags))
+
+    def best_first(self) -> str:
+        """Return the path of the page of MLflow's server that has all trials, the best Sharpe ratio first."""
+        sort = "searchFilter=metrics.sharpe%20%3E%20-100&orderByKey=metrics.%60sharpe%60&orderByAsc=false"
+        return f"/#/experiments/{self._experiment(self.client())}/runs?{sort}"
+
+    def page_of(self, run: str) -> str:
+        """Return the path of the page of MLflow's server that shows a run."""
+        return f"/#/experiments/{self._experiment(self.client())}/runs/{run}"
+
+    def _asked_by(self, run_id: str) -> str:
+        """Return who asked, as Markdown: a link into Dagster where it was a run of Dagster's."""
+        if self._pages and not run_id.startswith("cli-"):
+            return f"Dagster run [{run_id[:8]}]({self._pages}/runs/{run_id})"
+        return f"run {run_id}"
 
     def log_sweep(self, asked: Sequence[Question], outcome: pd.DataFrame, run_id: str) -> dict[str, str]:
         """Log a sweep as one parent run per strategy with a nested run per trial.
@@ -127,9 +152,43 @@ class Tracking:
             )
             client.set_terminated(run)
             logged[question.trial_id] = run
-        for parent in parents.values():
-            client.set_terminated(parent)
+        for strategy_id, parent in parents.items():
+            mine = [question for question in asked if question.strategy_id == strategy_id and logged[question.trial_id]]
+            self._conclude(client, experiment, parent, mine, figures, logged, run_id)
         return logged
+
+    def _conclude(
+        self, client: "MlflowClient", experiment: str, parent: str, asked: Sequence[Question],
+        figures: dict[str, dict[str, Any]], logged: dict[str, str], run_id: str,
+    ) -> None:  # fmt: skip
+        """Say on a sweep's own page what it found, what it was asked on, and who asked."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        def ratio(question: Question) -> float:
+            value = float(figures[question.trial_id]["sharpe"])
+            return value if value == value else float("-inf")
+
+        best = sorted(asked, key=ratio, reverse=True)[:SHOWN]
+        lines = [
+            f"Asked by {self._asked_by(run_id)} on bars `{asked[0].data_version}` of {asked[0].symbol}. The best of "
+            f"{len(asked)} trials; how much of that is luck, `promotions` says.",
+            "",
+            "| trial | Sharpe | return | drawdown | orders |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for question in best:
+            row = figures[question.trial_id]
+            name = " ".join(f"{key}={value}" for key, value in question.params.items())
+            lines.append(
+                f"| [{name}](#/experiments/{experiment}/runs/{logged[question.trial_id]}) | {row['sharpe']:.3f} "
+                f"| {row['total_return']:.1%} | {row['max_drawdown']:.1%} | {row['n_orders']} |"
+            )
+        client.set_tag(parent, "mlflow.note.content", "\n".join(lines))
+        if ratio(best[0]) > float("-inf"):
+            client.log_metric(parent, "best_sharpe", ratio(best[0]))
+        bars = Dataset(f"bars {asked[0].symbol}", asked[0].data_version, "local", "{}")
+        client.log_inputs(parent, [DatasetInput(bars, [InputTag("mlflow.data.context", "research")])])
+        client.set_terminated(parent)
 
     def record_stress(self, rows: pd.DataFrame, run: str) -> None:
         """Attach what a trial did under stress to its run.
@@ -162,6 +221,7 @@ class Tracking:
         )
         client.set_tag(run, "promotion_id", decision["promotion_id"])
         client.set_tag(run, decision["stage"], "granted" if decision["promoted"] else "refused")
+        client.set_tag(run, "mlflow.note.content", self._gates(client, run, decision))
         if report is not None:
             client.log_artifact(run, str(report))
         if not decision["promoted"]:
@@ -179,6 +239,25 @@ class Tracking:
             version = str(client.create_model_version(MODEL, source, run, tags=tags).version)
         client.set_registered_model_alias(MODEL, decision["stage"], version)
         return version
+
+    def _gates(self, client: "MlflowClient", run: str, decision: dict[str, Any]) -> str:
+        """Return what a trial's page says: each step that was decided, with its gates, the newest step last."""
+        before = client.get_run(run).data.tags.get("mlflow.note.content", "")
+        verdict = "granted" if decision["promoted"] else "refused"
+        lines = [
+            f"### {decision['stage']}: {verdict}",
+            f"By {self._asked_by(str(decision['run_id']))}; deflated Sharpe ratio {decision['deflated_sharpe']:.3f} "
+            f"after {decision['n_trials']} trials.",
+            "",
+            *(
+                f"* {'passed' if gate['passed'] else '**FAILED**'}: {gate['name']} ({gate['detail']})"
+                for gate in json.loads(decision["reasons"])
+            ),
+        ]
+        kept = [
+            part for part in before.split("\n\n---\n\n") if part and not part.startswith(f"### {decision['stage']}")
+        ]
+        return "\n\n---\n\n".join([*kept, "\n".join(lines)])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
