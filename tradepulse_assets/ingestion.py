@@ -88,6 +88,7 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     `superseded_bars`.
     """
     from tradepulse.core.tables.base import content_hash
+    from tradepulse.ingestion.coverage import COVERAGE
     from tradepulse.warehouse.intake import take
 
     with home.metered(context, "bars", _TAGS):
@@ -102,7 +103,8 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
         empty = [session for session in asked if session not in delivered]
         if empty:
             raise dg.Failure(
-                f"source {home.source.name} has no bars for {', '.join(empty[:3])}; is it a session it covers?"
+                f"source {home.source.name} has no bars for {', '.join(empty[:3])}; it covers sessions from "
+                f"{COVERAGE[home.source.name][0]} to {COVERAGE[home.source.name][1]}"
             )
         # A session that the source does not have is left out here: bars_are_complete says so.
         restated = take(home.lake, "bars", frame[frame["session"].dt.strftime("%Y-%m-%d").isin(wanted)])
