@@ -7,11 +7,16 @@ option for it), it runs for the newest session of the embedded source.
 import dagster as dg
 
 from tradepulse_assets.partitions import SESSIONS
-from tradepulse_jobs.resources import NEWEST_SESSION
+from tradepulse_jobs.resources import ENVIRONMENT, NEWEST_SESSION
 
 _NEWEST = {"dagster/partition": NEWEST_SESSION.isoformat()}
 #: Runs that trade wait for one another: see tag_concurrency_limits in deploy/dagster.yaml.
 EXECUTION_LANE = {"tradepulse/lane": "execution"}
+
+
+def _tags(team: str, strategy: str = "shared") -> dict[str, str]:
+    """Return by whom and for what a run is, as the UI filters runs and the cost ledger attributes them."""
+    return {"team": team, "strategy": strategy, "environment": ENVIRONMENT}
 
 
 def _assets(*names: str) -> dg.AssetSelection:
@@ -27,58 +32,59 @@ ingest = dg.define_asset_job(
     _assets(*_INGESTION),
     partitions_def=SESSIONS,
     description="Vendor files into bars and closes: one session, any earlier one that is missing, and restatements.",
-    tags={"team": "data", **_NEWEST},
+    tags={**_tags("data"), **_NEWEST},
 )
 research = dg.define_asset_job(
     "research",
     _assets("bars_history", *_RESEARCH),
     description="Sweep, stress and promotion on the closed years, behind the golden regression.",
-    tags={"team": "research"},
+    tags=_tags("research"),
 )
 golden_regression = dg.define_asset_job(
     "golden_regression",
     _assets("golden_values"),
     description="Indicators, a backtest, settlement and costs against their golden values. What CI runs.",
-    tags={"team": "quality"},
+    tags=_tags("quality"),
 )
 nightly = dg.define_asset_job(
     "nightly",
     _assets(*_INGESTION, *_RESEARCH, "signals", "released_signals"),
     partitions_def=SESSIONS,
     description="The whole chain for one session, from the vendor's file to released signals.",
-    tags=_NEWEST,
+    # A night is everybody's: each asset says by itself whose its cost is.
+    tags={"environment": ENVIRONMENT, **_NEWEST},
 )
 execute_signals = dg.define_asset_job(
     "execute_signals",
     _assets("order_journal", "orders", "fills", "positions", "settlement"),
     partitions_def=SESSIONS,
     description="Released signals of one session into orders, fills, positions and settlement.",
-    tags={"team": "trading", "strategy": "champion", **EXECUTION_LANE, **_NEWEST},
+    tags={**_tags("trading", "champion"), **EXECUTION_LANE, **_NEWEST},
 )
 finops_rollup = dg.define_asset_job(
     "finops_rollup",
     _assets("usage", "costs", "daily_costs", "cost_page"),
     description="What every step so far has cost, by day, team, strategy and environment; who has to know is told.",
-    tags={"team": "finops"},
+    tags=_tags("finops"),
 )
 finops_weekly = dg.define_asset_job(
     "finops_weekly",
     _assets("usage", "costs", "daily_costs", "recommendations"),
     description="The week's cost, and what could cost less, with its evidence.",
-    tags={"team": "finops"},
+    tags=_tags("finops"),
 )
 release = dg.define_asset_job(
     "release",
     _assets("sbom"),
     description="What ships with a version: the software bill of materials.",
-    tags={"team": "platform"},
+    tags=_tags("platform"),
 )
 
 maintenance = dg.define_asset_job(
     "maintenance",
     _assets("event_log"),
     description="Keeps Dagster's event log small: of old runs only what they made, found and failed at stays.",
-    tags={"team": "platform"},
+    tags=_tags("platform"),
 )
 
 JOBS = (
