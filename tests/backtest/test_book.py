@@ -9,6 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
+from tradepulse.backtest.book_report import markouts
 from tradepulse.backtest.latency import Latency, Way
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
@@ -314,3 +315,26 @@ def test_a_real_recording_is_made_a_market_on(shared_data):
     assert (taken["quantity"] <= taken["displayed_before"] + 1e-12).all()
     left = (taken["displayed_before"] - taken["quantity"]).tolist()
     assert taken["displayed_after"].tolist() == pytest.approx(left, abs=1e-9)
+
+
+def test_what_the_market_did_after_fills_is_said_in_our_favour():
+    """By hand: bought 1 at 100 and 3 at 102, sold 2 at 101; the middle is 101 after a second and 99 after five."""
+    begin = pd.Timestamp("2024-08-08T12:00:00Z")
+    seconds = [0, 1, 5, 6]
+    equity = pd.DataFrame({"ts": [begin + pd.Timedelta(s, "s") for s in seconds], "mid": [100.0, 101.0, 99.0, 99.0]})
+    fills = pd.DataFrame(
+        {"ts": begin, "side": ["buy", "buy", "sell"], "price": [100.0, 102.0, 101.0], "quantity": [1.0, 3.0, 2.0],
+         "liquidity": ["maker", "maker", "taker"]}
+    )  # fmt: skip
+
+    found = markouts(fills, equity, horizons=(1, 5, 30)).set_index(["liquidity", "seconds"])
+
+    weights = (100.0, 306.0)
+    after_1 = (weights[0] * 100 + weights[1] * (101 / 102 - 1) * 1e4) / sum(weights)
+    after_5 = (weights[0] * -100 + weights[1] * (99 / 102 - 1) * 1e4) / sum(weights)
+    assert found.loc[("maker", 1), "bp"] == pytest.approx(after_1)
+    assert found.loc[("maker", 5), "bp"] == pytest.approx(after_5)
+    assert found.loc[("taker", 1), "bp"] == 0
+    assert found.loc[("taker", 5), "bp"] == pytest.approx((1 - 99 / 101) * 1e4)
+    assert found["n"].tolist() == [2, 2, 0, 1, 1, 0]
+    assert found["bp"].isna().tolist() == [False, False, True] * 2

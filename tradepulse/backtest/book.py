@@ -6,9 +6,11 @@ venue's rules (queue, trade-through, liquidity sold once) are those of its cards
 """
 
 import heapq
+import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ class BookResult:
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and after
     orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled
-    equity : cash, position and equity at each fill and at the end, marked at the mid that we saw
+    equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
+        the mid that we saw
     summary : figures of the run
     """
 
@@ -54,6 +57,68 @@ class BookResult:
     orders: pd.DataFrame
     equity: pd.DataFrame
     summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BookQuestion:
+    """What a run on a book asks; the same question has the same id for ever.
+
+    Parameters
+    ----------
+    strategy_id : ``name@version``
+    params : of the strategy
+    symbol : what is traded
+    source_hash : SHA-256 of the recording, or of the quotes
+    numbers : account and latencies: everything else that decides the answer
+    """
+
+    strategy_id: str
+    params: Mapping[str, float]
+    symbol: str
+    source_hash: str
+    numbers: Mapping[str, float]
+
+    @property
+    def params_json(self) -> str:
+        """Parameters as JSON with sorted keys."""
+        return json.dumps(dict(self.params), sort_keys=True)
+
+    @property
+    def trial_id(self) -> str:
+        """Hash of everything that decides the answer."""
+        parts = (self.strategy_id, self.params_json, self.symbol, self.source_hash, dict(self.numbers))
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def row(self, moves: Sequence[Move], result: BookResult | None, run_id: str) -> pd.DataFrame:
+        """Return its row of the trial ledger; without a result it counts as failed.
+
+        It has no Sharpe ratio: hours are no sample of daily returns.
+        """
+        nothing = {"total_return": float("nan"), "max_drawdown": float("nan"), "n_fills": 0}
+        figures = nothing
+        if result is not None:
+            begin = result.summary["first_equity"]
+            figures = {
+                **result.summary,
+                "total_return": result.summary["final_equity"] / begin - 1 if begin > 0 else float("nan"),
+            }
+        return pd.DataFrame(
+            [
+                {
+                    "trial_id": self.trial_id, "run_id": run_id, "strategy": self.strategy_id,
+                    "params": self.params_json, "symbol": self.symbol, "data_version": self.source_hash,
+                    "first_session": pd.Timestamp(moves[0].ns).normalize(),
+                    "last_session": pd.Timestamp(moves[-1].ns).normalize(),
+                    "status": "failed" if result is None else "done", "sharpe": float("nan"),
+                    "total_return": figures["total_return"], "max_drawdown": figures["max_drawdown"],
+                    "n_orders": figures["n_fills"], "mlflow_run_id": "",
+                }
+            ]
+        )  # fmt: skip
+
+
+#: Nanoseconds between two marks of the account where nothing fills.
+_MARK_NS = 1_000_000_000
 
 
 def moves_of_recording(recording: Recording) -> list[Move]:
@@ -176,6 +241,7 @@ def replay(
     fills: list[dict[str, Any]] = []
     curve: list[tuple[int, int, int, int]] = []
     arrived: dict[str, int] = {}
+    marked = 0  # when the account is to be marked next
     told = 0  # events of the venue that are on their way to us
     n_moves = 0
     with tempfile.TemporaryDirectory(prefix="tradepulse-book-") as folder:
@@ -228,6 +294,9 @@ def replay(
                     view.see(body)
                     path.mark(view)
                     desk.now = ns
+                    if ns >= marked and (mid := _mid(view)):
+                        curve.append((ns, path.state.cash, path.state.position, mid))
+                        marked = ns + _MARK_NS
                     strategy.on_market(view.market(ns), desk)
                 elif kind == "answer":
                     desk.now = ns
@@ -302,14 +371,19 @@ def _book_result(
     equity = pd.DataFrame(curve, columns=["ts", "cash", "position", "mid"])
     equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
     equity["position"] = equity["position"].map(lambda units: units / UNIT)
-    equity["equity"] = equity["cash"] + equity["position"] * equity.pop("mid").map(lambda mid: mid / UNIT)
+    equity["mid"] = equity["mid"].map(lambda mid: mid / UNIT)
+    equity["equity"] = equity["cash"] + equity["position"] * equity["mid"]
+    peak = equity["equity"].cummax()
+    equity["drawdown"] = ((peak - equity["equity"]) / peak).where(peak > 0, 0.0)
     equity["ts"] = pd.to_datetime(equity["ts"], unit="ns", utc=True).dt.as_unit("ns")
     fills_frame, orders_frame = _frame(rows, _BOOK_FILLS), _frame(orders, _BOOK_ORDERS)
     final = float(equity["equity"].iloc[-1])
     ended = orders_frame["status"].value_counts()
     summary = {
         "initial_cash": terms.cash / MONEY,
+        "first_equity": float(equity["equity"].iloc[0]),
         "final_equity": final,
+        "max_drawdown": float(equity["drawdown"].max()),
         "final_position": desk.path.state.position / UNIT,
         "n_moves": n_moves,
         "n_orders": len(orders_frame),

@@ -109,6 +109,57 @@ def trades_picture(bars: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
     return drawn
 
 
+def book_picture(equity: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
+    """Return the middle of a book with each fill on it, resting ones filled in, above the position held.
+
+    Parameters
+    ----------
+    equity : of a run on a book, with ts, mid and position
+    fills : with ts, side, price and liquidity
+    """
+    drawn = figure(height=4.4)
+    above, below = drawn.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    above.plot(equity["ts"], equity["mid"], color=QUIET, lw=0.8)
+    for side, marker, colour in (("buy", "^", "#17693b"), ("sell", "v", WARNING)):
+        for liquidity, face in (("maker", colour), ("taker", "none")):
+            some = fills[(fills["side"] == side) & (fills["liquidity"] == liquidity)]
+            if len(some):
+                above.scatter(
+                    some["ts"], some["price"], marker=marker, edgecolors=colour, facecolors=face, s=24, zorder=3,
+                    label=f"{side}, {liquidity}, {len(some)}",
+                )  # fmt: skip
+    if len(fills):
+        above.legend(loc="best", frameon=False, ncols=2, fontsize=8)
+    above.set_ylabel("price")
+    above.yaxis.set_major_formatter(lambda value, _: f"{value:,.8g}")
+    below.step(equity["ts"], equity["position"], color=INK, lw=1, where="post")
+    below.axhline(0, color=QUIET, lw=0.6)
+    below.set_ylabel("position")
+    bare(above, below)
+    return drawn
+
+
+def markout_picture(found: pd.DataFrame) -> "Figure":
+    """Return what the market did after fills, a line for resting and one for taking orders.
+
+    Parameters
+    ----------
+    found : liquidity, seconds and bp
+    """
+    drawn = figure(height=2.6)
+    axes = drawn.subplots()
+    for liquidity, colour in (("maker", INK), ("taker", ACCENT)):
+        some = found[found["liquidity"] == liquidity]
+        if some.empty:
+            continue
+        axes.plot(some["seconds"], some["bp"], marker="o", color=colour, lw=1, label=liquidity)
+    axes.axhline(0, color=QUIET, lw=0.6)
+    axes.set(xlabel="seconds after the fill", ylabel="bp in our favour")
+    axes.legend(loc="best", frameon=False)
+    bare(axes)
+    return drawn
+
+
 def trials_picture(ledger: pd.DataFrame) -> "Figure":
     """Return a map of the Sharpe ratio over two parameters, one panel per strategy.
 

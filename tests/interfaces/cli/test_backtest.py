@@ -378,8 +378,17 @@ def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
     assert (done.json["n_fills"], done.json["final_position"]) == (1, 2.0)
     assert pd.read_parquet(tmp_path / "out" / "fills.parquet")["evidence"].tolist() == ["trade 0: 7 at 99 by a seller"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "equity.parquet", "fills.parquet", "orders.parquet", "summary.json",
+        "equity.parquet", "fills.parquet", "orders.parquet", "report.html", "summary.json",
     ]  # fmt: skip
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<svg") >= 2
+    assert done.json["trial_id"] in page
+    ledger = Lake(tmp_path / "var" / "lake").read("trials")
+    assert ledger[["trial_id", "symbol", "status", "n_orders", "strategy"]].to_numpy().tolist() == [
+        [done.json["trial_id"], "quotes", "done", 1, "touch_maker@1"]
+    ]
+    # It holds 2 that were bought at 99 and are marked at 100.
+    assert ledger["total_return"].iloc[0] == pytest.approx((2 - 0.0) / 10_000)
     for more, words in (
         (("--recording", tmp_path / "quotes.csv"), "name either --recording or --quotes"),
         (("--trades", tmp_path / "quotes.csv"), "lacks the column 'price'; it needs ts, price, size"),

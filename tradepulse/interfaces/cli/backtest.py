@@ -230,6 +230,7 @@ def run(
 
 @command.command()
 @on_book
+@click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us.")
 @click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue.")
 @click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer.")
@@ -238,29 +239,62 @@ def run(
 @click.option("--seed", default=0, show_default=True, help="Of the latencies.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
+@click.pass_obj
 def book(
-    asked: OnBook, feed_us: float, order_us: float, answer_us: float, deviation: float, correlation: float, seed: int,
-    out: Path, as_json: bool,
+    obj: Places, asked: OnBook, symbol: str, feed_us: float, order_us: float, answer_us: float, deviation: float,
+    correlation: float, seed: int, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time."""
-    from tradepulse.backtest.book import Ways, replay
+    """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
+
+    It counts in the trial ledger like any other run.
+    """
+    from tradepulse.backtest.book import BookQuestion, Ways, replay
+    from tradepulse.backtest.book_report import write_book_report
     from tradepulse.backtest.latency import Latency
+    from tradepulse.finops.usage import Tags, UsageLog
+    from tradepulse.warehouse.lake import Lake
 
     if seed < 0:
         raise ConfigError(f"--seed must be at least 0, not {seed}")
     feed, order, answer = (Latency(median, deviation, correlation) for median in (feed_us, order_us, answer_us))
     ways = Ways(feed, order, answer, seed)
     moves, source_hash = asked.moves()
-    strategy = asked.strategy
-    result = replay(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
+    strategy, latency = asked.strategy, {"feed": feed_us, "order": order_us, "answer": answer_us}
+    name = symbol or (asked.recording or asked.quotes or Path()).name.partition(".")[0]
+    question = BookQuestion(
+        strategy.id, strategy.settings, name, source_hash,
+        {**asked.numbers, **latency, "deviation": deviation, "correlation": correlation, "seed": seed},
+    )  # fmt: skip
+    run_id = f"cli-{uuid4().hex[:12]}"
+    result = None
+    try:
+        who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
+        with UsageLog(obj["home"] / "usage").metered(who):
+            result = replay(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
+    finally:
+        if moves:
+            Lake(obj["lake"]).write("trials", question.row(moves, result, run_id), run_id)
     summary = {
         **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
-        "latency_us": {"feed": feed_us, "order": order_us, "answer": answer_us}, "seed": seed,
+        "latency_us": latency, "seed": seed, "trial_id": question.trial_id, "run_id": run_id,
     }  # fmt: skip
     with _folder(out) as fresh:
-        for name in ("fills", "orders", "equity"):
-            getattr(result, name).to_parquet(fresh / f"{name}.parquet", index=False)
+        for table in ("fills", "orders", "equity"):
+            getattr(result, table).to_parquet(fresh / f"{table}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        write_book_report(
+            result,
+            fresh / "report.html",
+            title=f"{strategy.id} on {name}",
+            identity={
+                "strategy": strategy.id,
+                "params": question.params_json,
+                "trial": question.trial_id,
+                "run": run_id,
+                "SHA-256 of the source": source_hash,
+                "median latencies, microseconds": json.dumps(latency),
+            },
+        )
     if as_json:
         print_json(summary)
         return
@@ -273,9 +307,10 @@ def book(
         "total_commission",
         "final_position",
         "final_equity",
+        "trial_id",
     )
     print_table([{"what": key, "value": summary[key]} for key in shown])
-    click.echo(f"\n{out}")
+    click.echo(f"\n{out / 'report.html'}")
 
 
 _mlflow_uri = click.option(

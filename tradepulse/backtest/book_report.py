@@ -1,0 +1,112 @@
+"""One page per run on a book: what it made, what it held, and what the market did after its fills."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.backtest.book import BookResult
+from tradepulse.core.files import replace_text
+from tradepulse.reporting.charts import svg
+from tradepulse.reporting.market import book_picture, equity_picture, markout_picture
+from tradepulse.reporting.page import document
+
+#: Seconds after a fill at which the market is looked at.
+HORIZONS = (1, 5, 10, 30, 60)
+
+
+def markouts(fills: pd.DataFrame, equity: pd.DataFrame, horizons: Sequence[float] = HORIZONS) -> pd.DataFrame:
+    """Return what the market did after fills: where its middle stood against their prices, in bp; above 0 is ours.
+
+    The sign is that of the position that a fill made: a buy gains when the middle rises above its price. What is lost
+    after resting orders have filled is adverse selection.
+
+    Parameters
+    ----------
+    fills : of a run: ts, side, price, quantity and liquidity
+    equity : of the same run: ts and mid, by time
+    horizons : seconds after each fill
+
+    Returns
+    -------
+    DataFrame with liquidity (maker, taker), seconds, n and bp, the mean weighted by notional; a fill after which the
+    run ended before the horizon does not count, and where none counts bp is NaN
+    """
+    times = equity["ts"].to_numpy("datetime64[ns]").astype(np.int64)
+    mids = equity["mid"].to_numpy()
+    rows = []
+    for liquidity in ("maker", "taker"):
+        some = fills[fills["liquidity"] == liquidity]
+        at = some["ts"].to_numpy("datetime64[ns]").astype(np.int64)
+        price, sign = some["price"].to_numpy(), np.where(some["side"] == "buy", 1.0, -1.0)
+        weight = price * some["quantity"].to_numpy()
+        for seconds in horizons:
+            later = at + int(seconds * 1e9)
+            seen = later <= times[-1]
+            place = np.searchsorted(times, later[seen], side="right") - 1
+            change = sign[seen] * (mids[place] / price[seen] - 1) * 1e4
+            mean = float(np.average(change, weights=weight[seen])) if seen.any() else float("nan")
+            rows.append({"liquidity": liquidity, "seconds": seconds, "n": int(seen.sum()), "bp": mean})
+    return pd.DataFrame(rows)
+
+
+def write_book_report(result: BookResult, path: Path, *, title: str, identity: Mapping[str, str]) -> Path:
+    """Write the page of a run on a book and return its path.
+
+    Parameters
+    ----------
+    result : the run
+    path : HTML file; its folder is made
+    title : heading
+    identity : names and values of the ids that lead back to data and code
+    """
+    summary = result.summary
+    made = summary["final_equity"] - summary["first_equity"]
+    traded = summary["traded"]
+    cards = {
+        "profit": f"{made:+,.4f}",
+        "profit, bp of traded": f"{made / traded * 1e4:+,.2f}" if traded else "none",
+        "largest drawdown": f"{summary['max_drawdown']:.4%}",
+        "orders": f"{summary['n_orders']:,}",
+        "fills": f"{summary['n_fills']:,}",
+        "of them resting": f"{summary['maker_fills']:,}",
+        "commission": f"{summary['total_commission']:,.4f}",
+        "position at the end": f"{summary['final_position']:g}",
+    }
+    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
+    ended = "".join(
+        f"<tr><td>{escape(status)}</td><td class='n'>{count:,}</td></tr>" for status, count in summary["orders"].items()
+    )
+    chain = "".join(
+        f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items()
+    )
+    first, last = result.equity["ts"].iloc[0], result.equity["ts"].iloc[-1]
+    body = (
+        f"<p class='quiet'>{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {summary['n_moves']:,} moves of others"
+        f"</p><div class='cards'>{tiles}</div>"
+        f"<h2>Equity, marked at the middle</h2>{svg(equity_picture(result.equity))}"
+        f"<h2>Fills and position</h2>{svg(book_picture(result.equity, result.fills))}"
+        f"<h2>What the market did after fills</h2>{_after(result)}"
+        f"<h2>How orders ended</h2><table>{ended}</table>"
+        f"<h2>Where it comes from</h2><table>{chain}</table>"
+    )
+    return replace_text(path, document(title, body))
+
+
+def _after(result: BookResult) -> str:
+    found = markouts(result.fills, result.equity).dropna()
+    if found.empty:
+        return "<p class='quiet'>No fill is old enough to say.</p>"
+    rows = "".join(
+        f"<tr><td>{row.liquidity}</td><td class='n'>{row.seconds:g} s</td><td class='n'>{row.n:,}</td>"
+        f"<td class='n'>{row.bp:+.2f}</td></tr>"
+        for row in found.itertuples()
+    )
+    return (
+        f"{svg(markout_picture(found))}<table><tr><th></th><th class='n'>after</th><th class='n'>fills</th>"
+        f"<th class='n'>middle against the price of the fill, bp in our favour</th></tr>{rows}</table>"
+        "<p class='quiet'>What resting orders lose after they have filled is adverse selection: who took them knew "
+        "more.</p>"
+    )
