@@ -84,8 +84,8 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
     )
     first, last = result.equity["ts"].iloc[0], result.equity["ts"].iloc[-1]
     body = (
-        f"<p class='quiet'>{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {summary['n_moves']:,} moves of others"
-        f"</p><div class='cards'>{tiles}</div>"
+        f"<p class='quiet'>{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {summary['n_moves']:,} moves of "
+        f"others</p><div class='cards'>{tiles}</div>"
         f"<h2>Equity, marked at the middle</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills and position</h2>{svg(book_picture(result.equity, result.fills))}"
         f"<h2>What the market did after fills</h2>{_after(result)}"
