@@ -10,8 +10,10 @@ import contextlib
 import mmap
 import os
 import random
+import shutil
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,8 +25,9 @@ from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.execution import engine as engine_module
 from tradepulse.execution import journal as journal_module
 from tradepulse.execution.exchange import Exchange
-from tradepulse.execution.journal import verify_journal
+from tradepulse.execution.journal import Journal, verify_journal
 from tradepulse.execution.line import Line
+from tradepulse.execution.orderpath import OrderPath
 
 POINTS = int(os.environ.get("CRASH_POINTS", "600"))
 SECTOR = 64  # smaller than a disk's, so that a record of ours lies over several
@@ -280,3 +283,50 @@ def test_the_ledger_is_the_venues_after_a_death_at_any_moment(tmp_path, monkeypa
     assert deaths >= tried
     assert seconds > tried / 20
     assert fills > tried
+
+
+@pytest.mark.parametrize("keep", [None, 0])
+def test_a_rotation_may_die_at_any_moment(tmp_path, monkeypatch, keep):
+    exchange = Exchange(market(1, 200), tmp_path / "venue", speed=0.0)
+    wanted = replace(spec(tmp_path), durability="each")
+    assert not run(tmp_path / "book", wanted, exchange, Disk(0, power=False, draw=random.Random(1)), monkeypatch, 1)
+    exchange.close()
+    before = state_of(tmp_path / "book")
+    assert len(before.fills) > 10
+    changing = ("open", "write", "fdatasync", "fsync", "ftruncate", "truncate", "close")
+
+    for die_at in count(1):
+        folder = tmp_path / f"died-{die_at}"
+        shutil.copytree(tmp_path / "book", folder)
+        left = die_at
+
+        def counted(real):
+            def call(*given, **named):
+                nonlocal left
+                left -= 1
+                if not left:
+                    raise Crash
+                return real(*given, **named)
+
+            return call
+
+        journal = Journal(folder / "orders.journal", "each")
+        path, died = OrderPath(journal, TERMS), False
+        with monkeypatch.context() as patch:
+            rig = SimpleNamespace(**{**vars(os), **{name: counted(getattr(os, name)) for name in changing}})
+            patch.setattr(journal_module, "os", rig)
+            patch.setattr(Path, "rename", counted(Path.rename))
+            try:
+                journal.rotate(path.snapshot(), keep=keep)
+            except Crash:
+                died = True
+
+        assert state_of(folder) == before, f"died at {die_at}"
+        with Journal(folder / "orders.journal", "each") as again:
+            path = OrderPath(again, TERMS)
+            path.kill("goes on")
+        assert state_of(folder).killed
+        verify_journal(folder / "orders.journal")
+        if not died:
+            break
+    assert die_at >= 12

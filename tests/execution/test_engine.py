@@ -18,7 +18,7 @@ from tradepulse.errors import BookLocked, ConfigError, LineLost, MissingData
 from tradepulse.execution.desk import View
 from tradepulse.execution.engine import parse_desk, pull_kill_switch, reset_kill_switch
 from tradepulse.execution.exchange import Exchange, connect, logon
-from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.journal import Journal, older_files, verify_journal
 from tradepulse.execution.lease import read_lease
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.supervision import run_paper, watched_desk
@@ -103,7 +103,7 @@ def test_an_engine_that_is_killed_again_and_again_loses_nothing_and_sends_nothin
     venue = exchange(market(7, 1_500))
     desk = {"book": "b", "place": str(tmp_path / "venue"), "strategy": "touch_maker", "tick": "1", "lot": "1",
             "params": {"size": 3, "most": 12}, "maker_bp": "-1", "taker_bp": "4", "cash": "100000",
-            "durability": durability}  # fmt: skip
+            "durability": durability, "rotate_mb": 0, "keep_files": 1}  # fmt: skip
     (tmp_path / "desk.json").write_text(json.dumps(desk))
     command = [sys.executable, "-m", "tradepulse.execution", "--folder", str(tmp_path / "b"), "--desk",
                str(tmp_path / "desk.json")]  # fmt: skip
@@ -130,6 +130,10 @@ def test_an_engine_that_is_killed_again_and_again_loses_nothing_and_sends_nothin
     state = state_of(tmp_path / "b")
     assert_the_ledgers_agree(state, venue.venue)
     assert len(state.fills) > 50
+    # Each start on a journal that had grown by more than its snapshot went on in a new file.
+    older = older_files(tmp_path / "b" / "orders.journal")
+    assert len(older) >= 2
+    assert [path.stat().st_size > 0 for path in older] == [False] * (len(older) - 1) + [True]
     verify_journal(tmp_path / "b" / "orders.journal")
 
 
@@ -491,6 +495,29 @@ def test_a_desk_is_watched_while_it_trades(tmp_path):
     assert len(seen.lines(12)) <= 12
     with pytest.raises(MissingData, match="there is no such desk"):
         watched_desk(tmp_path / "other")
+
+
+def test_who_watches_follows_a_journal_into_its_next_file(tmp_path):
+    desk = {"book": "b", "strategy": "touch_maker", "tick": "1", "lot": "1", "params": {"size": 3, "most": 12},
+            "cash": "100000"}  # fmt: skip
+    run_paper(tmp_path / "b", desk, market(3, 2_000), speed=0)
+    seen = watched_desk(tmp_path / "b")
+    seen.refresh()
+    before, terms = seen.path.state, seen.path.terms
+    assert len(before.fills) > 20
+
+    with Journal(tmp_path / "b" / "orders.journal", "os") as journal:
+        path = OrderPath(journal, terms)
+        journal.rotate(path.snapshot(), keep=0)
+        path.kill("enough")
+        seen.refresh()
+        assert seen.path.state == path.state
+        path.escalate(["o1"])
+        seen.refresh()
+        assert seen.path.state == path.state
+
+    assert seen.path.state.fills == before.fills
+    assert seen.lines(20)[0].endswith("ESCALATED")
 
 
 def test_risk_refuses_a_price_that_is_too_old_or_from_another_time(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradepulse.errors import JournalCorrupt
-from tradepulse.execution.journal import Journal, Proof, read_journal, verify_journal
+from tradepulse.execution.journal import Journal, Proof, ReadOnly, read_journal, verify_journal
 
 BODIES = [{"n": 1}, {"n": 2, "text": "ä"}, {"n": 3, "deep": {"a": [1, 2]}}]
 
@@ -287,6 +287,35 @@ def test_what_a_snapshot_stands_for_is_not_replayed_and_may_go(path):
     assert [record.body for record in read_journal(path)[0]] == [{"state": {"sum": 10}}, {"n": 5}]
     # Three and a seal, n=4 and a seal, the snapshot, n=5 and a seal.
     assert verify_journal(path).records == 9
+
+
+def test_a_large_snapshot_is_one_too(path):
+    state = {"orders": ["x" * 40] * 1_000}
+    with Journal(path) as journal:
+        journal.rotate(state, keep=0)
+        begin = journal.begin
+        journal.append("kind", n=5)
+        assert journal.end > begin > 40_000
+        assert [json.loads(entry.payload)["body"] for entry in journal.raw()] == [{"state": state}, {"n": 5}]
+    with Journal(path) as journal:
+        assert journal.begin == begin
+    assert verify_journal(path).torn_bytes == 0
+
+
+def test_who_follows_a_journal_is_told_that_it_goes_on_elsewhere(path):
+    reader = ReadOnly(path)
+    assert len(list(reader.raw())) == 3
+    with Journal(path) as journal:
+        journal.append("kind", n=4)
+        assert [json.loads(entry.payload)["body"] for entry in reader.news()] == [{"n": 4}]
+        assert not reader.moved
+        journal.rotate({"sum": 10})
+        journal.append("kind", n=5)
+        assert reader.moved
+        assert [json.loads(entry.payload)["body"] for entry in reader.raw()] == [{"state": {"sum": 10}}, {"n": 5}]
+        assert not reader.moved
+        journal.append("kind", n=6)
+        assert [json.loads(entry.payload)["body"] for entry in reader.news()] == [{"n": 6}]
 
 
 def test_a_file_that_is_not_continued_is_found(path):

@@ -36,11 +36,11 @@ def test_the_copy_itself_passes(package):
 
 
 def test_there_are_enough_of_them_and_each_has_its_name():
-    assert len(MUTANTS) >= 40
+    assert sum(one.get("cards", True) for one in MUTANTS) >= 40
     assert len({mutant["name"] for mutant in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant["name"])
+@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.get("cards", True)], ids=lambda mutant: mutant["name"])
 def test_a_seeded_bug_is_found(package, mutant):
     path = package / "tradepulse" / "execution" / mutant["file"]
     right = path.read_text()

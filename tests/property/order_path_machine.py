@@ -2,8 +2,9 @@
 
 The steps are those of the cards, through the same desk: orders of every kind, cancels, replaces, answers at once, late
 or lost with the line, fills reported twice, too large or of orders that we do not know, halts, the close, the kill
-switch, and the death of the process at any of it. What must hold is worked out here in fractions, from what the venue
-did and what was told to us, without the code that is tested; why risk refuses is worked out a second time.
+switch, a clock that jumps, a journal that goes on in another file, and the death of the process at any of it. What must
+hold is worked out here in fractions, from what the venue did and what was told to us, without the code that is tested;
+why risk refuses is worked out a second time.
 """
 
 import sys
@@ -24,7 +25,7 @@ from hypothesis.stateful import (
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.cards import _Desk
-from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.journal import Journal, ReadOnly, verify_journal
 from tradepulse.execution.orderpath import MONEY, OrderPath
 
 prices = st.integers(97, 103)
@@ -145,7 +146,8 @@ class OrderPathMachine(RuleBasedStateMachine):
             assert (order.status, order.reason) == ("refused", reason)
             return
         assert order.status != "refused", f"{order.reason} refused what is allowed"
-        self.sent.append((id, self.at))
+        # A clock that was put back makes no order older than the one before it.
+        self.sent.append((id, max([self.at + self.desk.ahead_ms, *(at for _, at in self.sent[-1:])])))
         if not connected:
             self.lost.add(id)
         elif not matching:
@@ -239,7 +241,7 @@ class OrderPathMachine(RuleBasedStateMachine):
         equity = self.equity(bid, ask)
         if equity is None or self.opening is None or self.opening - equity > MAX_LOSS:
             return "max_daily_loss"
-        if sum(at > self.at - 1000 for _, at in self.sent) + 1 > RATE:
+        if sum(at > self.at + self.desk.ahead_ms - 1000 for _, at in self.sent) + 1 > RATE:
             return "max_orders_per_second"
         return ""
 
@@ -342,6 +344,21 @@ class OrderPathMachine(RuleBasedStateMachine):
         self.do(name)
 
     line_2 = line
+
+    @rule(data=st.data())
+    def go_on_in_another_file(self, data):
+        """The journal is rotated, its older files kept or let go; a snapshot stands for them, to the last field."""
+        before = self.state
+        self.desk.journal.rotate(self.desk.path.snapshot(), keep=data.draw(st.sampled_from([None, 0, 1])))
+        again = OrderPath(ReadOnly(self.desk.path_file), self.desk.terms).state
+        assert again == before, "a snapshot is not what it stands for"
+        assert list(again.orders) == list(before.orders)
+        assert list(again.open) == list(before.open)
+
+    @rule(ahead=st.sampled_from([-3_000, -700, 0, 900, 5_000]))
+    def clock_jumps(self, ahead):
+        """Our clock is put forward or back; the venue's goes on."""
+        self.desk.ahead_ms = ahead
 
     @rule(halt=st.integers(0, 2))
     def stop(self, halt):

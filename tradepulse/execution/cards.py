@@ -149,6 +149,8 @@ class _Desk:
         self.path = OrderPath(self.journal, self.terms)
         self.connected, self.held = True, False
         self.at_ms: int | None = None
+        #: How far our clock lies ahead of the venue's.
+        self.ahead_ms = 0
         self.venue.display(_levels(card.get("book") or []))
         self.path.mark(self.venue)
 
@@ -177,7 +179,7 @@ class _Desk:
 
     def _submit(self, body: Mapping[str, Any]) -> None:
         ticket = _ticket(body)
-        if self.path.submit(ticket, self.venue, self.at_ms or 0) and self.connected:
+        if self.path.submit(ticket, self.venue, (self.at_ms or 0) + self.ahead_ms) and self.connected:
             self.venue.submit(ticket)
 
     def _cancel(self, body: Mapping[str, Any]) -> None:

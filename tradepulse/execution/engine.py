@@ -59,6 +59,8 @@ class Spec:
     deadline_s : seconds in which the venue has to prove that nothing is open
     reconnect_s : seconds in which a lost line has to be back
     messages_per_second : that the venue takes; cancels go first, 0 for no limit
+    rotate_mb : megabytes of journal, and no less than its snapshot has, after which a start goes on in a new file
+    keep_files : older files that are kept, newest first; all by default
     """
 
     book: str
@@ -71,6 +73,8 @@ class Spec:
     deadline_s: float = 2.0
     reconnect_s: float = 5.0
     messages_per_second: int = 0
+    rotate_mb: float = 64.0
+    keep_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,11 @@ def parse_desk(text: str) -> Spec:
         for key in ("silence_s", "deadline_s", "reconnect_s", "messages_per_second"):
             if key in raw and not 0 <= float(raw[key]) <= 86_400:
                 raise ConfigError(f"desk: {key} must lie between 0 and 86400, not {raw[key]!r}")
+        if not 0 <= float(raw.get("rotate_mb", 64)) <= 1e6:
+            raise ConfigError(f"desk: rotate_mb must lie between 0 and 1000000, not {raw['rotate_mb']!r}")
+        kept = raw.get("keep_files")
+        if kept is not None and (not isinstance(kept, int) or isinstance(kept, bool) or kept < 0):
+            raise ConfigError(f"desk: keep_files is a whole number from 0 on, not {kept!r}")
         return Spec(terms=terms, **{**raw, "place": Path(raw["place"]), "params": dict(raw.get("params", {}))})
     except KeyError as exc:
         raise ConfigError(f"desk: lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
@@ -172,6 +181,9 @@ def trade(
         if journal.torn_bytes:
             progress(f"cut {journal.torn_bytes} bytes of a record that was never completed")
         path = OrderPath(journal, spec.terms)
+        if journal.end - journal.begin > max(spec.rotate_mb * 1e6, journal.begin):
+            journal.rotate(path.snapshot(), keep=spec.keep_files)
+            progress("the journal was long: it goes on in a new file, which begins with a snapshot")
         epoch = take_lease(folder, path.state.epoch)
         path.start(epoch)
         # What is alive now stays: the collector never looks at it again, and never stops an order.

@@ -3,8 +3,9 @@
 A file begins with ``TPJ`` and a version, and continues the hash of the file before it. Each record has a head of 17
 bytes: CRC-32 of the rest, length of the payload, CRC of the record before, how many bytes before it were not yet known
 to be on the disk, and its code. The payload is JSON (code 1) or packed by who wrote it (codes from 16 on); code 0 is a
-seal, which holds the SHA-256 of the whole journal before it. A record that the machine died on is cut off the end and
-reported; any other damage is an error that names the first bad record.
+seal, which holds the SHA-256 of the whole journal before it, and code 2 a snapshot, which stands for all before it. A
+record that the machine died on is cut off the end and reported; any other damage is an error that names the first bad
+record.
 
 Files of version 1 (a SHA-256 in every record, JSON only) are read as they are, and continued by a file of version 2.
 """
@@ -37,7 +38,7 @@ _HEAD = struct.Struct("<IIIIB")
 _HEAD_1 = struct.Struct(">II32s")
 _GENESIS = hashlib.sha256(_MAGIC).digest()
 _GENESIS_1 = hashlib.sha256(_MAGIC_1).digest()
-SEAL, JSON, PACKED = 0, 1, 16
+SEAL, JSON, SNAPSHOT, PACKED = 0, 1, 2, 16
 #: A seal stands after at most so many bytes. Hashing that much takes some 20 microseconds.
 _SEAL_EVERY = 1 << 15
 _FIRST_ROOM, _MOST_ROOM = 1 << 16, 1 << 24
@@ -100,6 +101,8 @@ class Journal:
         self._synced = durability == "each"
         #: Entries so far, seals included.
         self.count = 0
+        #: Where the entries of this file begin, after the snapshot that it may begin with.
+        self.begin = 0
         self._at = self._crc = self._sealed = self._hashed = self._room = 0
         self._sha = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +183,7 @@ class Journal:
         fresh = self.path.with_name(self.path.name + ".next")
         file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         head = _FILE.pack(_MAGIC, number, digest)
-        body = b"" if snapshot is None else _framed(JSON, _payload("snapshot", {"state": snapshot}), _seed(head))
+        body = b"" if snapshot is None else _framed(SNAPSHOT, _payload("snapshot", {"state": snapshot}), _seed(head))
         _write_all(file, head + body)
         os.fdatasync(file)
         self._map.close()  # type: ignore[union-attr]
@@ -284,7 +287,10 @@ class Journal:
             torn = 0
         _, self.count, before = _FILE.unpack_from(content)
         self._at, self._crc, self._sealed = _FILE.size, _seed(content), _FILE.size
+        self.begin = _FILE.size
         for entry in _scan(content, self.path):
+            if entry.code == SNAPSHOT:
+                self.begin = entry.end
             self._at, self.count = entry.end, entry.number + 1
             if entry.code == SEAL:
                 self._sealed = entry.end
@@ -330,19 +336,31 @@ class ReadOnly:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._end = 0
+        self._file, self._end = 0, 0
 
     def raw(self) -> Iterator[Raw]:
         """Yield the entries that are there, from the last snapshot on."""
+        self._file, self._end = self._inode(), 0
         for entry in _since_snapshot(self.path):
             self._end = entry.end
             yield entry
+
+    @property
+    def moved(self) -> bool:
+        """Whether the writer has gone on in another file: :meth:`raw` has to be read again."""
+        return self._inode() != self._file
 
     def news(self) -> Iterator[Raw]:
         """Yield what was written since; an entry that is only half there comes when it is whole."""
         for entry in raw_entries(self.path, self._end):
             self._end = entry.end
             yield entry
+
+    def _inode(self) -> int:
+        try:
+            return self.path.stat().st_ino
+        except FileNotFoundError:
+            return self._file  # between the two renames of a rotation
 
 
 # -- reading a journal that somebody else may be writing ---------------------------------------------------------------
@@ -374,7 +392,7 @@ def read_journal(path: Path) -> tuple[list[Record], int]:
         for entry in _scan(content, file):
             sha.update(memoryview(content)[at : entry.end])
             at = entry.end
-            if entry.code == JSON:
+            if entry.code in (JSON, SNAPSHOT):
                 records.append(_record(entry, sha.hexdigest(), file))
         torn = _torn(content, at)
     return records, torn
@@ -416,7 +434,7 @@ def verify_journal(path: Path) -> Proof:
         for entry in _scan(content, file):
             at, end_count = entry.end, entry.number + 1
         _, first, before = _FILE.unpack_from(content)
-        if not digest and count == 0 and first and b'"kind":"snapshot"' not in content[:256]:
+        if not digest and count == 0 and first and not _begins_with_snapshot(content):
             raise JournalCorrupt(f"{file}: begins at record {first}, and the files before it are gone; restore them")
         if digest and (first, before) != (count, digest):
             raise JournalCorrupt(f"{file}: record {first} does not follow from the file before it; it was changed")
@@ -454,9 +472,8 @@ def _since_snapshot(path: Path) -> Iterator[Raw]:
     first = 0
     for at, file in enumerate(files):
         with file.open("rb") as opened:
-            start = opened.read(256)
-        if start[:4] == _MAGIC and b'"kind":"snapshot"' in start:
-            first = at
+            if _begins_with_snapshot(opened.read(_FILE.size + _HEAD.size)):
+                first = at
     for file in files[first:]:
         content = _content(file)
         if content[:4] == _MAGIC_1:
@@ -464,6 +481,11 @@ def _since_snapshot(path: Path) -> Iterator[Raw]:
                 yield Raw(record.number, JSON, _payload(record.kind, record.body), end)
         elif len(content) >= _FILE.size:
             yield from (entry for entry in _scan(content, file) if entry.code != SEAL)
+
+
+def _begins_with_snapshot(content: bytes) -> bool:
+    whole = len(content) >= _FILE.size + _HEAD.size and content[:4] == _MAGIC
+    return whole and _HEAD.unpack_from(content, _FILE.size)[4] == SNAPSHOT
 
 
 def _scan(content: bytes, path: Path, start: int = 0) -> Iterator[Raw]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import JournalCorrupt
 from tradepulse.execution import packing
-from tradepulse.execution.journal import JSON, Journal, Raw, ReadOnly, json_entry
+from tradepulse.execution.journal import JSON, SNAPSHOT, Journal, Raw, ReadOnly, json_entry
 from tradepulse.execution.packing import plain, ticket_of
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
@@ -165,6 +165,12 @@ class State:
     flagged: list[str] = field(default_factory=list)
 
 
+#: Of a state what is a JSON value as it is.
+_PLAIN = (
+    "cash", "position", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged",
+)  # fmt: skip
+
+
 class OrderPath:
     """The order path of one account.
 
@@ -190,6 +196,19 @@ class OrderPath:
     def written(self) -> int:
         """Up to where the journal is written: what was decided last may leave once it is durable up to there."""
         return self._journal.end
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values, for a file of the journal to begin with instead of all that came before."""
+        state = self.state
+        return {
+            **{name: getattr(state, name) for name in _PLAIN},
+            "sent_ms": list(state.sent_ms),
+            "orders": [
+                [packing.packed_text(order.ticket), order.status, order.reason, order.filled, order.canceling]
+                for order in state.by_number
+            ],
+            "fills": [list(fill) for fill in state.fills],
+        }
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
@@ -455,7 +474,7 @@ class OrderPath:
             case packing.FILLED | packing.SAID | packing.ENDED:
                 number, event = packing.read_heard(entry.code, payload)
                 self._heard(event._replace(id=state.by_number[number].ticket.id))
-            case code if code == JSON:
+            case code if code in (JSON, SNAPSHOT):
                 self._apply(*json_entry(entry, self._journal.path), entry.number)
             case _:
                 raise JournalCorrupt(
@@ -494,8 +513,25 @@ class OrderPath:
                 self._book_fill(event, state.orders.get(event.id))
             case "duplicate" | "replacing":
                 pass
+            case "snapshot":
+                self._restore(body["state"])
             case _:
                 raise JournalCorrupt(f"record {number} has the unknown kind {kind!r}; a newer version wrote it")
+
+    def _restore(self, body: Mapping[str, Any]) -> None:
+        """Take the state of a snapshot in place of one's own."""
+        state = State(body["cash"], body["position"], deque(body["sent_ms"], maxlen=self.state.sent_ms.maxlen))
+        self.state = state
+        for name in _PLAIN:
+            setattr(state, name, body[name])
+        for number, (text, status, reason, filled, canceling) in enumerate(body["orders"]):
+            order = Known(packing.ticket_of_text(text), status, reason, filled, canceling, number)
+            state.orders[order.ticket.id] = order
+            state.by_number.append(order)
+            self._recount(order)
+        for order, side, price, quantity, liquidity, moment, fill_id in body["fills"]:
+            state.fills.append(Booked(order, Side(side), price, quantity, liquidity, moment, fill_id))
+            state.seen_fills.add(fill_id)
 
     def _sent(self, ticket: Ticket, at_ms: int) -> None:
         state, id, quantity = self.state, ticket.id, ticket.quantity

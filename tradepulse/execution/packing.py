@@ -5,6 +5,7 @@ table): the caller then writes JSON. The tables only grow at their end, for jour
 """
 
 import struct
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -155,6 +156,17 @@ def ticket_of(body: Mapping[str, Any]) -> Ticket:
             "tif": TimeInForce(body.get("tif", "gtc")),
         }
     )
+
+
+def packed_text(ticket: Ticket) -> str | dict[str, Any]:
+    """Return an order as text of its packed bytes, or as JSON values where it does not fit."""
+    record = sent(ticket, 0)
+    return plain(ticket) if record is None else b2a_base64(record, newline=False).decode()
+
+
+def ticket_of_text(text: str | Mapping[str, Any]) -> Ticket:
+    """Return an order from what :func:`packed_text` made of it."""
+    return read_sent(a2b_base64(text))[0] if isinstance(text, str) else ticket_of(text)
 
 
 def plain_event(event: Event) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Watched:
 
     def refresh(self) -> None:
         """Fold what was written since."""
+        if self._reader.moved:
+            self.path = OrderPath(self._reader, self.path.terms)
         for entry in self._reader.news():
             self.path.fold(entry)
 
