@@ -40,7 +40,9 @@ def test_there_are_enough_of_them_and_each_has_its_name():
     assert len({mutant["name"] for mutant in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.get("cards", True)], ids=lambda mutant: mutant["name"])
+@pytest.mark.parametrize(
+    "mutant", [one for one in MUTANTS if one.get("cards", True)], ids=lambda mutant: mutant["name"]
+)
 def test_a_seeded_bug_is_found(package, mutant):
     path = package / "tradepulse" / "execution" / mutant["file"]
     right = path.read_text()

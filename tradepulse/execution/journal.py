@@ -17,6 +17,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -208,7 +209,7 @@ class Journal:
 
     def raw(self) -> Iterator[Raw]:
         """Yield the entries, from the last snapshot on; seals are left out."""
-        yield from _since_snapshot(self.path)
+        return _since_snapshot(self.path, self._at)
 
     def read(self) -> Iterator[Record]:
         """Yield the entries of JSON values."""
@@ -288,14 +289,12 @@ class Journal:
         _, self.count, before = _FILE.unpack_from(content)
         self._at, self._crc, self._sealed = _FILE.size, _seed(content), _FILE.size
         self.begin = _FILE.size
-        for entry in _scan(content, self.path):
-            if entry.code == SNAPSHOT:
-                self.begin = entry.end
-            self._at, self.count = entry.end, entry.number + 1
-            if entry.code == SEAL:
-                self._sealed = entry.end
-        if self._at > _FILE.size:
-            self._crc = _last_crc(content, self._at)
+        for number, code, _, end, crc in _checked(content, self.path):
+            if code == SNAPSHOT:
+                self.begin = end
+            elif code == SEAL:
+                self._sealed = end
+            self._at, self.count, self._crc = end, number + 1, crc
         torn = torn or _torn(content, self._at)
         self._sha = hashlib.sha256(before)
         self._sha.update(content[: self._at])
@@ -467,20 +466,44 @@ def raw_entries(path: Path, start: int = 0) -> Iterator[Raw]:
         yield from (entry for entry in _scan(content, path, start) if entry.code != SEAL)
 
 
-def _since_snapshot(path: Path) -> Iterator[Raw]:
+def _since_snapshot(path: Path, checked: int = 0) -> Iterator[Raw]:
+    """Yield the entries from the last snapshot on; the newest file has been checked up to ``checked``."""
+    return chain.from_iterable(_entries(file, checked if file == path else 0) for file in _from_snapshot(path))
+
+
+def _from_snapshot(path: Path) -> list[Path]:
+    """Return the files of a journal from the last one on that begins with a snapshot."""
     files = journal_files(path)
     first = 0
     for at, file in enumerate(files):
         with file.open("rb") as opened:
             if _begins_with_snapshot(opened.read(_FILE.size + _HEAD.size)):
                 first = at
-    for file in files[first:]:
-        content = _content(file)
-        if content[:4] == _MAGIC_1:
-            for record, end in _scan_1(content, file):
-                yield Raw(record.number, JSON, _payload(record.kind, record.body), end)
-        elif len(content) >= _FILE.size:
-            yield from (entry for entry in _scan(content, file) if entry.code != SEAL)
+    return files[first:]
+
+
+def _entries(file: Path, checked: int) -> Iterator[Raw]:
+    content = _content(file)
+    if content[:4] == _MAGIC_1:
+        return (
+            Raw(record.number, JSON, _payload(record.kind, record.body), end) for record, end in _scan_1(content, file)
+        )
+    if len(content) < _FILE.size:
+        return iter(())
+    return _walk(content, checked) if checked else (e for e in _scan(content, file) if e.code != SEAL)
+
+
+def _walk(content: bytes, end: int) -> Iterator[Raw]:
+    """Yield each record of a file that has been checked up to ``end``, without checking it again."""
+    number, at = _FILE.unpack_from(content)[1], _FILE.size
+    unpack, head, new = _HEAD.unpack_from, _HEAD.size, tuple.__new__
+    while at < end:
+        _, length, _, _, code = unpack(content, at)
+        begin, at = at + head, at + head + length
+        if code:
+            # As Raw(...) makes it, at a third of the time.
+            yield new(Raw, (number, code, content[begin:at], at))
+        number += 1
 
 
 def _begins_with_snapshot(content: bytes) -> bool:
@@ -489,7 +512,17 @@ def _begins_with_snapshot(content: bytes) -> bool:
 
 
 def _scan(content: bytes, path: Path, start: int = 0) -> Iterator[Raw]:
-    """Yield each whole record after checking it; stop before a torn tail, and where nothing was written yet."""
+    """Yield each whole record from an offset on after checking it and all before it, as :func:`_checked` does."""
+    for number, code, begin, end, _ in _checked(content, path):
+        if begin >= start:
+            yield Raw(number, code, content[begin:end], end)
+
+
+def _checked(content: bytes, path: Path) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield number, code, begin and end of the payload, and CRC of each whole record after checking it.
+
+    It stops before a torn tail, and where nothing was written yet.
+    """
     if content[:4] != _MAGIC:
         raise JournalCorrupt(f"{path}: does not begin as a TradePulse journal does; name a journal file")
     _, number, before = _FILE.unpack_from(content)
@@ -514,8 +547,7 @@ def _scan(content: bytes, path: Path, start: int = 0) -> Iterator[Raw]:
             hashed = at
             if content[at + head : end] != sha.digest():
                 raise JournalCorrupt(f"{path}: a record before seal {number} was changed; restore the file from a copy")
-        if at >= start:
-            yield Raw(number, code, content[at + head : end], end)
+        yield number, code, at + head, end, crc
         at, last, number = end, crc, number + 1
     else:
         if at == size:
@@ -544,14 +576,6 @@ def _torn(content: bytes, end: int) -> int:
 def _seed(content: bytes) -> int:
     """Return what the first record of a file follows from: the file's head."""
     return crc32(content[: _FILE.size])
-
-
-def _last_crc(content: bytes, end: int) -> int:
-    at, crc = _FILE.size, 0
-    while at < end:
-        crc, length, _, _, _ = _HEAD.unpack_from(content, at)
-        at += _HEAD.size + length
-    return crc
 
 
 def _framed(code: int, payload: bytes, follows: int) -> bytes:

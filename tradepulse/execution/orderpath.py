@@ -462,24 +462,29 @@ class OrderPath:
 
     def fold(self, entry: Raw) -> None:
         """Take an entry of the journal into the state, packed or not."""
-        state, payload = self.state, entry.payload
-        match entry.code:
-            case packing.SENT:
-                self._sent(*packing.read_sent(payload))
-            case packing.REFUSED:
-                self._refused(*packing.read_refused(payload))
-            case packing.CANCELING:
-                number, reason = packing.read_canceling(payload)
-                state.by_number[number].canceling = reason
-            case packing.FILLED | packing.SAID | packing.ENDED:
-                number, event = packing.read_heard(entry.code, payload)
-                self._heard(event._replace(id=state.by_number[number].ticket.id))
-            case code if code in (JSON, SNAPSHOT):
-                self._apply(*json_entry(entry, self._journal.path), entry.number)
-            case _:
-                raise JournalCorrupt(
-                    f"record {entry.number} has the unknown code {entry.code}; a newer version wrote it"
-                )
+        # In the order of how many there are: a journal of millions is folded before a process may trade.
+        state = self.state
+        number, code, payload, _ = entry
+        if code == packing.FILLED:
+            place, side, price, quantity, liquidity, moment, fill_id = packing.read_filled(payload)
+            order = state.by_number[place]
+            state.heard += 1
+            self._book_fill(order, order.ticket.id, side, price, quantity, liquidity, moment, fill_id)
+        elif code == packing.SENT:
+            self._sent(*packing.read_sent(payload))
+        elif code == packing.SAID or code == packing.ENDED:
+            place, kind, status, reason = packing.read_said(code, payload)
+            state.heard += 1
+            self._said(state.by_number[place], kind, status, reason)
+        elif code == packing.CANCELING:
+            place, reason = packing.read_canceling(payload)
+            state.by_number[place].canceling = reason
+        elif code == packing.REFUSED:
+            self._refused(*packing.read_refused(payload))
+        elif code in (JSON, SNAPSHOT):
+            self._apply(*json_entry(entry, self._journal.path), number)
+        else:
+            raise JournalCorrupt(f"record {number} has the unknown code {code}; a newer version wrote it")
 
     def _apply(self, kind: str, body: Mapping[str, Any], number: int) -> None:
         state = self.state
@@ -510,7 +515,7 @@ class OrderPath:
                 event = packing.event_of(body["event"])
                 if event.fill_id not in state.seen_fills:
                     state.flagged.append(f"fill {event.fill_id} of {event.id} was told by the drop copy only")
-                self._book_fill(event, state.orders.get(event.id))
+                self._filled(event, state.orders.get(event.id))
             case "duplicate" | "replacing":
                 pass
             case "snapshot":
@@ -573,40 +578,51 @@ class OrderPath:
         state, kind = self.state, event.kind
         state.heard += 1
         order = state.orders.get(event.id)
-        if kind in {"filled", "reported"}:
-            self._book_fill(event, order)
+        if kind == "filled" or kind == "reported":
+            self._filled(event, order)
         elif order is not None:
             ticket = event.ticket
             if ticket is not None and ticket is not order.ticket and ticket != order.ticket:
                 order.ticket = ticket
                 if order.filled > ticket.quantity:
                     state.flagged.append(f"the change to {ticket.quantity / UNIT:g} overfills {event.id}")
-            if kind == "waiting":
-                order.status = "pending_trigger"
-            elif kind == "working" and order.status in OPEN:
-                order.status = "partially_filled" if order.filled else "working"
-            elif kind == "ended" and order.status in OPEN:
-                order.status, order.reason, order.canceling = event.status, event.reason, ""
-            self._recount(order)
+            self._said(order, kind, event.status, event.reason)
 
-    def _book_fill(self, event: Event, order: Known | None) -> None:
-        state = self.state
-        if event.fill_id in state.seen_fills:
+    def _said(self, order: Known, kind: str, status: str, reason: str) -> None:
+        if kind == "waiting":
+            order.status = "pending_trigger"
+        elif kind == "working" and order.status in OPEN:
+            order.status = "partially_filled" if order.filled else "working"
+        elif kind == "ended" and order.status in OPEN:
+            order.status, order.reason, order.canceling = status, reason, ""
+        self._recount(order)
+
+    def _filled(self, event: Event, order: Known | None) -> None:
+        liquidity = "reported" if event.kind == "reported" else event.liquidity
+        self._book_fill(
+            order, event.id, event.side, event.price, event.quantity, liquidity, event.moment, event.fill_id
+        )
+
+    def _book_fill(
+        self, order: Known | None, id: str, side: Side, price: int, quantity: int, liquidity: str, moment: int,
+        fill_id: str,
+    ) -> None:  # fmt: skip
+        state, terms = self.state, self.terms
+        if fill_id in state.seen_fills:
             return
-        state.seen_fills.add(event.fill_id)
-        side, price, quantity = event.side, event.price, event.quantity
-        reported = event.kind == "reported"
-        rate = 0 if reported else self.terms.maker_fee if event.liquidity == "maker" else self.terms.taker_fee
-        state.cash -= price * quantity * (side.sign * _WHOLE_BP + rate)
-        state.position += side.sign * quantity
-        liquidity = "reported" if reported else event.liquidity
-        state.fills.append(Booked(event.id, side, price, quantity, liquidity, event.moment, event.fill_id))
+        state.seen_fills.add(fill_id)
+        rate = terms.maker_fee if liquidity == "maker" else 0 if liquidity == "reported" else terms.taker_fee
+        sign = side.sign
+        state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
+        state.position += sign * quantity
+        state.fills.append(Booked(id, side, price, quantity, liquidity, moment, fill_id))
         if order is None:
-            state.flagged.append(f"fill {event.fill_id} of the unknown order {event.id}")
+            state.flagged.append(f"fill {fill_id} of the unknown order {id}")
             return
         order.filled += quantity
-        if order.filled > order.ticket.quantity:
-            state.flagged.append(f"fill {event.fill_id} overfills {event.id}")
+        whole = order.ticket.quantity
+        if order.filled > whole:
+            state.flagged.append(f"fill {fill_id} overfills {id}")
         if order.status in OPEN and order.status != "pending_trigger":
-            order.status = "filled" if order.filled >= order.ticket.quantity else "partially_filled"
+            order.status = "filled" if order.filled >= whole else "partially_filled"
         self._recount(order)

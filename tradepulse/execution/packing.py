@@ -19,6 +19,7 @@ _TICKET = struct.Struct("<BBBBBqqqqqqq")
 _SHORT = struct.Struct("<IB")
 _END = struct.Struct("<IBB")
 _FILL = struct.Struct("<IBBqqQ")
+_FILL_SIZE = _FILL.size
 
 _SIDES = tuple(Side)
 _TYPES = tuple(OrderType)
@@ -126,19 +127,19 @@ def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
     return SAID, _SHORT.pack(number, said)
 
 
-def read_heard(code: int, payload: bytes) -> tuple[int, Event]:
-    """Return the order's number and the event, which does not name the order."""
-    if code == FILLED:
-        number, side, liquidity, price, quantity, moment = _FILL.unpack_from(payload)
-        fill_id = payload[_FILL.size :].decode()
-        return number, Event(
-            "filled", "", "", "", _SIDES[side], price, quantity, _LIQUIDITY[liquidity], fill_id, None, moment
-        )
+def read_filled(payload: bytes) -> tuple[int, Side, int, int, str, int, str]:
+    """Return the order's number and its fill: side, price, quantity, liquidity, moment and id."""
+    number, side, liquidity, price, quantity, moment = _FILL.unpack_from(payload)
+    return number, _SIDES[side], price, quantity, _LIQUIDITY[liquidity], moment, payload[_FILL_SIZE:].decode()
+
+
+def read_said(code: int, payload: bytes) -> tuple[int, str, str, str]:
+    """Return the order's number and what was said of it: kind, status and reason, the latter two where it has ended."""
     if code == ENDED:
         number, status, reason = _END.unpack(payload)
-        return number, Event("ended", "", _STATUS[status], _REASONS[reason])
+        return number, "ended", _STATUS[status], _REASONS[reason]
     number, said = _SHORT.unpack(payload)
-    return number, Event(_SAID[said], "")
+    return number, _SAID[said], "", ""
 
 
 def plain(ticket: Ticket) -> dict[str, Any]:
