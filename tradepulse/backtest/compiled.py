@@ -59,8 +59,8 @@ def _plan(feed: Feed, costs: Costs) -> _Plan | None:
         more = float(costs.commission_bp), float(costs.slippage_bp)
         fees = Fees(-1.0, 1, 0.0, 0.0, 0.0, float(_BP), 0.0, 0.0, 0.0, *more)
         return _Plan(fees, nothing, nothing, regulators)
-    if type(costs) is not Venue:
-        return None  # a plug-in's own rule
+    if type(costs) is not Venue or costs.grid:
+        return None  # a plug-in's own rule, or a venue that takes not everything at any time
     own, worse, depth = costs.fees, costs.worse, costs.depth
     fees = Fees(
         float(depth.participation), int(depth.lot),

@@ -53,17 +53,27 @@ class _Account:
         self.entry = dict.fromkeys(feed.symbols, 0.0)  # average price of what is held
         self.opened = dict.fromkeys(feed.symbols, 0)  # instant of the decision that opened it
         self.taken: dict[str, tuple[int, int]] = {}  # row, and units of ours in that bar
+        self.sent: dict[str, tuple[int, int]] = {}  # decision and reason of the order that the venue has had last
         self.fills: list[tuple[int, int, float, float, float, int, int]] = []
         self.flows: list[tuple[int, int, float]] = []
         self.splits: list[tuple[int, int, float]] = []
         self.recent: deque[tuple[int, float]] = deque()
         self.month = 0.0
-        self.unclear = self.cut = 0
+        self.unclear = self.cut = self.refused = 0
 
     def trade(self, row: int, bar: Bar, change: int, quoted: float, decided: int, kind: int) -> int:
         """Fill as much of a change of position as the bar has room for; return what is left of it."""
         symbol = bar.symbol
         sign = 1 if change > 0 else -1
+        if self.costs.shut(bar.ts):
+            return change  # waits until it opens
+        if self.sent.get(symbol) != (decided, kind):
+            self.sent[symbol] = (decided, kind)
+            if refused := self.costs.refused(abs(change), quoted, bar.session):
+                self.refused += 1
+                change -= sign * refused
+                if not change:
+                    return 0
         last, taken = self.taken.get(symbol, (-1, 0))
         if last != row:
             taken = 0
@@ -365,5 +375,6 @@ def _tape(account: _Account, cash: list[float], value: list[float], pending: dic
             np.array(account.splits, dtype=np.float64).reshape(-1, 3),
             account.unclear,
             account.cut,
+            account.refused,
         ]
     )

@@ -1,6 +1,7 @@
 """What trading costs: commission and slippage, in bp of notional."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from math import isfinite
 from typing import ClassVar
 
@@ -65,6 +66,14 @@ class Costs:
     def rule(self, volume: float) -> str:
         """Return what limits fills in a bar of that volume, for the evidence; empty if nothing does."""
         return ""
+
+    def shut(self, ts: datetime) -> bool:
+        """Say whether nothing trades in a bar that opens then; here never."""
+        return False
+
+    def refused(self, quantity: int, quoted: float, session: date) -> int:
+        """Return how many units of a new order are not taken at all; here none."""
+        return 0
 
     def execute(
         self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0

@@ -61,6 +61,11 @@ def _body(
             f"<p class='quiet'>{summary['orders_cut']:,} orders were cut to what margin, or what could be borrowed, "
             "let through.</p>"
         )
+    if summary["orders_refused"]:
+        warning += (
+            f"<p class='quiet'>{summary['orders_refused']:,} orders were refused, all of them or what was over whole "
+            "lots: the venue does not take so little.</p>"
+        )
     ratio = "none" if summary["sharpe"] is None else f"{summary['sharpe']:.2f}"
     cards = {
         "final equity": f"{summary['final_equity']:,.2f}",

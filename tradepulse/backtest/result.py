@@ -78,6 +78,7 @@ class Tape(NamedTuple):
     splits : places on the tape before which a symbol's units were split: fill, symbol, ratio
     unclear : bars that reached both a stop and a target
     cut : orders of which margin, or what could be borrowed, did not let all through
+    refused : orders of which the venue did not take all: too small, or no whole lots
     """
 
     row: NDArray[np.int64]
@@ -98,6 +99,7 @@ class Tape(NamedTuple):
     splits: NDArray[np.float64]
     unclear: int
     cut: int
+    refused: int = 0
 
 
 def result_of(
@@ -164,6 +166,7 @@ def result_of(
         },
         "bars_of_unclear_order": tape.unclear,
         "orders_cut": tape.cut,
+        "orders_refused": tape.refused,
         "looks_ahead": fill == "same_close",
     }  # fmt: skip
     return Result(fills, trades, equity, flows, summary)

@@ -6,7 +6,7 @@ Each friction is a small class of its own. A :class:`Venue` puts them together a
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from math import floor, isfinite, sqrt
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepulse.backtest.frictions import Costs, Execution
+from tradepulse.backtest.grid import Grid, grid_of
 from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
@@ -168,6 +169,10 @@ def _check(part: Any, most: Mapping[str, float]) -> None:
             raise ConfigError(f"{type(part).__name__.lower()}: {name} must lie between 0 and {limit:g}, not {value!r}")
 
 
+#: Takes every price and quantity at any time.
+_ANY = Grid()
+
+
 @dataclass(frozen=True, slots=True)
 class Venue(Costs):
     """A venue's frictions together.
@@ -176,7 +181,7 @@ class Venue(Costs):
     ----------
     commission_bp, slippage_bp : on top of the venue's own: what a scenario or the command line adds
     label : name of its file
-    fees, worse, depth : the parts
+    fees, worse, depth, grid : the parts
     """
 
     name = "venue"
@@ -186,16 +191,27 @@ class Venue(Costs):
     fees: Commission = Commission()
     worse: Slippage = Slippage()
     depth: Liquidity = Liquidity()
+    grid: Grid = _ANY
 
     @property
     def id(self) -> str:
         """Its label and the hash of all that it says: two venues of one name are two."""
-        content = json.dumps([asdict(self.fees), asdict(self.worse), asdict(self.depth)], sort_keys=True)
+        parts = [asdict(self.fees), asdict(self.worse), asdict(self.depth), *([asdict(self.grid)] if self.grid else [])]
+        content = json.dumps(parts, sort_keys=True, default=str)
         return f"{self.label}@{sha256(content.encode()).hexdigest()[:8]}"
 
     def rule(self, volume: float) -> str:
         """Return the largest share of a bar of that volume."""
         return f"at most {self.depth.participation:g} of volume {volume:g}"
+
+    def shut(self, ts: datetime) -> bool:
+        """Say whether the venue is shut at an instant."""
+        return self.grid.is_shut(ts)
+
+    def refused(self, quantity: int, quoted: float, session: date) -> int:
+        """Return what the venue's grid does not take of a new order."""
+        steps = self.grid.on(session)
+        return steps.refused(quantity, quoted) if steps else 0
 
     def execute(
         self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0
@@ -204,6 +220,8 @@ class Venue(Costs):
         filled = self.depth.of(quantity, bar.volume, taken)
         moved = self.worse.of(filled, bar.volume) + self.slippage_bp
         price = quoted * (1 + sign * moved / BP)
+        if filled and (steps := self.grid.on(bar.session)):
+            price = steps.price(price, sign)
         fee = self.fees.of(sign, filled, price, bar.session, month_notional) if filled else 0.0
         return Execution(filled, price, fee + filled * price * self.commission_bp / BP)
 
@@ -229,7 +247,7 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
         If the file has an unknown key or a value out of range.
     """
     kinds: dict[str, type[Any]] = {"commission": Commission, "slippage": Slippage, "liquidity": Liquidity}
-    label, content = load_settings(name, PRESETS, "venue", {"description", "source", "as_of", *kinds})
+    label, content = load_settings(name, PRESETS, "venue", {"description", "source", "as_of", "grid", "shut", *kinds})
     parts = {}
     for key, kind in kinds.items():
         given = content.get(key) or {}
@@ -244,7 +262,11 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
             parts[key] = kind(**given)
         except (ConfigError, TypeError) as exc:
             raise ConfigError(f"{label}.yaml: {exc}") from exc
+    try:
+        grid = grid_of(content.get("grid"), content.get("shut"))
+    except (ConfigError, TypeError) as exc:
+        raise ConfigError(f"{label}.yaml: {exc}") from exc
     return Venue(
         commission_bp, slippage_bp, label=label, fees=parts["commission"], worse=parts["slippage"],
-        depth=parts["liquidity"],
+        depth=parts["liquidity"], grid=grid,
     )  # fmt: skip

@@ -6,6 +6,7 @@ equity are counted again from the fills.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ def fills_could_happen(
     actions: pd.DataFrame | None = None,
     funding: pd.DataFrame | None = None,
     delistings: pd.DataFrame | None = None,
+    grid: Sequence[tuple[Any, float, int, float]] = (),
+    shut: Sequence[tuple[Any, Any]] = (),
 ) -> list[Check]:
     """Return each rule with the fills that break it.
 
@@ -51,6 +54,8 @@ def fills_could_happen(
     borrow_bp : fee for units short, bp per year
     flows : what holding brought and cost, by the engine: ``ts``, ``symbol``, ``kind`` and ``amount``
     actions, funding, delistings : what happened to holdings, as the engine was given it
+    grid : first day, tick, lot and least notional of an order, ascending by day
+    shut : begin and end of each time at which nothing traded
 
     Returns
     -------
@@ -63,6 +68,7 @@ def fills_could_happen(
         times[symbol].append(ts)
     instants = {ts for stamps in times.values() for ts in stamps}
     place = {symbol: {ts: number for number, ts in enumerate(stamps)} for symbol, stamps in times.items()}
+    closed = [(pd.Timestamp(begin).value, pd.Timestamp(end).value) for begin, end in shut]
     broken: dict[str, list[str]] = {rule: [] for rule in _RULES}
     taken: dict[tuple[str, Any], int] = defaultdict(int)
     sides: dict[str, set[tuple[str, str, Any]]] = defaultdict(set)
@@ -106,6 +112,7 @@ def fills_could_happen(
             before = last.get(row["order_id"], row["decided_ts"])
             waited = place[row["symbol"]][row["ts"]] - place[row["symbol"]][before]
             skipped = times[row["symbol"]][place[row["symbol"]][before] + 1 : place[row["symbol"]][row["ts"]]]
+            skipped = [ts for ts in skipped if not any(begin <= ts < end for begin, end in closed)]
             if waited != 1 and any(at[(row["symbol"], ts)].volume * participation >= 1 for ts in skipped):
                 broken["in the first bar that had room for it"].append(where)
         last[row["order_id"]] = row["ts"]
@@ -132,9 +139,45 @@ def fills_could_happen(
         checks.append(_exits_again(rows, bars, stop_bp, take_bp, participation, _splits(bars, actions)))
     moved = pd.DataFrame(columns=["ts", "symbol", "kind", "amount"]) if flows is None else flows
     checks += _counted_again(fills, bars, equity, cash, moved, _splits(bars, actions))
+    if grid:
+        checks.append(_on_the_grid(rows, at, grid, participation))
+    if shut:
+        wrong = [n for n, row in enumerate(rows) if any(begin <= row["ts"] < end for begin, end in closed)]
+        said = "; ".join(f"fill {n}" for n in wrong[:3])
+        checks.append(Check("while the venue was open", len(rows), len(wrong), said))
     if actions is not None or funding is not None or borrow_bp:
         checks.append(_flows_again(fills, bars, moved, borrow_bp, actions, funding))
     return checks
+
+
+def _on_the_grid(
+    rows: Sequence[dict[Any, Any]], at: Mapping[Any, Any], grid: Sequence[tuple[Any, float, int, float]],
+    participation: float,
+) -> Check:  # fmt: skip
+    """Hold prices, and what an order traded in all, against the steps of the day.
+
+    An order is known to have been filled whole where the bar of its last fill had room for more.
+    """
+    wrong, orders = [], defaultdict(list)
+    for number, row in enumerate(rows):
+        if row["reason"] == "delisted":
+            continue
+        day = pd.Timestamp(row["session"]).date()
+        _, tick, lot, least = [rule for rule in grid if rule[0] <= day][-1]
+        if tick and abs(row["price"] / tick - round(row["price"] / tick)) > 1e-5:
+            wrong.append(f"fill {number}: {row['price']:.10g} is no step of {tick:g}")
+        orders[row["order_id"]].append((row, lot, least))
+    for order, parts in orders.items():
+        (first, lot, least), (last, *_) = parts[0], parts[-1]
+        units = sum(part["quantity"] for part, *_ in parts)
+        taken = sum(r["quantity"] for r in rows if (r["symbol"], r["ts"]) == (last["symbol"], last["ts"]))
+        if taken + 1 > at[(last["symbol"], last["ts"])].volume * participation:
+            continue
+        if units * first["quoted_price"] < least * (1 - _CLOSE):
+            wrong.append(f"{order}: {units * first['quoted_price']:.10g} is less than {least:g}")
+        if units % lot:
+            wrong.append(f"{order}: {units} is no multiple of {lot}")
+    return Check("a price and a quantity that the venue takes", len(rows), len(wrong), "; ".join(wrong[:3]))
 
 
 _RULES = (

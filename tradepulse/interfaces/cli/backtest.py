@@ -612,14 +612,18 @@ def _events(given: tuple[str, ...]) -> tuple[dict[str, Any], str]:
 
 
 def _least(costs: "Costs") -> dict[str, Any]:
-    """Return what each fill costs at least, as far as the kind of costs says."""
+    """Return what each fill costs at least, and what the venue takes, as far as the kind of costs says."""
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.venue import Venue
 
     if type(costs) is Costs:
         return {"least_commission_bp": costs.commission_bp, "least_slippage_bp": costs.slippage_bp}
     if isinstance(costs, Venue):
-        return {"least_slippage_bp": costs.slippage_bp + costs.worse.bp + costs.worse.half_spread_bp}
+        return {
+            "least_slippage_bp": costs.slippage_bp + costs.worse.bp + costs.worse.half_spread_bp,
+            "grid": [(step.since, step.tick, step.lot, step.minimum_notional) for step in costs.grid.steps],
+            "shut": costs.grid.shut,
+        }
     return {"least_commission_bp": -1e4, "least_slippage_bp": -1e4}
 
 
