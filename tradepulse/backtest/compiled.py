@@ -229,7 +229,7 @@ def _tape(
     return Tape._make(
         [
             *(column[:fills].copy() for column in room.fills), room.cash, room.value,
-            *(column[:flows].copy() for column in room.flows), *ends, room.splits[:splits].copy(), unclear, cut,
+            *(column[:flows].copy() for column in room.flows), *ends, room.splits[:splits].copy(), unclear, cut, 0,
         ]
     )  # fmt: skip
 

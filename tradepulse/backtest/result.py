@@ -99,7 +99,7 @@ class Tape(NamedTuple):
     splits: NDArray[np.float64]
     unclear: int
     cut: int
-    refused: int = 0
+    refused: int
 
 
 def result_of(
