@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup run ui viewer mlflow test lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
+.PHONY: help setup run ui viewer mlflow test proofs lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -57,10 +57,14 @@ mlflow: setup  ## the MLflow UI on the same instance, on loopback (MLFLOW_PORT=5
 
 test: setup lint  ## lint, types, architecture and the whole suite with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=
 	@$(BIN)/coverage report --include='tradepulse/core/*,tradepulse/execution/*' --fail-under=90 --precision=1
 	@echo "Everything, unfiltered:"; $(BIN)/coverage report --precision=1 | grep ^TOTAL
 	@$(BIN)/python -c 'from time import perf_counter as now; t = now(); import tradepulse_jobs.definitions; print(f"Definitions load in {now() - t:.1f} s")'
+
+proofs: setup  ## what make test runs in a shorter version: thousands of deaths and of sequences, eight runs at once (a quarter of an hour)
+	@CRASH_POINTS=5000 MACHINE_RUNS=3000 $(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests
+	@CRASH_POINTS=5000 MACHINE_RUNS=3000 $(BIN)/python -m pytest -n 2 tests/execution/test_crash_points.py tests/property/test_order_path.py -m "not long"
 
 lint: setup  ## format, lint, types, import directions
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }

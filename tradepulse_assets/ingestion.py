@@ -108,6 +108,7 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             )
         # A session that the source does not have is left out here: bars_are_complete says so.
         restated = take(home.lake, "bars", frame[frame["session"].dt.strftime("%Y-%m-%d").isin(wanted)])
+        made_from = _made_from(context.instance, "bars_history") if missed else {}
         for session in (day for day in wanted if day in delivered):
             stored = home.lake.read("bars", [session])
             version = content_hash(stored)
@@ -118,8 +119,8 @@ def bars(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
             }
             if session in missed:
                 tags = {"dagster/data_version": version, "dagster/data_version_is_user_provided": "true"}
-                about = {**tags, **_made_from(context.instance, "bars_history")}
-                context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=about))
+                tags |= made_from
+                context.log_event(dg.AssetMaterialization("bars", partition=session, metadata=shown, tags=tags))
             else:
                 context.add_asset_metadata(shown, partition_key=session)
         home.lake.write("quarantine", delivery.quarantined, f"bars_{max(asked)}")

@@ -43,7 +43,7 @@ def test_more_sets_are_asked_and_the_best_of_all_goes_on(make, home):
 @pytest.mark.parametrize(
     ("grids", "said"),
     [
-        ({"sma_corss": {"fast": [3]}}, "no strategy 'sma_corss'"),
+        ({"sma_corss": {"fast": [3]}}, "No strategy named 'sma_corss'; close matches: sma_cross"),
         ({"sma_cross": {"fsat": [3]}}, "sma_cross: unknown parameter 'fsat'; it takes fast, slow"),
         ({"sma_cross": {"fast": []}}, "sma_cross: no value of 'fast' to ask"),
         ({"sma_cross": {"fast": [50], "slow": [5]}}, "no combination of the grids makes a valid strategy"),

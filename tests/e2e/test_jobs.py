@@ -53,13 +53,22 @@ def test_nightly_of_a_broken_indicator_releases_nothing(tmp_path, broken_checkou
         assert lake.partitions(downstream) == [], downstream
 
 
+#: Of the jobs, those whose assets the others among them do not make.
+_SOME = ("nightly", "execute_signals", "finops_weekly", "release")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_job_runs_on_a_used_instance(whole_run, tmp_path):
+@pytest.mark.parametrize(
+    "jobs",
+    [_SOME, pytest.param(("ingest", "research", *_SOME[:2], "finops_rollup", *_SOME[2:]), marks=pytest.mark.long)],
+    ids=["some", "all"],
+)
+def test_jobs_run_on_a_used_instance(whole_run, tmp_path, jobs):
     """The whole chain by jobs alone, for the newest session, after a paper run that ended two months earlier."""
     shutil.copytree(whole_run.home, tmp_path / "var")
     lake = Lake(tmp_path / "var" / "lake")
-    for job in ("ingest", "research", "nightly", "execute_signals", "finops_rollup", "finops_weekly", "release"):
+    for job in jobs:
         done = execute(job, tmp_path)
         assert done.returncode == 0, f"{job}: {done.stderr[-3000:]}"
 

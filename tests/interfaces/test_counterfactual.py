@@ -149,6 +149,7 @@ def test_a_step_is_left_out_in_a_copy_and_the_instance_stays_as_it_is(whole_run,
 
 
 @pytest.mark.slow
+@pytest.mark.long  # the step that is left out in the other test shows as much of the machinery
 def test_a_step_whose_result_is_needed_changes_what_comes_out(whole_run, tmp_path):
     home = shutil.copytree(whole_run.home, tmp_path / "home")
     run, usage = run_of(home, "signals", "released_signals")

@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,3 +115,25 @@ def test_text_cells_cannot_be_confused_with_their_neighbours():
     frames = [pd.DataFrame({"x": x}) for x in (["a", "b"], ["ab", ""], ["a\x1f=b", ""], [None, "ab"])]
 
     assert len({content_hash(frame) for frame in frames}) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["b", "a", "b", None, ""], ["=b", "=a", "=b", "\x00", "="]),
+        ([None, None], ["\x00", "\x00"]),
+        ([], []),
+        (["ä\x1f", "=", "x"] * 3, ["=ä\x1f", "==", "=x"] * 3),
+        # Equal values of other types are other text.
+        (
+            pd.Series([1, 1.0, True, "1", None, float("nan")], dtype=object),
+            ["=1", "=1.0", "=True", "=1", *["\x00"] * 2],
+        ),
+    ],
+)
+def test_text_is_hashed_word_by_word(values, words):
+    column = values if isinstance(values, pd.Series) else pd.Series(values, dtype="str")
+    text = "\x1ename\x1f" + "text" + "\x1f".join(words)
+
+    wanted = sha256(f"{len(words)}{text}".encode()).hexdigest()[:16]
+    assert content_hash(pd.DataFrame({"name": column})) == wanted

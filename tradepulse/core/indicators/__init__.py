@@ -5,6 +5,7 @@ entry points.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from tradepulse.core.indicators.base import Indicator
 
 
-def shipped() -> list[str]:
+@cache
+def shipped() -> tuple[str, ...]:
     """Return the names of the indicators we ship: each is a file beside this one."""
-    return sorted(module.name for module in iter_modules(__path__) if module.name not in {"base", "table"})
+    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name not in {"base", "table"}))
 
 
 def names() -> list[str]:

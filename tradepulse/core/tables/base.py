@@ -1,5 +1,6 @@
 """What every stored table shares: strict columns, no coercion, one-line verdicts, a content hash."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -115,6 +116,15 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
+def _words(column: "pd.Series[Any]") -> Iterable[str]:
+    """Return each value of a column as text that tells what is missing from what is empty."""
+    if isinstance(column.dtype, pd.StringDtype):
+        # Long tables repeat few words: each is written once, and looked up for its rows.
+        codes, words = pd.factorize(column)
+        return map([*(f"={word}" for word in words), "\x00"].__getitem__, codes.tolist())
+    return ("\x00" if value is None or value != value else f"={value}" for value in column.tolist())
+
+
 def content_hash(frame: pd.DataFrame) -> str:
     """Return a hash of a table's content: column names, types and values in row order, but not the index.
 
@@ -144,6 +154,5 @@ def content_hash(frame: pd.DataFrame) -> str:
             values = column.to_numpy(dtype="<f8") + 0.0
             digest.update(b"float" + np.where(np.isnan(values), np.nan, values).tobytes())
         else:
-            text = "\x1f".join("\x00" if value is None or value != value else f"={value}" for value in column)
-            digest.update(b"text" + text.encode())
+            digest.update(b"text" + "\x1f".join(_words(column)).encode())
     return digest.hexdigest()[:16]
