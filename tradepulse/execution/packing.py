@@ -78,21 +78,9 @@ def read_sent(payload: bytes) -> tuple[Ticket, int]:
     id, trigger = payload[_TICKET_SIZE:].decode(), "quote" if flags & 4 else "last"
     # As Ticket(...) makes it, in half the time: a journal of millions is read before a process may trade.
     if there == 1 and not flags & 3:
-        plain = (
-            id,
-            _SIDES[side],
-            _TYPES[type],
-            quantity,
-            price,
-            None,
-            _TIFS[tif],
-            None,
-            None,
-            None,
-            False,
-            False,
-            trigger,
-        )
+        usual = (
+            id, _SIDES[side], _TYPES[type], quantity, price, None, _TIFS[tif], None, None, None, False, False, trigger,
+        )  # fmt: skip
         return _new(Ticket, usual), at_ms
     whole = (
         id, _SIDES[side], _TYPES[type], quantity, price if there & 1 else None, stop if there & 2 else None, _TIFS[tif],
