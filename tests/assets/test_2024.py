@@ -1,0 +1,101 @@
+"""Bars, signals, orders, fills and settlement over the odd days of 2024, against a ledger worked out by hand.
+
+Clocks go forward on 10 March; 27 May (Memorial Day) is no session, and from 28 May on trades settle on the next
+business day instead of the second; 3 July closes at one in the afternoon, and 4 July is no session.
+"""
+
+import json
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import pytest
+
+from tradepulse.core.sessions import calendar
+
+#: Session, open and close. The strategy is long when the mean of two closes is above that of three.
+BARS = [
+    ("2024-03-05", 10, 10), ("2024-03-06", 10, 10), ("2024-03-07", 10, 10),
+    ("2024-03-08", 10, 13),  # 11.5 over 11: long at the next open
+    ("2024-03-11", 20, 20), ("2024-03-12", 20, 4),  # 12 under 12.33: out at the next open
+    ("2024-03-13", 30, 4), ("2024-05-21", 4, 4), ("2024-05-22", 4, 4),
+    ("2024-05-23", 4, 7),  # 5.5 over 5: long
+    ("2024-05-24", 50, 0.5),  # 3.75 under 3.83: out
+    ("2024-05-28", 40, 0.5), ("2024-05-29", 0.5, 0.5), ("2024-07-02", 0.5, 0.5),
+    ("2024-07-03", 0.5, 2),  # 1.25 over 1: long
+    ("2024-07-05", 8, 8),
+]  # fmt: skip
+TRADED = ("2024-03-08", "2024-03-11", "2024-03-12", "2024-03-13", "2024-05-23", "2024-05-24", "2024-05-28",
+          "2024-05-29", "2024-07-03", "2024-07-05")  # fmt: skip
+#: Day, side, price a basis point worse than the open, commission of a basis point; then settlement, and the cash after.
+LEDGER = [
+    ("2024-03-11", "buy", "20.002", "0.20002", "2024-03-13", "997999.59998"),
+    ("2024-03-13", "sell", "29.997", "0.29997", "2024-03-15", "1000999.00001"),
+    ("2024-05-24", "buy", "50.005", "0.50005", "2024-05-29", "995997.99996"),
+    ("2024-05-28", "sell", "39.996", "0.39996", "2024-05-29", "999997.20000"),
+    ("2024-07-05", "buy", "8.0008", "0.080008", "2024-07-08", "999197.039992"),
+]
+
+
+def micros(text):
+    whole, _, part = text.partition(".")
+    return int(whole) * 10**6 + int(part.ljust(6, "0"))
+
+
+@pytest.fixture
+def ready(home):
+    """A lake with the bars, and a strategy that was promoted."""
+    exchange, days = calendar(), [date.fromisoformat(day) for day, _, _ in BARS]
+    for day, (session, begin, end) in zip(days, BARS, strict=True):
+        assert exchange.is_session(day), day
+        bar = pd.DataFrame(
+            {
+                "ts": pd.DatetimeIndex([exchange.open_at(day)], tz="UTC").as_unit("ns"),
+                "session": pd.DatetimeIndex([day]).as_unit("ns"), "symbol": ["ODD"], "open": [float(begin)],
+                "high": [float(max(begin, end))], "low": [float(min(begin, end))], "close": [float(end)],
+                "volume": [1e6], "open_is_stale": [False], "source": ["hand"], "source_hash": ["0" * 16],
+            }
+        ).astype({"symbol": "str", "source": "str", "source_hash": "str"})  # fmt: skip
+        home.lake.write("bars", bar, session)
+    text = dict.fromkeys(("trial_id", "data_version", "code_version", "run_id", "mlflow_run_id"), "0" * 16)
+    promotion = {
+        **text, "promotion_id": "0" * 16, "stage": "shadow", "strategy": "sma_cross@1",
+        "params": json.dumps({"fast": 2, "slow": 3}), "symbol": "ODD", "quantity": 100, "environment": "0" * 16,
+        "last_session": pd.Timestamp("2024-03-04"), "n_trials": 1, "deflated_sharpe": 0.9, "holdout_looks": 0,
+        "promoted": True, "reasons": "[]",
+    }  # fmt: skip
+    from tradepulse.core.tables import table
+
+    empty = table("promotions").no_rows()
+    home.lake.write("promotions", pd.DataFrame([promotion])[list(empty.columns)].astype(empty.dtypes), "hand")
+    return home
+
+
+@pytest.mark.slow
+def test_the_odd_days_of_2024_come_to_the_ledger_worked_out_by_hand(ready, make):
+    exchange = calendar()
+    opens = [exchange.open_at(date.fromisoformat(day)) for day in ("2024-03-08", "2024-03-11")]
+    assert opens == [datetime(2024, 3, 8, 14, 30, tzinfo=UTC), datetime(2024, 3, 11, 13, 30, tzinfo=UTC)]
+    assert exchange.close_at(date(2024, 7, 3)) == datetime(2024, 7, 3, 17, tzinfo=UTC)
+    fills, cash, settling = [], {}, {}
+    for session in TRADED:
+        assert make("signals", "released_signals", partition=session).success, session
+        assert make("order_journal", "orders", "fills", "positions", "settlement", partition=session).success, session
+        fills += ready.lake.read("fills", [session]).to_dict("records")
+        cash[session] = int(ready.lake.read("positions", [session])["cash_micros"].iloc[0])
+        for row in ready.lake.read("settlement", [session]).to_dict("records"):
+            settling.setdefault(row["fill_id"], []).append((session, f"{row['settle_date']:%Y-%m-%d}", row["settled"]))
+
+    assert [
+        (f"{f['session']:%Y-%m-%d}", f["side"], f["quantity"], f["price_micros"], f["commission_micros"]) for f in fills
+    ] == [(day, side, 100, micros(price), micros(fee)) for day, side, price, fee, _, _ in LEDGER]
+    assert {day: cash[day] for day, *_ in LEDGER} == {row[0]: micros(row[5]) for row in LEDGER}
+    assert cash["2024-03-12"] == cash["2024-03-11"]
+    assert [settling[f["fill_id"]][0][1] for f in fills] == [row[4] for row in LEDGER]
+    # Bought under the old rule and sold under the new one, both change hands on the same day.
+    bought, sold = (settling[f["fill_id"]] for f in fills[2:4])
+    assert bought == [("2024-05-24", "2024-05-29", False), ("2024-05-28", "2024-05-29", False),
+                      ("2024-05-29", "2024-05-29", True)]  # fmt: skip
+    assert sold == bought[1:]
+    held = ready.lake.read("positions", ["2024-07-05"]).to_dict("records")
+    assert [(row["symbol"], row["quantity"], row["value_micros"]) for row in held] == [("ODD", 100, 800_000_000)]
+    assert cash["2024-07-05"] + 800_000_000 == micros("999997.039992")
