@@ -1,7 +1,9 @@
 """Latency, slippage and commission of a venue, read from an execution log, with intervals; or that it cannot tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,6 +94,37 @@ def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
         share = (gone[rested] / ahead[rested]) if rested.sum() >= LEAST else np.array([])
     found.append(_of(rng, "queue_share", share, "queue_ahead and queue_gone of resting orders", units))
     return found
+
+
+def venue_of(estimates: Sequence[Estimate], description: str, source: str, as_of: date) -> dict[str, Any]:
+    """Return a venue as the calibration found it, for a YAML file: the loop from a live log back to the next backtest.
+
+    Parameters
+    ----------
+    estimates : of :func:`calibrated`
+    description, source, as_of : what the file says of itself
+
+    Returns
+    -------
+    dict that :func:`tradepulse.backtest.venue.load_venue` takes. Of an impact that the log cannot tell nothing is said:
+    the slippage then holds what fills paid on average. What was earned against the market is no slippage and counts 0.
+
+    Raises
+    ------
+    DataError
+        If the log cannot tell commission or slippage.
+    """
+    found = {estimate.name: estimate for estimate in estimates}
+    for name in ("commission_bp", "slippage_bp"):
+        if not found[name].identified:
+            raise DataError(f"no venue can be made of this log: {name} is not known, {found[name].why_not}")
+    slippage = {"bp": round(max(0.0, found["slippage_bp"].value), 4)}
+    if found["impact_bp"].identified:
+        slippage["impact_bp"] = round(max(0.0, found["impact_bp"].value), 4)
+    return {
+        "description": description, "source": source, "as_of": as_of,
+        "commission": {"bp": round(max(0.0, found["commission_bp"].value), 4)}, "slippage": slippage,
+    }  # fmt: skip
 
 
 def _column(fills: pd.DataFrame, name: str) -> "NDArray[np.float64] | None":

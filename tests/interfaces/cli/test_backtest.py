@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.property.generators import bars_of
+from tests.property.generators import bars_of, random_walk
+from tradepulse.backtest.venue import load_venue
 from tradepulse.warehouse.lake import Lake
 
 #: Closes that cross their mean up on the fourth bar and down on the sixth; opens half a point above the closes.
@@ -446,3 +447,39 @@ def test_a_sweep_keeps_to_its_budget(cli, refused, bars_file, tmp_path):
     assert "--trim goes with --budget-usd" in refused(*sweep, "--trim")
     assert "--budget-usd must be an amount above 0, not -1" in refused(*sweep, "--budget-usd", -1)
     assert "do not go together" in refused(*sweep, "--budget-usd", 1, "--walk-forward", "30:10")
+
+
+def test_what_a_live_log_shows_is_the_friction_of_the_next_backtest(cli, refused, tmp_path):
+    """The live side is a venue that nothing here is told of: 2.5 bp, and slippage of 3 bp and 60 bp by the root."""
+    draw = np.random.default_rng(5)
+    bars = random_walk(8, 1_500).assign(volume=np.exp(draw.uniform(np.log(200), np.log(50_000), 1_500)).round())
+    path = tmp_path / "bars.parquet"
+    bars[["session", "symbol", "open", "high", "low", "close", "volume"]].to_parquet(path)
+    (tmp_path / "true.yaml").write_text("commission: {bp: 2.5}\nslippage: {bp: 3, impact_bp: 60}\n")
+    run = ("backtest", "run", "--bars", path, "--strategy", "sma_cross", "--param", "fast=2", "--param", "slow=4")
+    assert cli(*run, "--friction", tmp_path / "true.yaml", "--out", tmp_path / "live").code == 0
+    fills = pd.read_parquet(tmp_path / "live" / "fills.parquet")
+    volume = bars.set_index("ts")["volume"]
+    fills.assign(bar_volume=volume.loc[fills["ts"]].to_numpy()).to_parquet(tmp_path / "live.parquet")
+    assert len(fills) > 300
+    held = ("backtest", "validate", "--live", tmp_path / "live.parquet", "--budget", "fee=0.2", "--budget", "price=0.5")
+    assert cli(*run, "--out", tmp_path / "guess").code == 0
+
+    first = cli(*held, "--simulated", tmp_path / "guess", "--venue-out", tmp_path / "fit.yaml", "--json")
+
+    assert (first.code, sorted(first.json["over"])) == (1, ["fee", "price"])
+    fitted = load_venue(str(tmp_path / "fit.yaml"))
+    assert fitted.fees.bp == pytest.approx(2.5, abs=0.01)
+    assert fitted.worse.bp == pytest.approx(3, abs=0.05)
+    assert fitted.worse.impact_bp == pytest.approx(60, rel=0.01)
+    assert cli(*run, "--friction", tmp_path / "fit.yaml", "--out", tmp_path / "again").code == 0
+    second = cli(*held, "--simulated", tmp_path / "again", "--json")
+    assert (second.code, second.json["over"]) == (0, [])
+    # A log that cannot tell makes no venue, and leaves none.
+    few = pd.read_parquet(tmp_path / "live.parquet").head(20)
+    few.to_parquet(tmp_path / "few.parquet")
+    said = refused("backtest", "validate", "--live", tmp_path / "few.parquet", "--simulated", tmp_path / "guess",
+                   "--venue-out", tmp_path / "none.yaml")  # fmt: skip
+    assert "no venue can be made of this log: commission_bp is not known, 20 fills, at least 30" in said
+    assert not (tmp_path / "none.yaml").exists()
+    assert "a venue is a .yaml file" in refused(*held, "--simulated", tmp_path / "guess", "--venue-out", tmp_path / "v")

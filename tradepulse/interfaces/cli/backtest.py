@@ -516,22 +516,27 @@ def _range(name: str, text: str) -> tuple[int, ...]:
 @click.option("--simulated", required=True, type=click.Path(path_type=Path), help="Folder of a backtest run.")
 @click.option("--budget", "budgets", multiple=True, help="PART=BP, for instance price=3; may be repeated.")
 @click.option("--within", default="1D", show_default=True, help="How far apart orders without a common id may be.")
+@click.option("--venue-out", type=click.Path(path_type=Path), help="YAML file to write: the venue that the log shows.")
 @as_json
 @click.pass_obj
 def validate(
-    obj: Places, live_file: Path, simulated: Path, budgets: tuple[str, ...], within: str, as_json: bool
-) -> int:
+    obj: Places, live_file: Path, simulated: Path, budgets: tuple[str, ...], within: str, venue_out: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Say where the profit of a live log differs from that of its simulation. Exit code 1 if a part is over its budget.
 
     The log has ts (with a zone), symbol, side, quantity, price and commission of each fill; order_id joins fills,
     quoted_price is the market that a fill met, and decided_ts, bar_volume, queue_ahead and queue_gone let latency,
-    impact and queue be read from it.
+    impact and queue be read from it. --venue-out writes commission, slippage and impact as a venue that the next
+    backtest takes as its --friction.
     """
     import pandas as pd
+    import yaml
 
-    from tradepulse.backtest.calibration import calibrated
+    from tradepulse.backtest.calibration import calibrated, venue_of
     from tradepulse.backtest.validation import orders_of, validate
     from tradepulse.backtest.validation_report import write_validation
+    from tradepulse.core.files import replace_text
     from tradepulse.ingestion.files import load_file
 
     limits = {key: float(number(key, value)) for key, value in key_values(budgets, "--budget").items()}
@@ -549,6 +554,12 @@ def validate(
         budgets=limits, within=apart,
     )  # fmt: skip
     estimates = calibrated(log)
+    if venue_out is not None:
+        if venue_out.suffix not in (".yaml", ".yml"):
+            raise ConfigError(f"--venue-out {venue_out}: a venue is a .yaml file")
+        last = pd.to_datetime(log["ts"], utc=True).max().date()
+        made = venue_of(estimates, f"What {live_file.name} shows", f"execution log, SHA-256 {source_hash}", last)
+        replace_text(venue_out, yaml.safe_dump(made, sort_keys=False))
     identity = {
         "strategy": str(summary.get("strategy", "")), "trial": str(summary.get("trial_id", "")),
         "data version": str(summary.get("data_version", "")), "SHA-256 of the log": source_hash,
