@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, price_bars, random_walk
@@ -13,10 +13,13 @@ from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import bars_per_year, round_trips
 from tradepulse.backtest.terms import Terms
+from tradepulse.backtest.venue import Liquidity, Slippage, Venue
 from tradepulse.core.orders import client_order_id
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.paths import target_path
+from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, InvalidTable, UnusableOpens
+from tradepulse.quality.fills import fills_could_happen
 
 
 class Script(Strategy):
@@ -354,3 +357,62 @@ def test_interest_is_paid_for_nights_and_by_those_who_borrow():
 
     assert result.flows["kind"].tolist() == ["debit interest"]
     assert result.flows["amount"].tolist() == pytest.approx([-0.04])  # four nights
+
+
+def test_in_the_closing_auction_an_order_fills_at_the_next_close():
+    """Closes 10, 12, 11, 15: decided at 10, filled at 12, held to 15."""
+    bars = bars_of([10.0, 12.0, 11.0, 15.0], opens=[9.0, 50.0, 50.0, 50.0])
+
+    result = run(bars, 10, fill="next_close")
+
+    assert result.fills[["price", "reason", "evidence"]].to_numpy().tolist() == [
+        [12.0, "target at the close", f"close 12.0 of {bars['session'].iloc[1]:%Y-%m-%d}"]
+    ]
+    assert result.fills["ts"].tolist() == [bars["ts"].iloc[1]]
+    assert result.fills["decided_ts"].tolist() == [bars["ts"].iloc[0]]
+    assert result.summary["final_equity"] == 1000 + 10 * (15 - 12)
+    assert not result.summary["looks_ahead"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**16), st.sampled_from([1.0, 0.01]))
+def test_the_closing_auction_is_the_opening_one_of_bars_that_open_where_they_close(seed, participation):
+    bars = random_walk(seed, 60)
+    costs = Venue(0.0, 0.0, label="v", worse=Slippage(bp=2.0), depth=Liquidity(participation))
+
+    def traded(bars, fill):
+        return backtest(bars, lambda: SmaCross(quantity=20, fast=2, slow=5), cash=1e5, costs=costs, fill=fill)
+
+    closing, opening = traded(bars, "next_close"), traded(bars.assign(open=bars["close"]), "next_open")
+
+    columns = ["ts", "side", "quantity", "price", "commission", "order_id"]
+    assert closing.fills[columns].equals(opening.fills[columns])
+    assert closing.equity.equals(opening.equity)
+    held = {"cash": 1e5, "participation": participation, "least_slippage_bp": 2.0}
+    assert [c.name for c in fills_could_happen(closing.fills, bars, closing.equity, **held) if c.failing] == []
+
+
+def test_opens_that_are_none_do_no_harm_where_closes_are_traded():
+    stale = random_walk(3, 60).assign(open_is_stale=True)
+
+    def held(**terms):
+        return backtest(stale, lambda: SmaCross(quantity=20, fast=2, slow=5), cash=1e5, fill="next_close", **terms)
+
+    result = held()
+    assert len(result.fills) > 4
+    assert [c.name for c in fills_could_happen(result.fills, stale, result.equity, cash=1e5) if c.failing] == []
+    # A stop would trade at opens.
+    with pytest.raises(UnusableOpens):
+        held(terms=Terms(stop_bp=100))
+
+
+def test_a_stop_in_the_bar_ends_what_waits_for_its_close():
+    """Long from the close of 12; on the next bar the strategy's exit waits for the close, and the stop is reached."""
+    bars = bars_of([10.0, 12.0, 12.0, 11.0, 11.0], opens=[10.0, 12.0, 12.0, 12.0, 11.0])
+    bars.loc[3, "low"] = 11.0
+
+    result = run(bars, 10, None, 0, fill="next_close", terms=Terms(stop_bp=500))
+
+    assert result.fills[["side", "price", "reason"]].to_numpy().tolist() == [
+        ["buy", 12.0, "target at the close"], ["sell", pytest.approx(11.4), "stop"],
+    ]  # fmt: skip

@@ -95,6 +95,8 @@ def replay(
     Parameters and errors are those of :func:`tradepulse.backtest.engine.backtest`.
     """
     feed, costs, terms = prepared(bars, cash, fill), costs or Costs(), terms or Terms()
+    if fill == "next_close":
+        return None
     plan, wanted = _plan(feed, costs), wanted_on(feed, strategy)
     if plan is None or wanted is None:
         return None

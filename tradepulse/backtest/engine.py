@@ -2,8 +2,9 @@
 
 On each bar the order decided on the bar before fills at the open; then stops and targets are looked for in the bar's
 range; then the account is marked at the close; then the strategy decides. A decision can therefore never trade at a
-price that it has seen. Filling at the close that the decision was made on exists only as ``fill="same_close"``, and
-marks the result as look-ahead.
+price that it has seen. With ``fill="next_close"`` it fills at the bar's close instead, in the closing auction, before
+the strategy sees it. Filling at the close that the decision was made on exists only as ``fill="same_close"``, and marks
+the result as look-ahead.
 
 This engine is the reference: it runs any strategy, in plain Python. :mod:`tradepulse.backtest.compiled` does the same
 for decisions that are known beforehand, fill for fill and bit for bit.
@@ -20,6 +21,7 @@ import pandas as pd
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import (
+    AT_CLOSE,
     DELISTED,
     FILL_RULES,
     MARGIN_CALL,
@@ -210,7 +212,8 @@ def backtest(
     strategy : makes a fresh strategy
     cash : cash at the start, in quote currency
     costs : commission and slippage
-    fill : ``next_open``, or ``same_close`` for comparison with engines that look ahead
+    fill : ``next_open`` or ``next_close``, an auction of the bar after the decision; or ``same_close``, for comparison
+        with engines that look ahead
     book : name that order ids are made from
     terms : exits and margin of the account
     holding : what holding costs and brings, from :func:`tradepulse.backtest.terms.holding_of`; by default what the
@@ -231,6 +234,8 @@ def backtest(
     """
     feed = prepared(bars, cash, fill)
     costs, terms = costs or Costs(), terms or Terms()
+    if fill == "next_close" and (terms.stop_bp or terms.take_bp or terms.maintenance or holding is not None):
+        feed.refuse_stale_opens()  # what the account closes by itself trades at opens
     first = strategy()
     tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding or holding_of(feed, terms))
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
@@ -262,7 +267,7 @@ def _replay(
     alone = feed.symbols[0] if len(feed.symbols) == 1 else None
     maintenance = terms.maintenance
     armed, guarded = terms.stop_bp > 0 or terms.take_bp > 0, terms.leverage > 0 or holding is not None
-    same_close, starts = fill == "same_close", feed.starts.tolist()
+    same_close, on_close, starts = fill == "same_close", fill == "next_close", feed.starts.tolist()
     pending: dict[str, tuple[int, int, int]] = {}  # change, instant of the decision, reason
     cash_curve: list[float] = []
     value_curve: list[float] = []
@@ -277,8 +282,9 @@ def _replay(
             if pending or armed:
                 for row, bar in enumerate(group, starts[number]):
                     symbol = bar.symbol
-                    order = pending.pop(symbol, None)
-                    if order is not None:
+                    order = pending.get(symbol)
+                    if order is not None and not (on_close and order[2] == TARGET):
+                        del pending[symbol]
                         change, decided, kind = order
                         if guarded:
                             change = account.allowed(row, symbol, change, bar.open)
@@ -290,6 +296,8 @@ def _replay(
                             pending[symbol] = (-positions[symbol], account.opened[symbol], STOP)
                         elif positions[symbol] != before:
                             pending.pop(symbol, None)  # what was left of the entry is not wanted any more
+            if on_close and pending:
+                _closing_auction(account, starts[number], group, pending, guarded=guarded)
             for bar in group:
                 marks[bar.symbol] = bar.close
             call = maintenance and _below_maintenance(account)
@@ -323,6 +331,20 @@ def _replay(
         for member in started:
             member.finalize()
     return _tape(account, cash_curve, value_curve, pending)
+
+
+def _closing_auction(
+    account: _Account, start: int, group: list[Bar], pending: dict[str, tuple[int, int, int]], *, guarded: bool
+) -> None:
+    for row, bar in enumerate(group, start):
+        symbol = bar.symbol
+        if (order := pending.get(symbol)) is None or order[2] != TARGET:
+            continue
+        change, decided, _ = pending.pop(symbol)
+        if guarded:
+            change = account.allowed(row, symbol, change, bar.close)
+        if change and (left := account.trade(row, bar, change, bar.close, decided, AT_CLOSE)):
+            pending[symbol] = (left, decided, TARGET)
 
 
 def _before_the_open(

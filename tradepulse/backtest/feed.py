@@ -67,7 +67,7 @@ class Feed:
                 raise UnusableOpens(
                     f"{symbol}: {len(stale):,} of {len(rows):,} opens from {stale.min():%Y-%m-%d} to "
                     f"{stale.max():%Y-%m-%d} repeat the previous close, so no fill at the next open can be believed; "
-                    "take other dates, another symbol or another vendor"
+                    "fill at next_close, or take other dates, another symbol or another vendor"
                 )
 
 

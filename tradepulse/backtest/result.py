@@ -13,8 +13,8 @@ from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.statistics import drawdown, max_drawdown, sharpe
 from tradepulse.core.orders import Side, client_order_id
 
-FillRule = Literal["next_open", "same_close"]
-FILL_RULES: tuple[FillRule, ...] = ("next_open", "same_close")
+FillRule = Literal["next_open", "next_close", "same_close"]
+FILL_RULES: tuple[FillRule, ...] = ("next_open", "next_close", "same_close")
 
 #: Why something was filled, by its number on the tape.
 TARGET: Final = 0
@@ -24,7 +24,13 @@ TAKE: Final = 3
 MARGIN_CALL: Final = 4
 RECALL: Final = 5
 DELISTED: Final = 6
-REASONS = ("target", "target (looks ahead)", "stop", "take profit", "margin call", "borrow recalled", "delisted")
+AT_CLOSE: Final = 7
+REASONS = (
+    "target", "target (looks ahead)", "stop", "take profit", "margin call", "borrow recalled", "delisted",
+    "target at the close",
+)  # fmt: skip
+#: Reasons of the strategy's own orders; the others close for the account.
+_OWN = (TARGET, SAME_CLOSE, AT_CLOSE)
 
 #: What holding brought or cost, by its number on the tape.
 FLOWS = ("dividend", "borrow fee", "funding", "cash in lieu", "debit interest", "credit interest")
@@ -186,9 +192,9 @@ def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) ->
         zip(symbols, tape.decided.tolist(), tape.kind.tolist(), strict=True)
     ):
         # An order that closes for the account is another than the strategy's of the same instant.
-        key = (symbol, number, kind if kind > SAME_CLOSE else TARGET)
+        key = (symbol, number, TARGET if kind in _OWN else kind)
         if key not in ids:
-            suffix = f"|{REASONS[kind]}" if kind > SAME_CLOSE else ""
+            suffix = "" if kind in _OWN else f"|{REASONS[kind]}"
             ids[key] = client_order_id(book, strategy_id, f"{symbol}|{number}{suffix}")
         orders.append(ids[key])
         rule = "" if kind == DELISTED else costs.rule(volumes[place])
@@ -211,6 +217,8 @@ def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) ->
 def _evidence(kind: int, quoted: float, opened: float, day: Any) -> str:
     if kind == SAME_CLOSE:
         return f"close {quoted!r} of {day}, the bar it was decided on"
+    if kind == AT_CLOSE:
+        return f"close {quoted!r} of {day}"
     if kind == DELISTED:
         return f"paid out at {quoted!r} on {day}"
     if kind in (STOP, TAKE) and quoted != opened:

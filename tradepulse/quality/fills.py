@@ -91,7 +91,8 @@ def fills_could_happen(
             if not any(_near(row["quoted_price"], price) for price in _paid_out(delistings, row)):
                 broken["the market price of its bar"].append(f"{where}: paid out at {row['quoted_price']:.10g}")
             continue
-        market = bar.close if row["reason"] == "target (looks ahead)" else bar.open
+        closing = row["reason"] in ("target (looks ahead)", "target at the close")
+        market = bar.close if closing else bar.open
         inside = row["reason"] in _EXITS and bar.low <= row["quoted_price"] <= bar.high
         if not inside and not _near(row["quoted_price"], market):
             broken["the market price of its bar"].append(f"{where}: {row['quoted_price']:.10g}, not {market:.10g}")
@@ -118,7 +119,7 @@ def fills_could_happen(
         last[row["order_id"]] = row["ts"]
         taken[(row["symbol"], row["ts"])] += int(row["quantity"])
         sides[row["order_id"]].add((row["symbol"], row["side"], row["decided_ts"]))
-        if bar.stale and not same_close:
+        if bar.stale and not same_close and not closing:
             broken["a price that traded, not one carried over"].append(where)
     volumes = any(bar.volume > 0 for bar in at.values())
     if volumes:

@@ -52,10 +52,10 @@ def _shared(function: click.decorators.FC) -> click.decorators.FC:
 @_shared
 @click.option(
     "--fill",
-    type=click.Choice(["next_open", "same_close"]),
+    type=click.Choice(["next_open", "next_close", "same_close"]),
     default="next_open",
     show_default=True,
-    help="same_close looks ahead.",
+    help="Opening or closing auction of the bar after the decision; same_close looks ahead.",
 )
 @click.option(
     "--friction", default="bp", show_default=True, help="bp, a venue, a YAML file of one, or that of a plug-in."
