@@ -581,6 +581,6 @@ def explore(examples, steps, start):
 
 
 if __name__ == "__main__":
-    # Any seeds would do; from this one on the bugs that are seeded are found soonest.
-    for number in range(3, 3 + int(sys.argv[1])):
+    how_many, first = int(sys.argv[1]), int(sys.argv[2])
+    for number in range(first, first + how_many):
         explore(200, 40, number)

@@ -34,7 +34,7 @@ def test_a_seeded_bug_is_found(tmp_path, mutant):
     path.write_text(right.replace(mutant["old"], mutant["new"]))
 
     done = subprocess.run(
-        [sys.executable, "machine.py", "10"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "machine.py", "10", str(mutant.get("seed", 0))], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(tmp_path), "COVERAGE_PROCESS_START": ""},
     )  # fmt: skip
 
