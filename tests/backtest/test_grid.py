@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -157,7 +156,7 @@ def test_a_venue_says_it_in_its_file(tmp_path):
         (datetime(2020, 3, 9, 13, 34, 13, tzinfo=UTC), datetime(2020, 3, 9, 13, 49, 13, tzinfo=UTC)),
     )
     assert found.id != Venue(0.0, 0.0, label="mine").id
-    assert np.isclose(Costs().refused(5, 1.0, EVER), 0)
+    assert Costs().refused(5, 1.0, EVER) == 0
 
 
 @pytest.mark.parametrize(

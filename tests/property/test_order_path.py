@@ -33,8 +33,9 @@ def test_a_seeded_bug_is_found(tmp_path, mutant):
     assert right.count(mutant["old"]) == 1
     path.write_text(right.replace(mutant["old"], mutant["new"]))
 
+    command = [sys.executable, "machine.py", "10", str(mutant.get("seed", 0))]
     done = subprocess.run(
-        [sys.executable, "machine.py", "10", str(mutant.get("seed", 0))], cwd=tmp_path, capture_output=True, text=True, check=False,
+        command, cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(tmp_path), "COVERAGE_PROCESS_START": ""},
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from tradepulse.backtest.book import BookResult
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import book_picture, equity_picture, markout_picture
-from tradepulse.reporting.page import document
+from tradepulse.reporting.page import chain, document, tiles
 
 #: Seconds after a fill at which the market is looked at.
 HORIZONS = (1, 5, 10, 30, 60)
@@ -75,22 +75,18 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
         "commission": f"{summary['total_commission']:,.4f}",
         "position at the end": f"{summary['final_position']:g}",
     }
-    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
     ended = "".join(
         f"<tr><td>{escape(status)}</td><td class='n'>{count:,}</td></tr>" for status, count in summary["orders"].items()
-    )
-    chain = "".join(
-        f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items()
     )
     first, last = result.equity["ts"].iloc[0], result.equity["ts"].iloc[-1]
     body = (
         f"<p class='quiet'>{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {summary['n_moves']:,} moves of "
-        f"others</p><div class='cards'>{tiles}</div>"
+        f"others</p>{tiles(cards)}"
         f"<h2>Equity, marked at the middle</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills and position</h2>{svg(book_picture(result.equity, result.fills))}"
         f"<h2>What the market did after fills</h2>{_after(result)}"
         f"<h2>How orders ended</h2><table>{ended}</table>"
-        f"<h2>Where it comes from</h2><table>{chain}</table>"
+        f"<h2>Where it comes from</h2>{chain(identity)}"
     )
     return replace_text(path, document(title, body))
 

@@ -11,7 +11,7 @@ from tradepulse.backtest.result import Result
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import costs_bars, equity_picture, trades_picture
-from tradepulse.reporting.page import document
+from tradepulse.reporting.page import chain, document, tiles
 
 
 def write_report(
@@ -76,20 +76,16 @@ def _body(
         "commission": f"{summary['total_commission']:,.2f}",
         "slippage": f"{summary['total_slippage']:,.2f}",
     }
-    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
-    chain = "".join(
-        f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items()
-    )
     traded = bars[bars["symbol"] == bars["symbol"].iloc[0]]
     fills = result.fills[result.fills["symbol"] == bars["symbol"].iloc[0]]
     return (
         f"{warning}<p class='quiet'>{summary['first_session']} to {summary['last_session']}, "
-        f"{summary['n_bars']:,} bars, fills at {summary['fill'].replace('_', ' ')}</p><div class='cards'>{tiles}</div>"
+        f"{summary['n_bars']:,} bars, fills at {summary['fill'].replace('_', ' ')}</p>{tiles(cards)}"
         f"<h2>Equity</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
         f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
         f"<h2>What it cost</h2>{_costs(result)}"
-        f"{_evidence(evidence)}<h2>Where it comes from</h2><table>{chain}</table>"
+        f"{_evidence(evidence)}<h2>Where it comes from</h2>{chain(identity)}"
     )
 
 

@@ -12,7 +12,7 @@ from tradepulse.backtest.calibration import Estimate
 from tradepulse.backtest.validation import COMPONENTS, Validation
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import bare, figure, svg
-from tradepulse.reporting.page import document
+from tradepulse.reporting.page import chain, document, tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,6 @@ def _body(found: Validation, estimates: Sequence[Estimate], identity: Mapping[st
         "gap": f"{found.gap:,.2f}",
         "notional traded": f"{found.notional:,.0f}",
     }
-    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
     parts = "".join(
         f"<tr{' class=bad' if name in found.over else ''}><th>{name}</th>"
         f"<td class='n'>{found.components[name]:,.2f}</td><td class='n'>{found.bp[name]:.2f}</td>"
@@ -96,11 +95,8 @@ def _body(found: Validation, estimates: Sequence[Estimate], identity: Mapping[st
     )
     worst = found.orders.assign(total=found.orders[list(COMPONENTS)].abs().sum(axis=1)).nlargest(15, "total")
     rows = "".join(_order(row) for row in worst.to_dict("records"))
-    chain = "".join(
-        f"<tr><th>{escape(name)}</th><td><code>{escape(value)}</code></td></tr>" for name, value in identity.items()
-    )
     return (
-        f"{state}<div class='cards'>{tiles}</div><h2>Where the gap comes from</h2>{svg(_bars_picture(found))}"
+        f"{state}{tiles(cards)}<h2>Where the gap comes from</h2>{svg(_bars_picture(found))}"
         f"<table><tr><th>part</th><th class='n'>amount</th><th class='n'>bp</th><th class='n'>budget</th><th></th></tr>"
         f"{parts}</table><p class='quiet'>The parts add up to the gap to the cent. Basis points are of the mean "
         f"notional of both sides.</p><h2>How the gap grew</h2>{svg(_path_picture(found))}"
@@ -108,7 +104,7 @@ def _body(found: Validation, estimates: Sequence[Estimate], identity: Mapping[st
         f"{''.join(f'<th class=n>{name}</th>' for name in COMPONENTS)}</tr>{rows}</table>"
         f"<h2>What the log says of the venue</h2><table><tr><th>parameter</th><th class='n'>estimate</th>"
         f"<th class='n'>95 % interval</th><th class='n'>fills</th></tr>{venue}</table>"
-        f"<h2>Where it comes from</h2><table>{chain}</table>{_SIGN_OFF}"
+        f"<h2>Where it comes from</h2>{chain(identity)}{_SIGN_OFF}"
     )
 
 

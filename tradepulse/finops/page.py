@@ -12,7 +12,7 @@ from tradepulse.finops.burn import Burn
 from tradepulse.finops.prices import NANO
 from tradepulse.finops.suggestions.base import Suggestion
 from tradepulse.finops.units import Unit
-from tradepulse.reporting.page import document
+from tradepulse.reporting.page import document, tiles
 
 
 def write_cost_page(
@@ -35,7 +35,7 @@ def _body(costs: pd.DataFrame, burn: Burn, units: Sequence[Unit], suggestions: S
 
     ahead = burn.ahead
     proven = sum(one.proven_nano_usd for one in suggestions)
-    tiles = {
+    figures = {
         "measured": _usd(burn.total_nano_usd),
         f"on {burn.days.index[-1]:%Y-%m-%d}": _usd(int(burn.days.iloc[-1])),
         f"in {burn.months.index[-1]}": _usd(int(burn.months.iloc[-1])),
@@ -43,9 +43,8 @@ def _body(costs: pd.DataFrame, burn: Burn, units: Sequence[Unit], suggestions: S
         "could have been saved, proven": _usd(proven),
         "incidents waiting": str(len(burn.waiting)),
     }
-    cards = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in tiles.items())
     parts = [
-        f"<div class='cards'>{cards}</div>",
+        tiles(figures),
         "<h2>Day by day</h2>",
         svg(burn_picture(burn.days, None if ahead is None else ahead.nano_usd)),
     ]

@@ -1,5 +1,6 @@
 """The look of every page TradePulse writes: one file, no script, no request to anywhere."""
 
+from collections.abc import Mapping
 from html import escape
 
 _STYLE = """
@@ -29,3 +30,15 @@ def document(title: str, body: str) -> str:
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>"
         f"<style>{_STYLE}</style><h1>{escape(title)}</h1>{body}</html>\n"
     )
+
+
+def tiles(figures: Mapping[str, str]) -> str:
+    """Return figures side by side, each under its name."""
+    each = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in figures.items())
+    return f"<div class='cards'>{each}</div>"
+
+
+def chain(ids: Mapping[str, str]) -> str:
+    """Return a table of the ids that lead back to where something comes from."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td><code>{escape(id)}</code></td></tr>" for name, id in ids.items())
+    return f"<table>{rows}</table>"

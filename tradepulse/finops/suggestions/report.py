@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tradepulse.core.files import replace_text
 from tradepulse.finops.suggestions.base import Suggestion
-from tradepulse.reporting.page import document
+from tradepulse.reporting.page import document, tiles
 
 
 def write_recommendations(found: Sequence[Suggestion], total_nano_usd: int, folder: Path, day: date) -> Path:
@@ -44,9 +44,8 @@ def _body(found: Sequence[Suggestion], total: int) -> str:
         "could have been saved, proven": f"USD {proven / 1e9:,.6f}",
         "share": f"{proven / total:.0%}" if total else "none",
     }
-    tiles = "".join(f"<div class='card'>{escape(name)}<b>{escape(value)}</b></div>" for name, value in cards.items())
     if not found:
-        return f"<div class='cards'>{tiles}</div><p>Nothing was found that could cost less.</p>"
+        return f"{tiles(cards)}<p>Nothing was found that could cost less.</p>"
     parts = [
         f"<h2>{escape(one.subject)} <span class='quiet'>{one.id}, {escape(one.team)}</span></h2>"
         f"<p>{escape(one.finding)}.</p><table>"
@@ -58,4 +57,4 @@ def _body(found: Sequence[Suggestion], total: int) -> str:
         f"{' and more' if len(one.evidence) > 12 else ''}.</p>"
         for one in found
     ]
-    return f"<div class='cards'>{tiles}</div>{''.join(parts)}"
+    return tiles(cards) + "".join(parts)
