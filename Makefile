@@ -63,7 +63,7 @@ test: setup lint  ## lint, types, architecture and the whole suite with coverage
 	@$(BIN)/python -c 'from time import perf_counter as now; t = now(); import tradepulse_jobs.definitions; print(f"Definitions load in {now() - t:.1f} s")'
 
 proofs: setup  ## what make test runs in a shorter version: thousands of deaths and of sequences, eight runs at once (ten minutes)
-	@CRASH_POINTS=5000 MACHINE_RUNS=3000 $(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests
 	@CRASH_POINTS=5000 MACHINE_RUNS=3000 $(BIN)/python -m pytest -n 2 tests/execution/test_crash_points.py tests/property/test_order_path.py -m "not long"
 
 lint: setup  ## format, lint, types, import directions

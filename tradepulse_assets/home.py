@@ -14,7 +14,7 @@ from tradepulse.warehouse.lake import Lake
 from tradepulse.warehouse.store import sizes
 
 if TYPE_CHECKING:
-    from tradepulse.backtest.fanout import Sweep
+    from tradepulse.backtest.research import Ask
     from tradepulse.backtest.tracking import Tracking
     from tradepulse.ingestion.arch import ArchSource
 
@@ -60,7 +60,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]  # dagster's own 
         )
 
     @property
-    def ask(self) -> "Sweep":
+    def ask(self) -> "Ask":
         """What asks the questions of a sweep: this machine, or a cluster."""
         from tradepulse.backtest.fanout import Cluster
         from tradepulse.backtest.research import sweep

@@ -62,7 +62,7 @@ def _best(home: Home) -> "tuple[pd.DataFrame, pd.DataFrame, Question]":
 
     sample, asked = _asked(home)
     ledger, tracked = distinct(home.lake), answered(home.lake)
-    again = [question for question in asked_again(ledger, sample, asked[0]) if question.trial_id in tracked]
+    again = [question for question in asked_again(ledger, asked[0]) if question.trial_id in tracked]
     return sample, ledger, winner([*asked, *again], ledger)
 
 

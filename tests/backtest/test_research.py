@@ -125,9 +125,9 @@ def test_what_a_ledger_answered_is_asked_again_at_the_same_terms_alone():
         ]
     )
 
-    assert asked_again(ledger, bars, asked[0]) == asked
-    assert asked_again(ledger, bars, others[0]) == others
-    assert asked_again(ledger.assign(status="failed"), bars, asked[0]) == []
+    assert asked_again(ledger, asked[0]) == asked
+    assert asked_again(ledger, others[0]) == others
+    assert asked_again(ledger.assign(status="failed"), asked[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_nightly_of_a_broken_indicator_releases_nothing(tmp_path, broken_checkou
         assert lake.partitions(downstream) == [], downstream
 
 
-#: Of the jobs, those whose assets the others among them do not make.
+#: As few of the jobs as make what all of them make, but for one page of cost.
 _SOME = ("nightly", "execute_signals", "finops_weekly", "release")
 
 

@@ -94,14 +94,10 @@ class BookQuestion:
 
         It has no Sharpe ratio: hours are no sample of daily returns.
         """
-        nothing = {"total_return": float("nan"), "max_drawdown": float("nan"), "n_fills": 0}
-        figures = nothing
+        earned, figures = float("nan"), {"max_drawdown": float("nan"), "n_fills": 0}
         if result is not None:
-            begin = result.summary["first_equity"]
-            figures = {
-                **result.summary,
-                "total_return": result.summary["final_equity"] / begin - 1 if begin > 0 else float("nan"),
-            }
+            figures, begin = result.summary, result.summary["first_equity"]
+            earned = figures["final_equity"] / begin - 1 if begin > 0 else earned
         return pd.DataFrame(
             [
                 {
@@ -110,7 +106,7 @@ class BookQuestion:
                     "first_session": pd.Timestamp(moves[0].ns).normalize(),
                     "last_session": pd.Timestamp(moves[-1].ns).normalize(),
                     "status": "failed" if result is None else "done", "sharpe": float("nan"),
-                    "total_return": figures["total_return"], "max_drawdown": figures["max_drawdown"],
+                    "total_return": earned, "max_drawdown": figures["max_drawdown"],
                     "n_orders": figures["n_fills"], "mlflow_run_id": "",
                 }
             ]

@@ -5,7 +5,7 @@ keeps in registers; property tests hold the two together. It takes strategies th
 costs and venues; :func:`replay` says None to the rest, which is the event engine's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,17 +140,12 @@ def sweep(feed: Feed, makes: Sequence[Callable[[], Strategy]], *, cash: float, c
     makes : each makes a fresh strategy
     cash, costs : as of :func:`tradepulse.backtest.engine.backtest`
     """
-    plan = _plan(feed, costs)
-    if plan is None:
-        return [None] * len(makes)
-    room, terms = _room(feed, None), Terms()
     outcomes: list[Outcome | None] = []
-    for make in makes:
-        wanted = wanted_on(feed, make)
-        if wanted is None:
+    for run in _one_after_another(feed, makes, cash, costs):
+        if run is None:
             outcomes.append(None)
             continue
-        fills = _filled(feed, wanted, cash, plan, False, terms, None, room)[0]
+        fills, room = run
         last = float(room.cash[-1] + room.value[-1])
         outcomes.append(Outcome(last, fills, *_figures(room.cash, room.value)))
     return outcomes
@@ -163,17 +158,21 @@ def equities(feed: Feed, makes: Sequence[Callable[[], Strategy]], *, cash: float
     ----------
     feed, makes, cash, costs : as of :func:`sweep`
     """
+    return [None if run is None else run[1].cash + run[1].value for run in _one_after_another(feed, makes, cash, costs)]
+
+
+def _one_after_another(
+    feed: Feed, makes: Sequence[Callable[[], Strategy]], cash: float, costs: Costs
+) -> "Iterator[tuple[int, _Room] | None]":
+    """Yield the fills of each strategy, and the room that its curves are in until the next one; None where none can."""
     plan = _plan(feed, costs)
-    if plan is None:
-        return [None] * len(makes)
     room, terms = _room(feed, None), Terms()
-    found: list[Floats | None] = []
     for make in makes:
-        wanted = wanted_on(feed, make)
-        if wanted is not None:
-            _filled(feed, wanted, cash, plan, False, terms, None, room)
-        found.append(None if wanted is None else room.cash + room.value)
-    return found
+        wanted = None if plan is None else wanted_on(feed, make)
+        if plan is None or wanted is None:
+            yield None
+        else:
+            yield _filled(feed, wanted, cash, plan, False, terms, None, room)[0], room
 
 
 @loop

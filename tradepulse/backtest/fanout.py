@@ -15,10 +15,9 @@ from tradepulse.errors import ClusterLost, ConfigError, ToolMissing, TradePulseE
 if TYPE_CHECKING:
     import pandas as pd
 
-Sweep = Callable[["pd.DataFrame", Sequence[Question]], "pd.DataFrame"]
 #: Parts for each core of the cluster, so that a slow one does not keep the others waiting.
 PARTS_PER_CORE = 4
-#: Fewest parameter sets worth a part: a task costs a millisecond, so many of them some hundred.
+#: Fewest parameter sets of a part: some 16 ms of work, far above what a task costs by itself.
 LEAST = 250
 #: Seconds that the head may take to answer.
 CONNECT_S = 10
@@ -30,7 +29,7 @@ class Cluster:
 
     Parameters
     ----------
-    address : of Ray's head, as ``host:6379`` or ``ray://host:10001``
+    address : of Ray's head, as ``host:6379``
     spent : told of the CPU milliseconds that the workers used, which nobody measures here
     """
 
@@ -57,8 +56,8 @@ class Cluster:
             cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
             size = max(LEAST, -(-len(asked) // (PARTS_PER_CORE * cores)))
             part = ray.remote(_part)
-            here = ray.put(bars)
-            pending = [part.remote(here, list(asked[begin : begin + size])) for begin in range(0, len(asked), size)]
+            shared = ray.put(bars)
+            pending = [part.remote(shared, list(asked[begin : begin + size])) for begin in range(0, len(asked), size)]
             try:
                 answers = ray.get(pending)
             except ray.exceptions.RayTaskError as exc:
@@ -99,7 +98,7 @@ class Cluster:
 
     def _reach(self) -> None:
         """Refuse an address where nothing listens: Ray itself tries for ten minutes."""
-        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        host, _, port = self.address.rpartition(":")
         if not host or not port.isdigit():
             raise ConfigError(f"Ray's address is host:port, as 10.0.0.5:6379, not {self.address!r}")
         try:

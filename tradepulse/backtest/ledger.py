@@ -1,10 +1,10 @@
 """The trial ledger: a table that only grows, one partition per run that asked something."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
-from tradepulse.backtest.research import Question, refuse_lookers, sweep, trial_rows
+from tradepulse.backtest.research import Ask, Question, refuse_lookers, sweep, trial_rows
 from tradepulse.backtest.tracking import Tracking
 from tradepulse.core.tables import table
 from tradepulse.errors import TradePulseError
@@ -39,7 +39,7 @@ def record(
     bars: pd.DataFrame,
     asked: Sequence[Question],
     run_id: str,
-    ask: Callable[[pd.DataFrame, Sequence[Question]], pd.DataFrame] = sweep,
+    ask: Ask = sweep,
 ) -> pd.DataFrame:
     """Sweep questions, log them to MLflow, and write them to the ledger; return their rows.
 

@@ -93,6 +93,10 @@ class Question:
         return partial(strategy_class(self.strategy), quantity=self.quantity, **self.params)
 
 
+#: What answers questions on bars, in their order: :func:`sweep`, or a cluster.
+Ask = Callable[[pd.DataFrame, Sequence[Question]], pd.DataFrame]
+
+
 def questions(
     bars: pd.DataFrame,
     grids: Mapping[str, Mapping[str, Sequence[float]]],
@@ -145,16 +149,15 @@ def _whole(name: str, grid: Mapping[str, Sequence[float]]) -> dict[str, Sequence
     return {**{key: (value,) for key, value in known.items()}, **grid}
 
 
-def asked_again(ledger: pd.DataFrame, bars: pd.DataFrame, like: Question) -> list[Question]:
-    """Return the questions that a ledger has answered on some bars, at the terms of another question.
+def asked_again(ledger: pd.DataFrame, like: Question) -> list[Question]:
+    """Return the questions that a ledger has answered on the bars and at the terms of another question.
 
     A row whose strategy is not installed any more, or is of another version, or that was asked at other terms, is none.
 
     Parameters
     ----------
     ledger : one row per question
-    bars : the bars that they were asked on
-    like : whose symbol, quantity, cash and costs count
+    like : whose bars, symbol, quantity, cash and costs count
     """
     found = []
     rows = ledger[(ledger["data_version"] == like.data_version) & (ledger["status"] == "done")]

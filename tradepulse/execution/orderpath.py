@@ -190,7 +190,7 @@ class OrderPath:
         self._max_notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
         self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
         self.state = State(terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0))
-        # Of what is folded nothing is garbage, and looking for some takes a third of the time.
+        # Of what is folded nothing is garbage, and looking for some takes a fifth of the time.
         looking = gc.isenabled()
         gc.disable()
         try:

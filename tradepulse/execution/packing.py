@@ -76,7 +76,7 @@ def read_sent(payload: bytes) -> tuple[Ticket, int]:
     """Return the order and when it was sent."""
     side, type, tif, flags, there, quantity, price, stop, expire, display, trail, at_ms = _TICKET.unpack_from(payload)
     id, trigger = payload[_TICKET_SIZE:].decode(), "quote" if flags & 4 else "last"
-    # As Ticket(...) makes it, in half the time: a journal of millions is read before a process may trade.
+    # As Ticket(...) makes it, a quarter sooner: a journal of millions is read before a process may trade.
     if there == 1 and not flags & 3:
         usual = (
             id, _SIDES[side], _TYPES[type], quantity, price, None, _TIFS[tif], None, None, None, False, False, trigger,

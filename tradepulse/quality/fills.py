@@ -141,7 +141,7 @@ def fills_could_happen(
     moved = pd.DataFrame(columns=["ts", "symbol", "kind", "amount"]) if flows is None else flows
     checks += _counted_again(fills, bars, equity, cash, moved, _splits(bars, actions))
     if grid:
-        checks.append(_on_the_grid(rows, at, grid, participation))
+        checks.append(_on_the_grid(rows, at, taken, grid, participation))
     if shut:
         wrong = [n for n, row in enumerate(rows) if any(begin <= row["ts"] < end for begin, end in closed)]
         said = "; ".join(f"fill {n}" for n in wrong[:3])
@@ -152,8 +152,8 @@ def fills_could_happen(
 
 
 def _on_the_grid(
-    rows: Sequence[dict[Any, Any]], at: Mapping[Any, Any], grid: Sequence[tuple[Any, float, int, float]],
-    participation: float,
+    rows: Sequence[dict[Any, Any]], at: Mapping[Any, Any], taken: Mapping[Any, int],
+    grid: Sequence[tuple[Any, float, int, float]], participation: float,
 ) -> Check:  # fmt: skip
     """Hold prices, and what an order traded in all, against the steps of the day.
 
@@ -171,8 +171,8 @@ def _on_the_grid(
     for order, parts in orders.items():
         (first, lot, least), (last, *_) = parts[0], parts[-1]
         units = sum(part["quantity"] for part, *_ in parts)
-        taken = sum(r["quantity"] for r in rows if (r["symbol"], r["ts"]) == (last["symbol"], last["ts"]))
-        if taken + 1 > at[(last["symbol"], last["ts"])].volume * participation:
+        bar = (last["symbol"], last["ts"])
+        if taken.get(bar, 0) + 1 > at[bar].volume * participation:
             continue
         if units * first["quoted_price"] < least * (1 - _CLOSE):
             wrong.append(f"{order}: {units * first['quoted_price']:.10g} is less than {least:g}")
