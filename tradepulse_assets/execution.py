@@ -4,6 +4,8 @@ import json
 import sys
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -21,23 +23,28 @@ if TYPE_CHECKING:
     from tradepulse.quality.check import Check
 
 _TAGS = {"team": "trading", "strategy": "champion"}
-#: What the paper account starts with and may do. Twice the traded quantity leaves room to flip, not to run away.
+#: What the paper account starts with and may do. Twice the traded quantity leaves room to flip, not to run away; what
+#: is counted in units grows with the splits since the strategy was promoted.
 CASH = "1000000"
-LIMITS = {"max_order_quantity": 200, "max_order_notional": "2500000", "max_position": 200}
+UNITS = {"max_order_quantity": 200, "max_position": 200}
+LIMITS = {"max_order_notional": "2500000", "max_open_orders": 10, "max_daily_loss": "150000"}
 FEES = {"commission_bp": 1.0, "slippage_bp": 1.0}
 
 
 def _request(home: Home, session: date) -> dict[str, Any]:
     """Return what the order path is told about a session; prices are decimal strings there."""
     from tradepulse.core.tables.base import records
-    from tradepulse.warehouse.bars import read_bars
+    from tradepulse.warehouse.bars import read_actions, read_bars
 
     signals = home.lake.read("released_signals", [session.isoformat()], model="signals")
     book = _book(home)
-    first = calendar().next(date.fromisoformat(book.last_session)) if book.last_session else session
+    last = date.fromisoformat(book.last_session) if book.last_session else None
+    first = calendar().next(last) if last else session
     traded = sorted({*signals["symbol"], *book.positions})
     bars = read_bars(home.lake, until=session, symbols=traded)
     recent = bars[bars["session"] >= first.isoformat()]
+    went_ex = read_actions(home.lake, traded, after=last or session, until=session)
+    grown = max((_units(home, row, session) for row in records(signals)), default=Fraction(1))
     prices: dict[str, dict[str, dict[str, str]]] = {"open": {}, "close": {}}
     for bar in records(recent):
         for column, by_session in prices.items():
@@ -58,9 +65,29 @@ def _request(home: Home, session: date) -> dict[str, Any]:
             }
             for row in records(signals)
         ],
-        "limits": LIMITS,
+        "limits": {**{name: ceil(most * grown) for name, most in UNITS.items()}, **LIMITS},
         "fees": FEES,
+        "actions": [_action(row) for row in records(went_ex)],
     }
+
+
+def _units(home: Home, signal: dict[str, Any], session: date) -> Fraction:
+    """Return what a unit of a signal's symbol has become since its strategy was promoted."""
+    from tradepulse.core.adjustment import units_after
+    from tradepulse.warehouse.bars import read_actions
+
+    promotions = home.lake.read("promotions").set_index("promotion_id")
+    promoted = promotions.loc[signal["promotion_id"], "last_session"].date()
+    return units_after(read_actions(home.lake, [signal["symbol"]], after=promoted, until=session))
+
+
+def _action(row: dict[str, Any]) -> dict[str, Any]:
+    from tradepulse.core.adjustment import exact_ratio
+
+    known = {"symbol": row["symbol"], "ex_date": f"{row['ex_date']:%Y-%m-%d}"}
+    if row["action"] == "split":
+        return {**known, "split": list(exact_ratio(row["ratio"]).as_integer_ratio())}
+    return {**known, "dividend": str(row["amount"])}
 
 
 def _book(home: Home, session: str | None = None) -> "Book":
@@ -215,13 +242,22 @@ def positions(context: dg.AssetExecutionContext, home: Home) -> Rows:
 
 @table_check(asset="positions", team="trading")
 def positions_are_the_sum_of_fills(context: dg.AssetCheckExecutionContext, home: Home) -> "list[Check]":
-    """Quantity and cash are what the venue's own journal of fills adds up to, which the order path never wrote."""
+    """Quantity and cash are what the venue's own journal of fills, splits and dividends add up to, in fractions."""
+    from tradepulse.core.tables.base import records
     from tradepulse.execution.journal import read_journal
     from tradepulse.quality.orders import positions_are_the_fills
+    from tradepulse.warehouse.bars import read_actions, read_bars
 
     session = context.op_execution_context.partition_key
     venue, _ = read_journal(home.book / "venue.journal")
-    return positions_are_the_fills(venue, _book(home, session).closed[session], Decimal(CASH))
+    book, until = _book(home, session), date.fromisoformat(session)
+    first = date.fromisoformat(min(book.closed))
+    mine = records(read_actions(home.lake, sorted(book.positions), after=first, until=until))
+    closes: dict[str, dict[str, float]] = {}
+    if mine:
+        for bar in records(read_bars(home.lake, until=until)):
+            closes.setdefault(bar["symbol"], {})[f"{bar['session']:%Y-%m-%d}"] = bar["close"]
+    return positions_are_the_fills(venue, book.closed[session], Decimal(CASH), mine, closes)
 
 
 @table_asset(

@@ -2,7 +2,7 @@
 
 import json
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -13,6 +13,7 @@ from tradepulse_assets.table_asset import Rows, coverage, plot, table_asset, tab
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
     import pandas as pd
 
@@ -280,14 +281,29 @@ def promotions_follow_their_gates(context: dg.AssetCheckExecutionContext, home: 
     kinds=("python", "parquet"),
 )
 def signals(context: dg.AssetExecutionContext, home: Home) -> Rows:
-    """What the promoted strategy wants to hold after a session, from the bars up to it and nothing later."""
+    """What the promoted strategy wants to hold after a session, from the bars up to it and nothing later.
+
+    A split is no move of the market: the strategy sees bars adjusted for the splits up to the session, and the units
+    that it was promoted with are counted in units of today.
+    """
     from tradepulse.backtest.signals import signal_rows, trading
-    from tradepulse.warehouse.bars import read_bars
 
     session = date.fromisoformat(context.partition_key)
     promotion = trading(home.lake.read("promotions"))
-    bars = read_bars(home.lake, until=session, symbols=[promotion["symbol"]])
-    return Rows(signal_rows(bars, promotion, session), {**coverage(home, bars), "promotion": promotion["promotion_id"]})
+    bars, units = _seen(home, promotion, session, until=session)
+    rows = signal_rows(bars, promotion, session, units=units)
+    return Rows(rows, {**coverage(home, bars), "promotion": promotion["promotion_id"]})
+
+
+def _seen(home: Home, promotion: dict[str, Any], session: date, until: date | None) -> "tuple[pd.DataFrame, Fraction]":
+    """Return bars of the promoted symbol in the units of a session, and what a unit promoted has become by then."""
+    from tradepulse.core.adjustment import adjusted, units_after
+    from tradepulse.warehouse.bars import read_actions, read_bars
+
+    symbols = [promotion["symbol"]]
+    bars, actions = read_bars(home.lake, until=until, symbols=symbols), read_actions(home.lake, symbols, until=session)
+    units = units_after(actions[actions["ex_date"] > promotion["last_session"]])
+    return adjusted(bars, actions, as_of=session, kind="splits"), units
 
 
 @table_check(asset="signals", team="research", additional_deps=["indicators"])
@@ -295,21 +311,22 @@ def signals_are_causal(context: dg.AssetCheckExecutionContext, home: Home) -> "l
     """The signal is the same when later bars are there and when they are absurd, and its bars have this hash."""
     from tradepulse.backtest.signals import promoted_strategy, trading
     from tradepulse.core.causality import leaks
+    from tradepulse.core.orders import after_split
     from tradepulse.core.strategies.paths import as_compute, bar_columns, target_path
     from tradepulse.core.tables.base import content_hash
     from tradepulse.quality.check import Check
-    from tradepulse.warehouse.bars import read_bars
 
     session = context.op_execution_context.partition_key
     promotion = trading(home.lake.read("promotions"))
-    bars = read_bars(home.lake, symbols=[promotion["symbol"]])
+    bars, units = _seen(home, promotion, date.fromisoformat(session), until=None)
     known = int((bars["session"] <= session).sum())
     row = home.lake.read("signals", [session]).iloc[0]
     # A decision hangs on the strategy's memory, not on twenty years: the proof is given on bars that fill it twice.
     first = max(0, known - 2 * promoted_strategy(promotion).run_in - 20)
     recent = bar_columns(bars.iloc[first:])
     looks = leaks(as_compute(lambda: promoted_strategy(promotion)), recent, bars=[known - 1 - first])
-    target = int(target_path(bars.iloc[:known], promoted_strategy(promotion)).iloc[-1])
+    wanted = int(target_path(bars.iloc[:known], promoted_strategy(promotion)).iloc[-1])
+    target, _ = after_split(wanted, units.numerator, units.denominator)
     same_bars = content_hash(bars.iloc[:known].reset_index(drop=True)) == row["data_version"]
     return [
         Check("no target looks ahead, whatever comes after it", known - first, len(looks), "; ".join(map(str, looks))),

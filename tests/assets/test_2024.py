@@ -1,7 +1,8 @@
-"""Bars, signals, orders, fills and settlement over the odd days of 2024, against a ledger worked out by hand.
+"""Bars, signals, orders, fills and settlement over odd days of 2024, against ledgers worked out by hand.
 
 Clocks go forward on 10 March; 27 May (Memorial Day) is no session, and from 28 May on trades settle on the next
-business day instead of the second; 3 July closes at one in the afternoon, and 4 July is no session.
+business day instead of the second; 3 July closes at one in the afternoon, and 4 July is no session. Beside it, two
+splits and a dividend in one week.
 """
 
 import json
@@ -11,6 +12,10 @@ import pandas as pd
 import pytest
 
 from tradepulse.core.sessions import calendar
+from tradepulse.core.tables import table
+from tradepulse.execution.accounting import DIVIDENDS, ledger_of
+from tradepulse.execution.book import Book
+from tradepulse.execution.journal import read_journal
 
 #: Session, open and close. The strategy is long when the mean of two closes is above that of three.
 BARS = [
@@ -41,11 +46,10 @@ def micros(text):
     return int(whole) * 10**6 + int(part.ljust(6, "0"))
 
 
-@pytest.fixture
-def ready(home):
-    """A lake with the bars, and a strategy that was promoted."""
-    exchange, days = calendar(), [date.fromisoformat(day) for day, _, _ in BARS]
-    for day, (session, begin, end) in zip(days, BARS, strict=True):
+def prepare(home, bars):
+    """Give a lake the bars, and a strategy that was promoted."""
+    exchange, days = calendar(), [date.fromisoformat(day) for day, _, _ in bars]
+    for day, (session, begin, end) in zip(days, bars, strict=True):
         assert exchange.is_session(day), day
         bar = pd.DataFrame(
             {
@@ -63,27 +67,38 @@ def ready(home):
         "last_session": pd.Timestamp("2024-03-04"), "n_trials": 1, "deflated_sharpe": 0.9, "holdout_looks": 0,
         "promoted": True, "reasons": "[]",
     }  # fmt: skip
-    from tradepulse.core.tables import table
+    home.lake.write("promotions", rows("promotions", promotion), "hand")
 
-    empty = table("promotions").no_rows()
-    home.lake.write("promotions", pd.DataFrame([promotion])[list(empty.columns)].astype(empty.dtypes), "hand")
-    return home
+
+def rows(name, *made):
+    empty = table(name).no_rows()
+    return pd.DataFrame(made)[list(empty.columns)].astype(empty.dtypes)
+
+
+def trade(home, make, sessions):
+    """Run each session; return its fills, the cash after it, and each fill's rows of settlement."""
+    fills, cash, settling = [], {}, {}
+    for session in sessions:
+        assert make("signals", "released_signals", partition=session).success, session
+        done = make("order_journal", "orders", "fills", "positions", "settlement", partition=session)
+        checks = done.get_asset_check_evaluations()
+        assert done.success, session
+        assert [check.passed for check in checks] == [True] * len(checks) != [], session
+        fills += home.lake.read("fills", [session]).to_dict("records")
+        cash[session] = int(home.lake.read("positions", [session])["cash_micros"].iloc[0])
+        for row in home.lake.read("settlement", [session]).to_dict("records"):
+            settling.setdefault(row["fill_id"], []).append((session, f"{row['settle_date']:%Y-%m-%d}", row["settled"]))
+    return fills, cash, settling
 
 
 @pytest.mark.slow
-def test_the_odd_days_of_2024_come_to_the_ledger_worked_out_by_hand(ready, make):
+def test_the_odd_days_of_2024_come_to_the_ledger_worked_out_by_hand(home, make):
+    prepare(home, BARS)
     exchange = calendar()
     opens = [exchange.open_at(date.fromisoformat(day)) for day in ("2024-03-08", "2024-03-11")]
     assert opens == [datetime(2024, 3, 8, 14, 30, tzinfo=UTC), datetime(2024, 3, 11, 13, 30, tzinfo=UTC)]
     assert exchange.close_at(date(2024, 7, 3)) == datetime(2024, 7, 3, 17, tzinfo=UTC)
-    fills, cash, settling = [], {}, {}
-    for session in TRADED:
-        assert make("signals", "released_signals", partition=session).success, session
-        assert make("order_journal", "orders", "fills", "positions", "settlement", partition=session).success, session
-        fills += ready.lake.read("fills", [session]).to_dict("records")
-        cash[session] = int(ready.lake.read("positions", [session])["cash_micros"].iloc[0])
-        for row in ready.lake.read("settlement", [session]).to_dict("records"):
-            settling.setdefault(row["fill_id"], []).append((session, f"{row['settle_date']:%Y-%m-%d}", row["settled"]))
+    fills, cash, settling = trade(home, make, TRADED)
 
     assert [
         (f"{f['session']:%Y-%m-%d}", f["side"], f["quantity"], f["price_micros"], f["commission_micros"]) for f in fills
@@ -96,6 +111,55 @@ def test_the_odd_days_of_2024_come_to_the_ledger_worked_out_by_hand(ready, make)
     assert bought == [("2024-05-24", "2024-05-29", False), ("2024-05-28", "2024-05-29", False),
                       ("2024-05-29", "2024-05-29", True)]  # fmt: skip
     assert sold == bought[1:]
-    held = ready.lake.read("positions", ["2024-07-05"]).to_dict("records")
+    held = home.lake.read("positions", ["2024-07-05"]).to_dict("records")
     assert [(row["symbol"], row["quantity"], row["value_micros"]) for row in held] == [("ODD", 100, 800_000_000)]
     assert cash["2024-07-05"] + 800_000_000 == micros("999997.039992")
+
+
+#: Raw prices of a week in which three units become half as many again, and later a quarter.
+SPLIT_BARS = [
+    ("2024-06-03", 100, 100), ("2024-06-04", 100, 100), ("2024-06-05", 100, 100),
+    ("2024-06-06", 100, 130),  # 115 over 110: long at the next open
+    ("2024-06-07", 120, 132),
+    ("2024-06-10", 88, 90),  # 3 for 2. In new units 89 over 88.2; as raw prices 111 under 117.3, a sale
+    ("2024-06-11", 91, 30),  # pays 0.50. 60 under 69.3: out at the next open
+    ("2024-06-12", 121, 125),  # 1 for 4
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_splits_and_a_dividend_come_to_the_ledger_worked_out_by_hand(home, make):
+    prepare(home, SPLIT_BARS)
+    action = {"symbol": "ODD", "ratio": float("nan"), "amount": float("nan"), "source": "hand", "source_hash": "0" * 16}
+    went_ex = [
+        {**action, "ex_date": pd.Timestamp("2024-06-10"), "action": "split", "ratio": 1.5},
+        {**action, "ex_date": pd.Timestamp("2024-06-11"), "action": "cash_dividend", "amount": 0.5},
+        {**action, "ex_date": pd.Timestamp("2024-06-12"), "action": "split", "ratio": 0.25},
+    ]
+    home.lake.write("corporate_actions", rows("corporate_actions", *went_ex), "2024")
+    fills, cash, settling = trade(home, make, [day for day, _, _ in SPLIT_BARS[3:]])
+
+    # 100 bought a basis point above 120; they are 150 after the split, for which nothing is sent. The sale of 150 rests
+    # over the second split: 37 are left of it, and of the units held 37 and a half, of which the half is paid out at
+    # four times the close of 30.
+    assert [(f["side"], f["quantity"], f["price_micros"], f["commission_micros"]) for f in fills] == [
+        ("buy", 100, micros("120.012"), micros("1.20012")), ("sell", 37, micros("120.9879"), micros("0.447655")),
+    ]  # fmt: skip
+    orders = [home.lake.read("orders", [day]).to_dict("records") for day, _, _ in SPLIT_BARS[3:]]
+    assert [[(o["side"], o["quantity"]) for o in of_day] for of_day in orders] == [
+        [("buy", 100)], [], [], [("sell", 150)], []]  # fmt: skip
+    assert cash == {
+        "2024-06-06": micros("1000000"),
+        "2024-06-07": micros("987997.59988"),
+        "2024-06-10": micros("987997.59988"),
+        "2024-06-11": micros("988072.59988"),  # 150 x 0.50
+        "2024-06-12": micros("992608.704525"),  # 60, and 37 x 120.9879 less the commission
+    }
+    targets = [home.lake.read("signals", [day])["target_quantity"].iloc[0] for day, _, _ in SPLIT_BARS[3:]]
+    assert targets == [100, 100, 150, 0, 0]
+    held = [home.lake.read("positions", [day])["quantity"].iloc[0] for day, _, _ in SPLIT_BARS[3:]]
+    assert held == [0, 100, 150, 150, 0]
+    assert [settling[f["fill_id"]][0][1] for f in fills] == ["2024-06-10", "2024-06-13"]
+    books = ledger_of(Book.of(read_journal(home.book / "orders.journal")[0]), calendar())
+    assert books.equity({}) == cash["2024-06-12"]
+    assert books.balance(DIVIDENDS) == -micros("75")

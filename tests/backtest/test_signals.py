@@ -1,4 +1,5 @@
 from datetime import date
+from fractions import Fraction
 
 import pandas as pd
 import pytest
@@ -25,6 +26,11 @@ def test_a_signal_is_the_target_after_its_session_with_the_ids_that_say_why():
     row = rows.iloc[0]
     assert (row["target_quantity"], row["reference_close"]) == (10, 4.0)
     assert row["data_version"] == content_hash(BARS.iloc[:4])
+
+
+def test_what_was_promoted_is_counted_in_the_units_of_the_day():
+    for units, target in ((Fraction(3), 30), (Fraction(1, 3), 3), (Fraction(5, 2), 25)):
+        assert signal_rows(BARS, PROMOTION, day(3), units=units)["target_quantity"].tolist() == [target]
 
 
 def test_bars_that_came_later_change_nothing():

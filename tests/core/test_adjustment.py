@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.generators import bars_of, random_walk
-from tradepulse.core.adjustment import adjusted, factors
+from tradepulse.core.adjustment import adjusted, exact_ratio, factors, units_after
 from tradepulse.core.tables import table
 from tradepulse.errors import ConfigError, InvalidTable
 
@@ -27,6 +27,19 @@ def actions_of(*rows, bars=BARS):
     frame = frame.assign(source=pd.Series(["test"] * len(frame), dtype="str"), source_hash="0" * 16)
     frame["source_hash"] = frame["source_hash"].astype("str")
     return table("corporate_actions").accept(frame, "test")
+
+
+@pytest.mark.parametrize(("written", "is_"), [(7.0, (7, 1)), (1.5, (3, 2)), (1 / 3, (1, 3)), (0.3333333333333, (1, 3)),
+                                              (0.05, (1, 20)), (1.0283, (10283, 10000))])  # fmt: skip
+def test_a_ratio_is_a_fraction_of_small_numbers(written, is_):
+    assert exact_ratio(written).as_integer_ratio() == is_
+
+
+def test_splits_multiply_and_dividends_leave_the_units_as_they_are():
+    actions = actions_of((1, "split", 3.0, None), (2, "split", 0.5, None), (3, "cash_dividend", None, 2.0))
+
+    assert units_after(actions) == exact_ratio(1.5)
+    assert units_after(actions.iloc[:0]) == 1
 
 
 def test_a_split_divides_earlier_prices_and_multiplies_earlier_volume():

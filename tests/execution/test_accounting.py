@@ -1,13 +1,15 @@
 """The books against arithmetic by hand, and what must hold whatever happens."""
 
+import tempfile
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.execution.orders import fill, order
+from tests.execution.orders import fill, order, request_text
 from tradepulse.core.orders import MICROS, Side
 from tradepulse.core.sessions import calendar
 from tradepulse.errors import ConfigError, DataError
@@ -20,7 +22,11 @@ from tradepulse.execution.accounting import (
     REALISED,
     RECEIVABLE,
     Ledger,
+    ledger_of,
 )  # fmt: skip
+from tradepulse.execution.book import Book
+from tradepulse.execution.journal import read_journal
+from tradepulse.execution.session import parse_request, run_session
 
 DAY = "2024-05-20"
 
@@ -231,3 +237,34 @@ def test_whatever_happens_the_books_balance_and_equity_is_what_was_earned(things
         profit = -ledger.balance(REALISED) - ledger.balance(COMMISSION) - ledger.balance(DIVIDENDS)
         assert Fraction(profit, MICROS) == cash - 1_000
         assert ledger.balance(CAPITAL) == -1_000 * MICROS
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-200, 200), st.integers(1, 500),
+            st.sampled_from([None, (2, 1), (3, 2), (1, 3), (1, 10)]), st.sampled_from([None, 10_000, 333_333]),
+        ),
+        min_size=2, max_size=6,
+    )
+)  # fmt: skip
+def test_the_ledger_and_the_book_agree_whatever_goes_ex(days):
+    with tempfile.TemporaryDirectory() as folder:
+        sessions = calendar().sessions(date(2024, 5, 20), date(2024, 6, 20))[: len(days)]
+        for session, (target, price, split, dividend) in zip(sessions, days, strict=True):
+            known = {"symbol": "AAA", "ex_date": session.isoformat()}
+            actions = [{**known, "split": split}] if split else []
+            actions += [{**known, "dividend": str(dividend / 10**6)}] if dividend else []
+            actions = actions if session != sessions[0] else []
+            text = request_text(
+                session.isoformat(), target=target, opens={session.isoformat(): str(price)},
+                closes={session.isoformat(): {"AAA": str(price + 0.01)}}, actions=actions,
+                limits={"max_order_quantity": 10**6, "max_order_notional": "1e12", "max_position": 10**6},
+            )  # fmt: skip
+            run_session(Path(folder), parse_request(text))
+        book = Book.of(read_journal(Path(folder) / "orders.journal")[0])
+    ledger, last = ledger_of(book, calendar()), book.closed[book.last_session]
+    assert ledger.units("AAA") == book.positions.get("AAA", 0)
+    worth = last["cash_micros"] + last["positions"].get("AAA", 0) * last["closes"]["AAA"]
+    assert ledger.equity(last["closes"]) == worth
+    assert sum(ledger.balances().values()) == 0

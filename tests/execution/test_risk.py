@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.execution.orders import book_of, decided, fill, filled, order
+from tests.execution.orders import book_of, decided, fill, filled, order, record
 from tradepulse.core.orders import Approved, Refused, Side
 from tradepulse.errors import ConfigError
 from tradepulse.execution.risk import Limits, review
@@ -67,7 +69,50 @@ def test_nothing_approved_adds_risk_beyond_a_limit(position, side, quantity, ref
         assert within or (abs(after) < abs(position) and after * position >= 0)
 
 
-@pytest.mark.parametrize("bad", [-1, 1.5, True, None, float("nan")])
+@pytest.mark.parametrize("bad", [-1, 1.5, True, float("nan")])
 def test_limits_are_whole_numbers(bad):
     with pytest.raises(ConfigError, match="limit max_position must be a whole number not below zero"):
         Limits(100, 100, bad)
+
+
+def test_a_strategy_is_held_to_what_it_has_of_the_account_itself():
+    # The account holds 120, of which 40 are sma_cross's and 80 another's.
+    other = replace(order("theirs", quantity=80), strategy="donchian@1")
+    mine = order("mine", quantity=40)
+    book = book_of(
+        *(record for one in (other, mine) for record in (decided(one), filled(fill(one, one.client_order_id))))
+    )
+    own = {"sma_cross@1": Limits(max_position=50)}
+
+    assert isinstance(review(order("more", quantity=10), book, LIMITS, strategies=own), Approved)
+    refused = review(order("more", quantity=11), book, LIMITS, strategies=own)
+    assert (refused.rule, refused.reason) == ("max_position", "position would be 51, at most 50 for sma_cross@1")
+    assert isinstance(review(replace(order("more", quantity=11), strategy="donchian@1"), book, LIMITS, strategies=own),
+                      Approved)  # fmt: skip
+    assert review(replace(order("more", quantity=31), strategy="donchian@1"), book, LIMITS).reason.endswith("most 150")
+
+
+def test_open_orders_are_counted_for_the_account_and_for_the_strategy():
+    book = book_of(decided(order("o1", quantity=1)), decided(replace(order("o2", quantity=1), strategy="donchian@1")))
+    wish = order("o3", quantity=1)
+
+    assert isinstance(review(wish, book, replace(LIMITS, max_open_orders=3)), Approved)
+    assert review(wish, book, replace(LIMITS, max_open_orders=2)).rule == "max_open_orders"
+    own = {"sma_cross@1": Limits(max_open_orders=1)}
+    assert review(wish, book, LIMITS, strategies=own).reason == "1 are open, at most 1 for sma_cross@1"
+    assert isinstance(review(wish, book, LIMITS, strategies={"sma_cross@1": Limits(max_open_orders=2)}), Approved)
+
+
+def test_what_was_lost_since_the_last_close_stops_what_adds_risk():
+    # 100 units at 10 closed at 10; at 7 they have lost 300.
+    closing = record("session_closed", session="2018-10-01", cash_micros=999_000_000_000,
+                     positions={"AAA": 100}, closes={"AAA": 10_000_000})  # fmt: skip
+    book = book_of(filled(fill(order("held"))), closing)
+    limits = replace(LIMITS, max_daily_loss_micros=300_000_000)
+    wish, less = order("o1", quantity=1), order("o2", Side.SELL, 1)
+
+    assert isinstance(review(wish, book, limits, closes={"AAA": 7_000_000}), Approved)
+    refused = review(wish, book, limits, closes={"AAA": 6_999_999})
+    assert (refused.rule, refused.reason) == ("max_daily_loss", "lost 300.00 since the last close, at most 300.00")
+    assert review(wish, book, limits, closes={}).reason == "something that is held has no price"
+    assert isinstance(review(less, book, limits, closes={}), Approved)

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tests.execution.orders import request_text
-from tradepulse.errors import BookLocked, ConfigError, SessionOutOfOrder
+from tradepulse.errors import BookLocked, ConfigError, MissingData, SessionOutOfOrder
 from tradepulse.execution.book import Book
 from tradepulse.execution.journal import read_journal
 from tradepulse.execution.session import parse_request, run_session
@@ -103,6 +103,108 @@ def test_a_book_that_another_process_trades_is_refused(tmp_path):
     assert run(tmp_path).decided == 1
 
 
+def split(new, old, ex_date="2018-10-02"):
+    return {"symbol": "AAA", "ex_date": ex_date, "split": [new, old]}
+
+
+def dividend(amount, ex_date="2018-10-02"):
+    return {"symbol": "AAA", "ex_date": ex_date, "dividend": amount}
+
+
+def test_what_rests_over_a_split_fills_in_new_units(tmp_path):
+    run(tmp_path, "2018-10-01")
+    run(tmp_path, "2018-10-02", target=250, opens={"2018-10-02": "40"}, actions=[split(5, 2)])
+
+    ((made, _),) = book(tmp_path).fills.values()
+    assert (made.quantity, made.price_micros) == (250, 40_008_000)
+    assert book(tmp_path).exposure("AAA") == 250  # so that nothing is sent
+
+
+def test_units_held_over_a_reverse_split_are_whole_and_the_broken_one_is_paid_out(tmp_path):
+    run(tmp_path, "2018-10-01")
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"}, closes={"2018-10-02": {"AAA": "102"}})
+    before = book(tmp_path).cash_micros
+    run(tmp_path, "2018-10-03", target=33, opens={"2018-10-03": "300"}, actions=[split(1, 3, "2018-10-03")])
+
+    # 100 units are 33 and a third; a third of 3 x 102 is 102.
+    assert book(tmp_path).positions == {"AAA": 33}
+    assert book(tmp_path).cash_micros == before + 102_000_000
+    assert len(book(tmp_path).orders) == 1
+
+
+def test_an_order_that_a_split_leaves_nothing_of_is_canceled(tmp_path):
+    run(tmp_path, "2018-10-01", target=2)
+    report = run(tmp_path, "2018-10-02", target=0, opens={"2018-10-02": "1000"}, actions=[split(1, 3)])
+
+    assert (report.filled, report.decided) == (0, 0)
+    assert next(iter(book(tmp_path).orders.values())).reason == "a split left nothing of it"
+
+
+def test_a_dividend_is_paid_on_what_was_held_over_the_night_after_the_split_of_the_day(tmp_path):
+    run(tmp_path, "2018-10-01")
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"}, actions=[dividend("0.5")])  # bought at that open: none
+    before = book(tmp_path).cash_micros
+    run(tmp_path, "2018-10-03", target=0, opens={"2018-10-03": "50"},
+        actions=[dividend("0.25", "2018-10-03"), split(2, 1, "2018-10-03")])  # fmt: skip
+
+    assert book(tmp_path).cash_micros == before + 200 * 250_000
+    run(tmp_path, "2018-10-04", target=-200, opens={"2018-10-04": "50"})
+    run(tmp_path, "2018-10-05", target=-200, opens={"2018-10-05": "50"})
+    before = book(tmp_path).cash_micros
+    run(tmp_path, "2018-10-08", target=-200, opens={"2018-10-08": "50"}, actions=[dividend("0.25", "2018-10-07")])
+    assert book(tmp_path).positions == {"AAA": -200}
+    assert book(tmp_path).cash_micros == before - 200 * 250_000
+
+
+def test_what_went_ex_before_the_last_session_is_refused(tmp_path):
+    run(tmp_path, "2018-10-02")
+
+    with pytest.raises(SessionOutOfOrder, match="AAA goes ex on 2018-10-02, and book 'paper' has completed 2018-10-02"):
+        run(tmp_path, "2018-10-03", actions=[split(2, 1)])
+
+
+def test_the_broken_unit_of_a_split_needs_a_price(tmp_path):
+    run(tmp_path, "2018-10-01", closes={})
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"}, closes={})
+
+    with pytest.raises(MissingData, match="AAA is split on 2018-10-03, and no close before is known"):
+        run(tmp_path, "2018-10-03", actions=[split(1, 3, "2018-10-03")])
+
+
+@pytest.mark.parametrize("writes", range(10))
+def test_a_split_is_booked_once_wherever_the_run_before_died(tmp_path, monkeypatch, writes):
+    from tradepulse.execution.journal import Journal
+
+    class Died(Exception):
+        pass
+
+    def ex(folder):
+        run(folder, "2018-10-02", target=301, opens={"2018-10-02": "40"},
+            actions=[split(3, 1), dividend("1")], limits=WIDE)  # fmt: skip
+
+    run(tmp_path / "whole", "2018-10-01")
+    ex(tmp_path / "whole")
+    run(tmp_path / "cut", "2018-10-01")
+    with monkeypatch.context() as patched:
+        append, left = Journal.append, iter(range(writes))
+
+        def until(journal, kind, **body):
+            if next(left, None) is None:
+                raise Died
+            return append(journal, kind, **body)
+
+        patched.setattr(Journal, "append", until)
+        with pytest.raises(Died):
+            ex(tmp_path / "cut")
+    ex(tmp_path / "cut")
+
+    for part in ("positions", "cash_micros", "parts", "actions"):
+        assert getattr(book(tmp_path / "cut"), part) == getattr(book(tmp_path / "whole"), part), part
+
+
+WIDE = {"max_order_quantity": 500, "max_order_notional": "100000", "max_position": 500}
+
+
 def _without(key):
     content = json.loads(request_text())
     del content[key]
@@ -123,6 +225,15 @@ def _without(key):
         (request_text(opens={"2018-10-02": "-1"}), "price -1 of AAA"),
         (request_text(opens={"2018-10-02": "Infinity"}), "Infinity is no amount of money"),
         (request_text(opens={"2018-10-02": "ten"}), "request is not valid"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01"}]), "either a split"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "split": [0, 1]}]), "0 for 1 of AAA is none"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "split": [2]}]), "not enough values"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "today", "split": [2, 1]}]), "Invalid isoformat"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "dividend": "-1"}]), "price -1 of AAA"),
+        (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "split": [2, 1]}] * 2), "has two splits"),
+        (request_text(action=[]), "the request has the unknown key 'action'; known are"),
+        (request_text(strategies={"sma_cross@1": {"max_daily_loss": "1"}}), "limits has the unknown key"),
+        (request_text(limits={"max_order_quantity": 1, "max_position": 1}), "request lacks 'max_order_notional'"),
         (request_text(target=1.5), "1.5 is not a whole number"),
         (request_text(target=True), "True is not a whole number"),
         (request_text(fees={"commission_bp": 1.0}), "request is not valid"),

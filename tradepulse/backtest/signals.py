@@ -2,10 +2,12 @@
 
 import json
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
+from tradepulse.core.orders import after_split
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_at
 from tradepulse.core.strategies.paths import target_path
@@ -37,14 +39,17 @@ def promoted_strategy(promotion: dict[str, Any]) -> Strategy:
     return strategy_at(promotion["strategy"])(quantity=promotion["quantity"], **json.loads(promotion["params"]))
 
 
-def signal_rows(bars: pd.DataFrame, promotion: dict[str, Any], session: date) -> pd.DataFrame:
+def signal_rows(
+    bars: pd.DataFrame, promotion: dict[str, Any], session: date, *, units: Fraction = Fraction(1)
+) -> pd.DataFrame:
     """Return rows of ``signals`` for one session.
 
     Parameters
     ----------
-    bars : rows of ``bars`` of the promoted symbol; later ones than ``session`` are not looked at
+    bars : rows of ``bars`` of the promoted symbol, adjusted for splits; later ones than ``session`` are not looked at
     promotion : a row of ``promotions``
     session : at whose close it is decided
+    units : of the symbol that one unit of when it was promoted has become
 
     Raises
     ------
@@ -54,7 +59,8 @@ def signal_rows(bars: pd.DataFrame, promotion: dict[str, Any], session: date) ->
     seen = bars[bars["session"] <= pd.Timestamp(session)].reset_index(drop=True)
     if seen.empty or seen["session"].iloc[-1] != pd.Timestamp(session):
         raise MissingData(f"{promotion['symbol']} has no bar of {session}; run the ingest job for it")
-    target = target_path(seen, promoted_strategy(promotion)).iloc[-1]
+    wanted = int(target_path(seen, promoted_strategy(promotion)).iloc[-1])
+    target, _ = after_split(wanted, units.numerator, units.denominator)
     return pd.DataFrame(
         {
             "session": pd.DatetimeIndex([pd.Timestamp(session)]).as_unit("ns"),
@@ -63,7 +69,7 @@ def signal_rows(bars: pd.DataFrame, promotion: dict[str, Any], session: date) ->
             "trial_id": [promotion["trial_id"]],
             "promotion_id": [promotion["promotion_id"]],
             "data_version": [content_hash(seen)],
-            "target_quantity": [int(target)],
+            "target_quantity": [target],
             "reference_close": [float(seen["close"].iloc[-1])],
         }
     )

@@ -1,6 +1,8 @@
 """Prices adjusted for splits and dividends, as of a date. Raw prices are never overwritten."""
 
 from datetime import date
+from fractions import Fraction
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -9,6 +11,8 @@ import pandas as pd
 from tradepulse.errors import ConfigError, InvalidTable
 
 Kind = Literal["splits", "all"]
+#: Denominators of splits are smaller: a ratio that is written as 0.3333333333 is one for three.
+_DENOMINATORS = 10**7
 _PRICES = ["open", "high", "low", "close"]
 
 
@@ -60,6 +64,16 @@ def factors(bars: pd.DataFrame, actions: pd.DataFrame, *, as_of: date, kind: Kin
                 price[:first] *= 1 - action["amount"] / closes[first - 1]
         made.loc[rows.index, "price_factor"], made.loc[rows.index, "volume_factor"] = price, volume
     return made
+
+
+def units_after(actions: pd.DataFrame) -> Fraction:
+    """Return what one unit becomes by the splits among some actions of one symbol."""
+    return prod((exact_ratio(ratio) for ratio in actions.loc[actions["action"] == "split", "ratio"]), start=Fraction(1))
+
+
+def exact_ratio(ratio: float) -> Fraction:
+    """Return the fraction that a split's ratio stands for."""
+    return Fraction(ratio).limit_denominator(_DENOMINATORS)
 
 
 def adjusted(bars: pd.DataFrame, actions: pd.DataFrame, *, as_of: date, kind: Kind = "all") -> pd.DataFrame:

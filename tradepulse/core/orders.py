@@ -149,6 +149,18 @@ def share_of(amount: int, numerator: int, denominator: int) -> int:
     return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
 
 
+def after_split(units: int, numerator: int, denominator: int) -> tuple[int, int]:
+    """Return what units become in a split of ``numerator`` for ``denominator``, and the fraction that is left over.
+
+    Returns
+    -------
+    tuple of int
+        whole units, rounded toward zero, and what is left of a unit in parts of the denominator, signed like the units
+    """
+    whole = (1 if units >= 0 else -1) * (abs(units) * numerator // denominator)
+    return whole, units * numerator - whole * denominator
+
+
 def client_order_id(book: str, strategy: str, decision: str) -> str:
     """Return the id of an order: the same decision has the same id in every process and after every crash."""
     return sha256(f"{book}|{strategy}|{decision}".encode()).hexdigest()[:20]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
-from tradepulse.core.orders import Fill, share_of
+from tradepulse.core.orders import Fill, after_split, share_of
 from tradepulse.core.sessions import Calendar, settlement_date, settles_on
 from tradepulse.errors import ConfigError, DataError
+from tradepulse.execution.book import Book
 
 Method = Literal["fifo", "lifo", "hifo"]
 
@@ -76,6 +77,36 @@ class Due(NamedTuple):
     symbol: str
     units: int
     cash_micros: int
+
+
+def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo") -> "Ledger":
+    """Return the books of a daily book after its last completed session, day by day as it happened.
+
+    Parameters
+    ----------
+    book : its opening cash is the deposit
+    exchange, method : of :class:`Ledger`
+    """
+    books = Ledger(exchange, method)
+    if not book.closed:
+        return books
+    first, last = (date.fromisoformat(day) for day in (min(book.closed), book.last_session))
+    books.deposit(first, book.opening_micros)
+    fills, actions = defaultdict(list), defaultdict(list)
+    for fill, _ in book.fills.values():
+        fills[fill.session].append(fill)
+    for (kind, symbol, _), body in book.actions.items():
+        actions[body["session"]].append((kind, symbol, body))
+    for day in exchange.sessions(first, last):
+        for kind, symbol, body in actions[day.isoformat()]:
+            if kind == "split":
+                books.split(day, symbol, body["numerator"], body["denominator"], body["price_micros"])
+            else:
+                books.dividend(day, symbol, body["micros"])
+        for fill in fills[day.isoformat()]:
+            books.trade(fill)
+        books.settle(day)
+    return books
 
 
 @dataclass
@@ -190,8 +221,7 @@ class Ledger:
             raise ConfigError(f"a split of {numerator} for {denominator} is none")
         held, cost = self.units(symbol), self.inventory(symbol)
         sign = 1 if held >= 0 else -1
-        whole = sign * (abs(held) * numerator // denominator)
-        fraction = held * numerator - whole * denominator  # of a unit, in parts of the denominator
+        whole, fraction = after_split(held, numerator, denominator)
         paid = share_of(price_micros, fraction, denominator)
         gone = share_of(cost, fraction, held * numerator) if held else 0
         # What is left is spread over the lots as their units were, so that it adds up, costs too.

@@ -1,10 +1,10 @@
 """The book: orders, fills, positions and cash as the fold of a journal. There is no other state."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tradepulse.core.orders import Fill, Order, OrderStatus, Side
+from tradepulse.core.orders import Fill, Order, OrderStatus, Side, after_split, share_of
 from tradepulse.errors import JournalCorrupt, MissingData
 from tradepulse.execution.journal import Record
 
@@ -40,8 +40,12 @@ class Book:
     cash_micros: int = 0
     opening_micros: int = 0
     positions: dict[str, int] = field(default_factory=dict)
+    #: Units that each strategy's orders have come to, by strategy and symbol.
+    parts: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: dict[str, OrderState] = field(default_factory=dict)
     fills: dict[str, tuple[Fill, int]] = field(default_factory=dict)
+    #: Splits and dividends that were booked, by kind, symbol and ex-date, in the order of the journal.
+    actions: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     #: What the book held after each session that was completed.
     closed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -74,10 +78,28 @@ class Book:
         """Newest completed session, ISO, or empty."""
         return max(self.closed, default="")
 
-    def exposure(self, symbol: str) -> int:
-        """Return the position after everything open fills."""
-        waiting = sum(state.open_quantity for state in self.orders.values() if state.order.symbol == symbol)
-        return self.positions.get(symbol, 0) + waiting
+    def exposure(self, symbol: str, strategy: str | None = None) -> int:
+        """Return the position after everything open fills, or what one strategy has of it."""
+        held = self.positions.get(symbol, 0) if strategy is None else self.parts.get((strategy, symbol), 0)
+        return held + sum(
+            state.open_quantity
+            for state in self.orders.values()
+            if state.order.symbol == symbol and strategy in (None, state.order.strategy)
+        )
+
+    def loss(self, closes: Mapping[str, int]) -> int | None:
+        """Return the equity lost since the close of the last completed session; None if something has no price.
+
+        Parameters
+        ----------
+        closes : what a unit of each symbol is worth now, micros
+        """
+        if not self.closed:
+            return 0
+        last = self.closed[self.last_session]
+        before = _equity(last["cash_micros"], last["positions"], last["closes"])
+        now = _equity(self.cash_micros, self.positions, closes)
+        return None if before is None or now is None else before - now
 
     def apply(self, record: Record) -> None:
         """Fold one record into the book.
@@ -106,6 +128,11 @@ class Book:
                 state.status, state.reason = OrderStatus.REJECTED, body["reason"]
             case "order_filled":
                 self._fill(fill_from(body), record.number)
+            case "split":
+                self._split(body)
+            case "dividend":
+                self.actions[record.kind, body["symbol"], body["ex_date"]] = body
+                self.cash_micros += self.positions.get(body["symbol"], 0) * body["micros"]
             case "session_closed":
                 self.closed[body["session"]] = {**body, "link": record.link}
             case "session_started" | "order_resent":
@@ -114,6 +141,24 @@ class Book:
                 raise JournalCorrupt(
                     f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it"
                 )
+
+    def _split(self, body: dict[str, Any]) -> None:
+        """Turn units held, and what is open of orders, into new units; a fraction held is paid out."""
+        symbol, numerator, denominator = body["symbol"], body["numerator"], body["denominator"]
+        self.actions["split", symbol, body["ex_date"]] = body
+        for strategy, of in self.parts:
+            if of == symbol:
+                self.parts[strategy, of], _ = after_split(self.parts[strategy, of], numerator, denominator)
+        if held := self.positions.get(symbol, 0):
+            self.positions[symbol], fraction = after_split(held, numerator, denominator)
+            self.cash_micros += share_of(body["price_micros"], fraction, denominator)
+        for state in self.orders.values():
+            order = state.order
+            if order.symbol == symbol and state.status.is_open:
+                left, _ = after_split(order.quantity - state.filled, numerator, denominator)
+                state.order = replace(order, quantity=state.filled + left)
+                if not left:
+                    state.status, state.reason = OrderStatus.CANCELED, "a split left nothing of it"
 
     def _fill(self, fill: Fill, number: int) -> None:
         if fill.fill_id in self.fills:
@@ -124,8 +169,17 @@ class Book:
         # A fill of an order that we do not know still moved cash and position; it has no state to advance.
         if state := self.orders.get(fill.client_order_id):
             state.filled += fill.quantity
+            part = state.order.strategy, fill.symbol
+            self.parts[part] = self.parts.get(part, 0) + fill.side.sign * fill.quantity
             done = state.filled >= state.order.quantity
             state.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+
+
+def _equity(cash: int, positions: Mapping[str, int], closes: Mapping[str, int]) -> int | None:
+    held = {symbol: units for symbol, units in positions.items() if units}
+    if held.keys() - closes.keys():
+        return None
+    return cash + sum(units * closes[symbol] for symbol, units in held.items())
 
 
 def order_from(body: dict[str, Any]) -> Order:

@@ -5,14 +5,14 @@ what was decided, the venue says what arrived, and nothing is lost or sent twice
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tradepulse.core.orders import Approved, Order, OrderStatus, Side, client_order_id, to_micros
-from tradepulse.errors import BrokerRejected, ConfigError, SessionOutOfOrder, Unanswered
+from tradepulse.core.orders import Approved, Order, OrderStatus, Side, after_split, client_order_id, share_of, to_micros
+from tradepulse.errors import BrokerRejected, ConfigError, MissingData, SessionOutOfOrder, Unanswered
 from tradepulse.execution.book import Book
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
@@ -33,6 +33,23 @@ class Target:
     trial_id: str
 
 
+class Split(NamedTuple):
+    """``denominator`` units of a symbol become ``numerator`` before the session of a date opens."""
+
+    symbol: str
+    ex_date: str
+    numerator: int
+    denominator: int
+
+
+class Dividend(NamedTuple):
+    """Who holds a unit over the night before a date is paid, who is short pays; booked on that date."""
+
+    symbol: str
+    ex_date: str
+    micros: int
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Everything a session's run is told. It asks nothing else: no clock, no network, no database.
@@ -47,6 +64,8 @@ class Request:
     limits : risk limits
     fees : what the simulated venue charges
     broker : ``simulated``, or one of :data:`tradepulse.execution.brokers.BROKERS`
+    actions : what goes ex in the sessions since the book's last one
+    strategies : limits of each strategy on what it has of the account
     """
 
     book: str
@@ -58,6 +77,8 @@ class Request:
     limits: Limits
     fees: Fees
     broker: str = "simulated"
+    actions: Sequence[Split | Dividend] = ()
+    strategies: Mapping[str, Limits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +104,7 @@ def parse_request(text: str) -> Request:
     """
     try:
         raw: dict[str, Any] = json.loads(text)
+        _only(raw, _KEYS, "the request")
         session = date.fromisoformat(raw["session"]).isoformat()
         return Request(
             book=str(raw["book"]),
@@ -90,23 +112,12 @@ def parse_request(text: str) -> Request:
             cash_micros=to_micros(raw["cash"]),
             opens=_prices(raw["opens"]),
             closes=_prices(raw["closes"]),
-            targets=[
-                Target(
-                    symbol=target["symbol"],
-                    target_quantity=_integer(target["target_quantity"]),
-                    reference_micros=to_micros(target["reference_close"]),
-                    strategy=target["strategy"],
-                    trial_id=target["trial_id"],
-                )
-                for target in raw["targets"]
-            ],
-            limits=Limits(
-                max_order_quantity=_integer(raw["limits"]["max_order_quantity"]),
-                max_order_notional_micros=to_micros(raw["limits"]["max_order_notional"]),
-                max_position=_integer(raw["limits"]["max_position"]),
-            ),
+            targets=[_target(target) for target in raw["targets"]],
+            limits=_limits(raw["limits"], _ACCOUNT, needed=_ACCOUNT[:3]),
             fees=Fees(**raw["fees"]),
             broker=str(raw.get("broker", "simulated")),
+            actions=_actions(raw.get("actions", ())),
+            strategies={name: _limits(of, _ACCOUNT[:4]) for name, of in raw.get("strategies", {}).items()},
         )
     except KeyError as exc:
         raise ConfigError(f"request lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
@@ -197,7 +208,6 @@ class _Session:
                 self.progress(f"order {id} was decided and never arrived; sending it again")
                 self._record("order_resent", client_order_id=id)
                 self._send(Approved(state.order))
-        self._hear_fills()
 
     def _send(self, approved: Approved) -> bool:
         """Send an order, and book the answer; without one it stays unknown. Returns whether it was accepted."""
@@ -215,17 +225,57 @@ class _Session:
         return True
 
     def _open_sessions(self) -> None:
-        """Hold the opening auction of every session since the book's last one."""
-        if not isinstance(self.venue, SimulatedVenue):
-            return  # a real broker's auction happens without us
-        for session in sorted(self.request.opens):
-            if self.book.last_session < session <= self.request.session:
-                self.venue.auction(session, self.request.opens[session])
-                self._hear_fills()
+        """Live through every session since the book's last one: what goes ex before it, its auction, its fills."""
+        request, past = self.request, self.book.last_session
+        for session in sorted({*request.opens, request.session}):
+            if past < session <= request.session:
+                self._go_ex(session)
+                if isinstance(self.venue, SimulatedVenue):  # a real broker's auction happens without us
+                    self.venue.auction(session, request.opens.get(session, {}))
+                self._hear_fills(until=session)
 
-    def _hear_fills(self) -> None:
+    def _go_ex(self, session: str) -> None:
+        """Book what goes ex up to a session and is not booked yet; of a day's, splits come before dividends."""
+        if self.request.actions:
+            self._hear_fills(until=self.book.last_session)  # in the units of before
+        for action in sorted(self.request.actions, key=lambda one: (one.ex_date, isinstance(one, Dividend), one)):
+            symbol, ex_date, *_ = action
+            if ex_date <= self.book.last_session:
+                raise SessionOutOfOrder(
+                    f"{symbol} goes ex on {ex_date}, and book {self.book.name!r} has completed "
+                    f"{self.book.last_session}; leave it out"
+                )
+            if ex_date > session:
+                continue
+            if isinstance(action, Dividend):
+                if ("dividend", symbol, ex_date) not in self.book.actions:
+                    self._record("dividend", session=session, **action._asdict())
+                    self.progress(f"dividend of {symbol}, {self.book.positions.get(symbol, 0)} units")
+                continue
+            if ("split", symbol, ex_date) not in self.book.actions:
+                price = self._price_of_fractions(action)
+                self._record("split", session=session, **action._asdict(), price_micros=price)
+                self.progress(f"split of {symbol}, {action.numerator} for {action.denominator}")
+            if isinstance(self.venue, SimulatedVenue):
+                self.venue.split(*action)
+
+    def _price_of_fractions(self, split: Split) -> int:
+        """Return what a new unit is worth by the last close before a split; 0 where no fraction is to be paid."""
+        held = self.book.positions.get(split.symbol, 0)
+        if not after_split(held, split.numerator, split.denominator)[1]:
+            return 0
+        closes = {session: row["closes"] for session, row in self.book.closed.items()} | dict(self.request.closes)
+        for session in sorted(closes, reverse=True):
+            if session < split.ex_date and split.symbol in closes[session]:
+                return share_of(closes[session][split.symbol], split.denominator, split.numerator)
+        raise MissingData(
+            f"{split.symbol} is split on {split.ex_date}, and no close before is known; add it to the request"
+        )
+
+    def _hear_fills(self, until: str) -> None:
+        """Book what was filled up to a session; later fills are in units that may not be ours yet."""
         for fill in self.venue.fills():
-            if fill.fill_id not in self.book.fills:
+            if fill.fill_id not in self.book.fills and fill.session <= until:
                 self._record("order_filled", **asdict(fill))
                 self.progress(f"filled {fill.side} {fill.quantity} {fill.symbol} in session {fill.session}")
 
@@ -247,7 +297,13 @@ class _Session:
             trial_id=target.trial_id,
             decided_session=request.session,
         )
-        verdict = review(order, self.book, request.limits)
+        verdict = review(
+            order,
+            self.book,
+            request.limits,
+            strategies=request.strategies,
+            closes=request.closes.get(request.session, {}),
+        )
         if isinstance(verdict, Approved):
             self._record("order_decided", **asdict(order))
             if self._send(verdict):
@@ -267,6 +323,62 @@ class _Session:
             journal_hash=self.book.closed[self.request.session]["link"],
             torn_bytes=self.journal.torn_bytes,
         )
+
+
+_KEYS = {"book", "session", "cash", "opens", "closes", "targets", "limits", "fees", "broker", "actions", "strategies"}
+#: Limits of an account; the first three it has to have, and the last a strategy cannot have.
+_ACCOUNT = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders", "max_daily_loss")
+
+
+def _only(raw: Mapping[str, Any], known: Collection[str], what: str) -> None:
+    if unknown := sorted(set(raw) - set(known)):
+        raise ValueError(f"{what} has the unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
+def _target(raw: Mapping[str, Any]) -> Target:
+    _only(raw, ("symbol", "target_quantity", "reference_close", "strategy", "trial_id"), "a target")
+    return Target(
+        symbol=raw["symbol"],
+        target_quantity=_integer(raw["target_quantity"]),
+        reference_micros=to_micros(raw["reference_close"]),
+        strategy=raw["strategy"],
+        trial_id=raw["trial_id"],
+    )
+
+
+def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] = ()) -> Limits:
+    _only(raw, known, "limits")
+    for name in needed:
+        raw[name]
+    money = {"max_order_notional", "max_daily_loss"}
+    return Limits(
+        **{f"{name}_micros": to_micros(value) for name, value in raw.items() if name in money},
+        **{name: _integer(value) for name, value in raw.items() if name not in money},
+    )
+
+
+def _actions(raw: Sequence[Mapping[str, Any]]) -> list[Split | Dividend]:
+    actions = [_action(action) for action in raw]
+    known: set[tuple[str, str, bool]] = set()
+    for action in actions:
+        key = (action.symbol, action.ex_date, isinstance(action, Split))
+        if key in known:
+            raise ValueError(f"{action.symbol} has two {'splits' if key[2] else 'dividends'} on {action.ex_date}")
+        known.add(key)
+    return actions
+
+
+def _action(raw: Mapping[str, Any]) -> Split | Dividend:
+    if ("split" in raw) == ("dividend" in raw):
+        raise ValueError("an action has either a split, such as [2, 1], or a dividend per unit")
+    _only(raw, ("symbol", "ex_date", "split", "dividend"), "an action")
+    symbol, ex_date = str(raw["symbol"]), date.fromisoformat(raw["ex_date"]).isoformat()
+    if "dividend" in raw:
+        return Dividend(symbol, ex_date, _price(raw["dividend"], symbol, ex_date))
+    numerator, denominator = (_integer(part) for part in raw["split"])
+    if numerator <= 0 or denominator <= 0:
+        raise ValueError(f"a split of {numerator} for {denominator} of {symbol} is none")
+    return Split(symbol, ex_date, numerator, denominator)
 
 
 def _prices(raw: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, int]]:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from math import trunc
 from typing import Any
 
 import numpy as np
@@ -85,22 +87,46 @@ def fills_are_at_open(
     ]
 
 
-def positions_are_the_fills(venue: Sequence[Record], closed: Mapping[str, Any], cash: Decimal) -> list[Check]:
-    """Say whether position and cash are what the venue's own journal adds up to.
+def positions_are_the_fills(
+    venue: Sequence[Record],
+    closed: Mapping[str, Any],
+    cash: Decimal,
+    actions: Sequence[Mapping[str, Any]] = (),
+    closes: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Check]:
+    """Say whether position and cash are what the venue's own journal and what went ex add up to.
 
     Parameters
     ----------
     venue : records of the venue's journal, which the order path does not write
     closed : what the book held after a session
     cash : what the book was opened with
+    actions : rows of ``corporate_actions`` with ex-dates after the book's first session
+    closes : by symbol and session (ISO); broken units are paid out at the last one before a split
     """
     held: Counter[str] = Counter()
     micros = cash * MICROS
-    for fill in (record.body for record in venue if record.kind == "traded"):
-        if fill["session"] <= closed["session"]:
-            sign = 1 if fill["side"] == "buy" else -1
-            held[fill["symbol"]] += sign * fill["quantity"]
-            micros -= sign * fill["quantity"] * fill["price_micros"] + fill["commission_micros"]
+    # Of a day what goes ex comes before the open, and splits before dividends.
+    happened = [(f"{action['ex_date']:%Y-%m-%d}", action["action"] != "split", action) for action in actions]
+    happened += [(fill.body["session"], 2, fill.body) for fill in venue if fill.kind == "traded"]
+    for day, order, what in sorted(happened, key=lambda one: one[:2]):
+        symbol = what["symbol"]
+        if day > closed["session"]:
+            break
+        if order == 2:
+            sign = 1 if what["side"] == "buy" else -1
+            held[symbol] += sign * what["quantity"]
+            micros -= sign * what["quantity"] * what["price_micros"] + what["commission_micros"]
+        elif order:
+            micros += held[symbol] * Decimal(str(what["amount"])) * MICROS
+        else:
+            ratio = Fraction(what["ratio"]).limit_denominator(10**7)
+            new = held[symbol] * ratio
+            held[symbol] = trunc(new)
+            if broken := new - held[symbol]:
+                before = (closes or {})[symbol]
+                close = Fraction(str(before[max(session for session in before if session < day)]))
+                micros += round(broken * round(close * MICROS / ratio))
     off = [symbol for symbol in {*held, *closed["positions"]} if held[symbol] != closed["positions"].get(symbol, 0)]
     return [
         Check("cash is what the fills leave", 1, int(micros != closed["cash_micros"]), f"{micros / MICROS:,.2f}"),

@@ -1,4 +1,4 @@
-"""Bars as of a session: the bulk history with the sessions ingested since laid over it."""
+"""Bars as of a session: the bulk history with the sessions ingested since laid over it; and what went ex."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,6 +11,8 @@ from tradepulse.warehouse.lake import Lake
 
 #: Table of the bulk history, one partition per year.
 HISTORY = "bars_history"
+#: Table of splits and dividends.
+ACTIONS = "corporate_actions"
 #: Table of the sessions ingested one by one, one partition per session.
 SESSIONS = "bars"
 
@@ -50,3 +52,23 @@ def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] |
     if frame.empty:
         raise MissingData(f"the lake {lake.root} has no bars{f' up to {until}' if until else ''}; run the ingest job")
     return frame.sort_values(["session", "symbol"], kind="stable").reset_index(drop=True)
+
+
+def read_actions(lake: Lake, symbols: Sequence[str], *, after: date = date.min, until: date = date.max) -> pd.DataFrame:
+    """Return the splits and dividends of some symbols with ex-dates later than one date and not later than another.
+
+    Parameters
+    ----------
+    lake : lake; without the table nothing has gone ex
+    symbols : tickers
+    after, until : ex-dates
+
+    Returns
+    -------
+    DataFrame of ``corporate_actions``, sorted by ex-date
+    """
+    frame: pd.DataFrame = lake.read(ACTIONS) if lake.partitions(ACTIONS) else table(ACTIONS).no_rows()
+    days = frame["ex_date"].dt.date
+    chosen = frame[frame["symbol"].isin(list(symbols)) & (days > after) & (days <= until)]
+    ordered: pd.DataFrame = chosen.sort_values(["ex_date", "symbol"], kind="stable").reset_index(drop=True)
+    return ordered

@@ -5,10 +5,11 @@ an order arrived is asked of the venue, not of our memory.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from tradepulse.core.orders import BP, Approved, Fill, Order, share_of
+from tradepulse.core.orders import BP, Approved, Fill, Order, after_split, share_of
 from tradepulse.errors import ConfigError
 from tradepulse.execution.book import fill_from, order_from
 from tradepulse.execution.broker import Broker
@@ -53,10 +54,13 @@ class SimulatedVenue(Broker):
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
         self._filled: set[str] = set()
+        self._splits: set[tuple[str, str]] = set()
         for record in self._journal.read():
             if record.kind == "accepted":
                 order = order_from(record.body)
                 self._orders[order.client_order_id] = order
+            elif record.kind == "split":
+                self._adjust(record.body)
             else:
                 self._remember(fill_from(record.body))
 
@@ -85,11 +89,19 @@ class SimulatedVenue(Broker):
         """
         for order in self._orders.values():
             price = open_micros.get(order.symbol)
-            if price is None or order.client_order_id in self._filled or order.decided_session >= session:
+            done = order.client_order_id in self._filled or not order.quantity
+            if price is None or done or order.decided_session >= session:
                 continue
             fill = self._fill(order, session, price)
             self._journal.append("traded", **asdict(fill))
             self._remember(fill)
+
+    def split(self, symbol: str, ex_date: str, numerator: int, denominator: int) -> None:
+        """Adjust what rests in a symbol to its split, down to whole units; once per date."""
+        if (symbol, ex_date) not in self._splits:
+            body = {"symbol": symbol, "ex_date": ex_date, "numerator": numerator, "denominator": denominator}
+            self._journal.append("split", **body)
+            self._adjust(body)
 
     def close(self) -> None:
         """Close the venue's journal."""
@@ -111,6 +123,13 @@ class SimulatedVenue(Broker):
             session=session,
             evidence=f"opening auction of {session} at {open_micros} micros",
         )
+
+    def _adjust(self, body: Mapping[str, Any]) -> None:
+        self._splits.add((body["symbol"], body["ex_date"]))
+        for id, order in list(self._orders.items()):
+            if order.symbol == body["symbol"] and id not in self._filled and order.quantity:
+                left, _ = after_split(order.quantity, body["numerator"], body["denominator"])
+                self._orders[id] = replace(order, quantity=left)
 
     def _remember(self, fill: Fill) -> None:
         self._fills.append(fill)

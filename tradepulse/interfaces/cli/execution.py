@@ -90,20 +90,11 @@ def replay(journal: Path, as_json: bool) -> None:
 @click.pass_obj
 def ledger(obj: Places, book_name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
     """Print the books of a daily book after its last session: double entry, lots, and what has not settled."""
-    from datetime import date
-
     from tradepulse.core.sessions import calendar
-    from tradepulse.execution.accounting import RECEIVABLE, Ledger
+    from tradepulse.execution.accounting import RECEIVABLE, ledger_of
 
     book = Book.of(read_journal(_daily_journal(obj, book_name))[0])
-    books = Ledger(calendar(), method)
-    if book.closed:
-        first, last = (date.fromisoformat(day) for day in (min(book.closed), book.last_session))
-        books.deposit(first, book.opening_micros)
-        for fill, _ in book.fills.values():
-            books.trade(fill)
-        for day in calendar().sessions(first, last):
-            books.settle(day)
+    books = ledger_of(book, calendar(), method)
     closes = book.closed[book.last_session]["closes"] if book.closed else {}
     found: dict[str, Any] = {
         "book": book.name,
