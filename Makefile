@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup run ui viewer mlflow test proofs lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-orders bench-finops lock sbom docs-reference clean
+.PHONY: help setup run ui viewer mlflow test proofs lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-books bench-orders bench-finops lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -92,6 +92,9 @@ bench-backtest: setup  ## backtest engines beside others; PEERS=python of an env
 
 bench-finops: setup  ## the cost roll-up of 50 M lines beside the bare query: reports/performance/finops.md
 	@$(BIN)/python -m scripts.bench_finops
+
+bench-books: setup  ## quoting strategies on a level-2 book beside hftbacktest; PEERS=python of an environment that has it: reports/performance/books.md
+	@$(BIN)/python -m scripts.bench_books
 
 bench-orders: setup  ## the order path beside nautilus_trader; PEERS=python of an environment that has it: reports/performance/orders.md
 	@$(BIN)/python -m scripts.bench_orders

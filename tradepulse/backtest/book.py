@@ -113,6 +113,8 @@ class BookQuestion:
         )  # fmt: skip
 
 
+#: Moves from which on compiled code is worth loading: of these the event engine has done 10,000 by then.
+LONG = 20_000
 #: Nanoseconds between two marks of the account where nothing fills.
 _MARK_NS = 1_000_000_000
 
@@ -315,9 +317,24 @@ def replay(
                     tell(ns, "displayed when it arrived", before)
             state = path.state
             curve.append((last, state.cash, state.position, _mid(view)))
-            return _book_result(fills, desk, arrived, curve, terms, n_moves)
+            return result_of(_fill_rows(fills, desk, arrived, terms), _order_rows(desk, arrived), curve, terms, n_moves)
         finally:
             journal.close()
+
+
+def backtest_book(
+    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
+) -> BookResult:
+    """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
+
+    Parameters and errors are those of :func:`replay`.
+    """
+    if len(moves) >= LONG:
+        from tradepulse.backtest import compiled_book
+
+        if (result := compiled_book.replay(moves, strategy, terms, ways=ways, book=book)) is not None:
+            return result
+    return replay(moves, strategy, terms, ways=ways, book=book)
 
 
 def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:
@@ -337,10 +354,7 @@ def _mid(view: View) -> int:
     return (bid + ask) // 2
 
 
-def _book_result(
-    fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int], curve: list[tuple[int, int, int, int]],
-    terms: Terms, n_moves: int,
-) -> BookResult:  # fmt: skip
+def _fill_rows(fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int], terms: Terms) -> list[dict[str, Any]]:
     fee = {"maker": terms.maker_fee / FEE / BP, "taker": terms.taker_fee / FEE / BP}
     rows = []
     for fill in fills:
@@ -355,7 +369,11 @@ def _book_result(
                 "displayed_before": fill["before"] / UNIT, "displayed_after": fill["after"] / UNIT,
             }
         )  # fmt: skip
-    orders = [
+    return rows
+
+
+def _order_rows(desk: Desk, arrived: dict[str, int]) -> list[dict[str, Any]]:
+    return [
         {
             "order_id": id, "decided_ts": desk.decided.get(id), "arrived_ts": arrived.get(id),
             "side": known.ticket.side.value, "quantity": known.ticket.quantity / UNIT,
@@ -364,6 +382,21 @@ def _book_result(
         }
         for id, known in desk.path.state.orders.items()
     ]  # fmt: skip
+
+
+def result_of(
+    fills: list[dict[str, Any]], orders: list[dict[str, Any]], curve: list[tuple[int, int, int, int]], terms: Terms,
+    n_moves: int,
+) -> BookResult:  # fmt: skip
+    """Return the tables and the figures of a run.
+
+    Parameters
+    ----------
+    fills, orders : rows of :class:`BookResult`'s tables, times in ns
+    curve : time, cash, position and middle at each point, whole numbers as the order path has them
+    terms : of the account
+    n_moves : things that others did
+    """
     equity = pd.DataFrame(curve, columns=["ts", "cash", "position", "mid"])
     equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
     equity["position"] = equity["position"].map(lambda units: units / UNIT)
@@ -372,7 +405,7 @@ def _book_result(
     peak = equity["equity"].cummax()
     equity["drawdown"] = ((peak - equity["equity"]) / peak).where(peak > 0, 0.0)
     equity["ts"] = pd.to_datetime(equity["ts"], unit="ns", utc=True).dt.as_unit("ns")
-    fills_frame, orders_frame = _frame(rows, _BOOK_FILLS), _frame(orders, _BOOK_ORDERS)
+    fills_frame, orders_frame = _frame(fills, _BOOK_FILLS), _frame(orders, _BOOK_ORDERS)
     final = float(equity["equity"].iloc[-1])
     ended = orders_frame["status"].value_counts()
     summary = {
@@ -380,7 +413,7 @@ def _book_result(
         "first_equity": float(equity["equity"].iloc[0]),
         "final_equity": final,
         "max_drawdown": float(equity["drawdown"].max()),
-        "final_position": desk.path.state.position / UNIT,
+        "final_position": curve[-1][2] / UNIT,
         "n_moves": n_moves,
         "n_orders": len(orders_frame),
         "orders": {str(status): int(n) for status, n in ended.items()},

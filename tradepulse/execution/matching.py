@@ -8,6 +8,7 @@ listens keeps a place in it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
@@ -51,6 +52,10 @@ class Display:
     venue_ms: int | None = field(default=None, init=False)
     bid: int | None = field(default=None, init=False)
     ask: int | None = field(default=None, init=False)
+    #: Prices of each side as a heap, best first; some are not displayed any more.
+    _heaps: dict[Side, list[int]] = field(
+        default_factory=lambda: {Side.BUY: [], Side.SELL: []}, init=False, repr=False, compare=False
+    )
 
     def best(self, side: Side) -> int | None:
         """Return the best price that others display on a side."""
@@ -59,6 +64,8 @@ class Display:
     def _set(self, side: Side, price: int, quantity: int) -> None:
         prices = self.others[side]
         if quantity > 0:
+            if price not in prices:
+                self._add(side, price)
             prices[price] = quantity
             if side is Side.BUY:
                 if self.bid is None or price > self.bid:
@@ -68,9 +75,23 @@ class Display:
         elif prices.pop(price, None) is not None:
             if side is Side.BUY:
                 if price == self.bid:
-                    self.bid = max(prices, default=None)
+                    self.bid = self._next(side)
             elif price == self.ask:
-                self.ask = min(prices, default=None)
+                self.ask = self._next(side)
+
+    def _add(self, side: Side, price: int) -> None:
+        heap = self._heaps[side]
+        if len(heap) > 2 * len(self.others[side]) + 64:
+            heap[:] = [-side.sign * level for level in self.others[side]]
+            heapify(heap)
+        heappush(heap, -side.sign * price)
+
+    def _next(self, side: Side) -> int | None:
+        """Return the best price that is left; a book of thousands is not searched for it."""
+        heap, prices = self._heaps[side], self.others[side]
+        while heap and -side.sign * heap[0] not in prices:
+            heappop(heap)
+        return -side.sign * heap[0] if heap else None
 
 
 @dataclass(slots=True)
@@ -316,21 +337,19 @@ class Venue(Display):
         """Take from others, best price first, until done or one of our own is in the way; say whether any was taken."""
         took = False
         for price, own, quantity in self._facing(order.ticket):
-            if not order.left or order.ticket.id not in self._orders:
-                break
             if own is None:
                 part = min(quantity, order.left, self.others[_other(order.ticket.side)].get(price, 0))
                 if part:
                     took = True
                     self._take_displayed(_other(order.ticket.side), price, part)
                     self._fill(order, part, price, "taker")
-                continue
-            if own.ticket.id not in self._orders:
-                continue
-            if self.self_trade in {"cancel_oldest", "cancel_both"}:
-                self._end(own, "canceled", "self_trade")
-            if self.self_trade in {"cancel_newest", "cancel_both"}:
-                self._end(order, "canceled", "self_trade")
+            elif own.ticket.id in self._orders:
+                if self.self_trade in {"cancel_oldest", "cancel_both"}:
+                    self._end(own, "canceled", "self_trade")
+                if self.self_trade in {"cancel_newest", "cancel_both"}:
+                    self._end(order, "canceled", "self_trade")
+            if not order.left or order.ticket.id not in self._orders:
+                break  # and what lies beyond is not even looked for
         return took
 
     def _facing(self, ticket: Ticket) -> Iterator[tuple[int, "_Resting | None", int]]:

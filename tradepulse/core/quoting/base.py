@@ -4,7 +4,7 @@ Prices and quantities are integers of :data:`tradepulse.core.orders.UNIT`, as th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 from tradepulse.core.orders import Side
@@ -78,6 +78,32 @@ class Desk(Protocol):
         ...
 
 
+#: What a loop may ask for at once, beside an end of each of its open orders.
+ASKS = 16
+
+
+class Compiled(NamedTuple):
+    """A strategy once more, for an engine that compiles it: a plain function of arrays, at module level.
+
+    Parameters
+    ----------
+    loop : ``loop(see, mine, n, position, sizes, numbers, memory, asks)`` returns how many rows of ``asks`` it has
+        filled, at most ``n`` and :data:`ASKS`. ``see`` is :class:`Market` as whole numbers, 0 for None. A row of
+        ``mine`` is an open order: its number, sign of its side, price, what is left, whether its end was asked for, and
+        whether the venue has answered; there are ``n``. A row of ``asks`` is 0, sign, quantity, price (0 at the market)
+        and flags (1 post-only, 2 immediate-or-cancel) for a new order; 1 and a number for the end of one. All prices
+        are in one step, all quantities in another. It allocates nothing.
+    sizes : quantities that it is given, in units
+    numbers : other figures that it is given
+    memory : how many whole numbers it may remember
+    """
+
+    loop: Callable[..., int]
+    sizes: tuple[int, ...] = ()
+    numbers: tuple[float, ...] = ()
+    memory: int = 0
+
+
 class QuotingStrategy(ABC):
     """A rule that works orders on the book of one instrument.
 
@@ -100,6 +126,10 @@ class QuotingStrategy(ABC):
     def id(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"
+
+    def compiled(self) -> Compiled | None:
+        """Return what :meth:`on_market` does as a loop, if there is one; only without an :meth:`on_answer`."""
+        return None
 
     @abstractmethod
     def on_market(self, market: Market, desk: Desk) -> None:

@@ -1,7 +1,9 @@
 """Taking when the book leans."""
 
+from typing import Any
+
 from tradepulse.core.orders import UNIT, Side
-from tradepulse.core.quoting.base import Desk, Market, QuotingStrategy
+from tradepulse.core.quoting.base import Compiled, Desk, Market, QuotingStrategy
 
 
 class ImbalanceTaker(QuotingStrategy):
@@ -34,6 +36,25 @@ class ImbalanceTaker(QuotingStrategy):
             desk.submit(Side.BUY, self._size, market.ask, tif="ioc")
         elif lean <= 1 - self.settings["lean"] and desk.position - self._size >= -self._most:
             desk.submit(Side.SELL, self._size, market.bid, tif="ioc")
+
+    def compiled(self) -> Compiled:
+        """Return the same as a loop."""
+        return Compiled(take, (self._size, self._most), (self.settings["lean"],))
+
+
+def take(see: Any, mine: Any, n: int, position: int, sizes: Any, numbers: Any, memory: Any, asks: Any) -> int:
+    """Take with the lean, in whole numbers."""
+    if n or not see[1] or not see[3]:
+        return 0
+    lean, sign = see[2] / (see[2] + see[4]), 0
+    if lean >= numbers[0] and position + sizes[0] <= sizes[1]:
+        sign = 1
+    elif lean <= 1 - numbers[0] and position - sizes[0] >= -sizes[1]:
+        sign = -1
+    if not sign:
+        return 0
+    asks[0, 0], asks[0, 1], asks[0, 2], asks[0, 3], asks[0, 4] = 0, sign, sizes[0], see[2 + sign], 2
+    return 1
 
 
 STRATEGY = ImbalanceTaker

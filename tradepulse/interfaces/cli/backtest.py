@@ -248,7 +248,7 @@ def book(
 
     It counts in the trial ledger like any other run.
     """
-    from tradepulse.backtest.book import BookQuestion, Ways, replay
+    from tradepulse.backtest.book import BookQuestion, Ways, backtest_book
     from tradepulse.backtest.book_report import write_book_report
     from tradepulse.backtest.latency import Latency
     from tradepulse.finops.usage import Tags, UsageLog
@@ -270,7 +270,7 @@ def book(
     try:
         who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
         with UsageLog(obj["home"] / "usage").metered(who):
-            result = replay(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
+            result = backtest_book(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
     finally:
         if moves:
             Lake(obj["lake"]).write("trials", question.row(moves, result, run_id), run_id)
