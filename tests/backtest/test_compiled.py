@@ -11,7 +11,7 @@ from tradepulse.backtest import compiled, engine
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.terms import Terms, holding_of
-from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
+from tradepulse.backtest.venue import Commission, Impact, Liquidity, Slippage, Venue
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.donchian import Donchian
 from tradepulse.core.strategies.momentum_rank import MomentumRank
@@ -50,7 +50,8 @@ def venues(draw):
     )  # fmt: skip
     worse = Slippage(bp=draw(_BP), half_spread_bp=draw(_BP), impact_bp=draw(st.floats(0, 300)))
     depth = Liquidity(participation=draw(st.floats(0.01, 1)), lot=draw(st.sampled_from([1, 1, 5])))
-    return Venue(draw(_BP), draw(_BP), label="drawn", fees=fees, worse=worse, depth=depth)
+    impact = Impact(draw(_BP), draw(_BP), draw(st.sampled_from([0.0, 86_400.0, 1e6])))
+    return Venue(draw(_BP), draw(_BP), label="drawn", fees=fees, worse=worse, depth=depth, impact=impact)
 
 
 @st.composite

@@ -12,7 +12,7 @@ from tests.property.generators import bars_of, random_walk
 from tradepulse.backtest import compiled
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.grid import Grid, Steps
+from tradepulse.backtest.grid import Grid, Rate, Steps
 from tradepulse.backtest.venue import Liquidity, Slippage, Venue, load_venue
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, DataError
@@ -21,8 +21,8 @@ from tradepulse.quality.fills import fills_could_happen
 EVER = date(1990, 1, 1)
 
 
-def venue(*steps, shut=(), **parts):
-    return Venue(0.0, 0.0, label="v", grid=Grid(tuple(steps), tuple(shut)), **parts)
+def venue(*steps, shut=(), rate=None, **parts):
+    return Venue(0.0, 0.0, label="v", grid=Grid(tuple(steps), tuple(shut), rate), **parts)
 
 
 def run(bars, costs, quantity=100, **params):
@@ -33,6 +33,7 @@ def broken(result, bars, costs):
     found = fills_could_happen(
         result.fills, bars, result.equity, cash=1e6, participation=costs.depth.participation,
         grid=[(s.since, s.tick, s.lot, s.minimum_notional) for s in costs.grid.steps], shut=costs.grid.shut,
+        rate=costs.grid.rate and (costs.grid.rate.orders, costs.grid.rate.seconds),
     )  # fmt: skip
     return {check.name: check.detail for check in found if check.failing}
 
@@ -96,6 +97,35 @@ def test_orders_wait_until_the_venue_opens():
     assert result.fills["ts"].tolist() == [bars["ts"].iloc[3]]
     assert broken(result, bars, costs) == {}
     assert "in the first bar that had room for it" in broken(result, bars, venue(shut=[]))
+
+
+def test_orders_beyond_the_rate_wait_for_the_next_bar():
+    bars = pd.concat([bars_of([10.0] * 5).assign(symbol=name) for name in ("AAA", "BBB", "CCC")])
+    bars = bars.sort_values(["ts", "symbol"], kind="stable").reset_index(drop=True)
+    days, two = sorted(bars["ts"].unique()), venue(rate=Rate(2, 3600.0))
+
+    class All(Hold):
+        def handle_tick(self, bar, desk):
+            desk.target(bar.symbol, self.quantity)
+
+    result = backtest(bars, lambda: All(quantity=10), cash=1e6, costs=two)
+
+    assert list(zip(result.fills["symbol"], result.fills["ts"], strict=True)) == [
+        ("AAA", days[1]), ("BBB", days[1]), ("CCC", days[2])]  # fmt: skip
+    assert broken(result, bars, two) == {}
+    one = broken(result, bars, venue(rate=Rate(1, 3600.0)))
+    assert list(one) == ["no more orders than the venue takes"]
+    assert compiled.replay(bars, lambda: All(quantity=10), cash=1e6, costs=two) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**16), st.integers(1, 3), st.integers(1, 6))
+def test_no_more_orders_go_out_than_the_venue_takes(seed, orders, days):
+    bars, costs = random_walk(seed, 80), venue(rate=Rate(orders, days * 86_400.0))
+
+    result = backtest(bars, lambda: SmaCross(quantity=25, fast=1, slow=2), cash=1e6, costs=costs)
+
+    assert broken(result, bars, costs) == {}
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,6 +3,7 @@
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tests.property.generators import bars_of, random_walk
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs, friction
-from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue, load_venue, venues
+from tradepulse.backtest.venue import Commission, Impact, Liquidity, Slippage, Venue, load_venue, venues
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, DataError, UnknownName
@@ -109,6 +110,42 @@ def test_what_never_trades_is_said():
     assert run(bars_of([10.0] * 9, volume=0.0), venue).fills.empty
 
 
+def test_impact_lasts_and_fades_and_is_never_earned():
+    # 100 of 1,000: 5 bp of its own and half of the 2 that it leaves; then, a half-life later, 1 bp of what was left.
+    bars = bars_of([10.0] * 6)
+    bars["ts"] = pd.date_range(bars["ts"].iloc[0], periods=6, freq="h").as_unit("ns")
+    costs = Venue(0.0, 0.0, label="v", impact=Impact(50.0, 20.0, 3_600.0), depth=Liquidity(participation=0.1))
+
+    bought = backtest(bars, lambda: Hold(quantity=300, leave=5), cash=1e5, costs=costs).fills
+    assert bought["quantity"].tolist() == [100, 100, 100, 100]
+    # Left behind: 2, then 2/2 + 2, then 3/2 + 2. The sale finds the price up, which the market on the tape was not.
+    paid = [10 * (1 + sign * bp / 1e4) for sign, bp in ((1, 6), (1, 7), (1, 7.5), (-1, 6))]
+    assert bought["price"].tolist() == pytest.approx(paid, rel=1e-12)
+    for_ever = Venue(0.0, 0.0, label="v", impact=Impact(0.0, 20.0), depth=Liquidity(participation=0.1))
+    stays = backtest(bars, lambda: Hold(quantity=300), cash=1e5, costs=for_ever).fills["price"]
+    assert stays.tolist() == pytest.approx([10 * (1 + bp / 1e4) for bp in (1, 3, 5)], rel=1e-12)
+
+
+@given(st.integers(1, 40), st.floats(1, 500))
+def test_permanent_impact_costs_the_same_however_an_order_is_cut(parts, permanent_bp):
+    """Almgren and Chriss (2000), eq. 8: half of the permanent impact of the whole, whatever the schedule."""
+    impact, pushed, paid = Impact(permanent_bp=permanent_bp), 0.0, 0.0
+    for _ in range(parts):
+        paid += (pushed + impact.own(1 / parts)) / parts
+        pushed += permanent_bp / parts
+
+    assert paid == pytest.approx(permanent_bp / 2)
+
+
+@given(st.floats(1, 500), st.floats(1, 500))
+def test_temporary_impact_costs_less_in_more_parts(temporary_bp, permanent_bp):
+    """The cost of n equal parts is a n-th of that of one, in the temporary part (Almgren and Chriss, 2000)."""
+    impact = Impact(temporary_bp, permanent_bp)
+
+    assert impact.own(1.0) == pytest.approx(temporary_bp + permanent_bp / 2)
+    assert 4 * impact.own(0.25) * 0.25 - permanent_bp / 8 == pytest.approx(temporary_bp / 4)
+
+
 def test_plain_costs_and_a_venue_that_says_the_same_give_the_same_run():
     bars = random_walk(41, 300)
     plain = backtest(bars, lambda: SmaCross(quantity=10, fast=2, slow=5), cash=1e5, costs=Costs(2.0, 3.0))
@@ -133,7 +170,7 @@ def test_more_cost_never_raises_profit(seed, less, more):
     def profit(bp, per_share, spread, impact):
         venue = Venue(
             0.0, 0.0, label="v", fees=Commission(bp=bp, per_share=per_share / 100),
-            worse=Slippage(half_spread_bp=spread, impact_bp=impact),
+            worse=Slippage(half_spread_bp=spread, impact_bp=impact), impact=Impact(spread, impact, 1e6),
         )  # fmt: skip
         return backtest(bars, lambda: SmaCross(quantity=10, fast=2, slow=5), cash=1e5, costs=venue).summary[
             "final_equity"
@@ -189,6 +226,11 @@ def test_two_venues_of_one_name_are_two():
         ("commission: {tiers: [[5, 1], [1, 2]]}", "tiers must rise"),
         ("commission: {tiers: [[5]]}", "a tier is a notional and its bp"),
         ("slippage: {impact_bp: 1e9}", "slippage: impact_bp must lie between"),
+        ("impact: {half_life_s: -1}", "impact: half_life_s must lie between 0 and 1e"),
+        ("impact: {decay: 1}", "unknown keys \\['decay'\\] of impact; it takes half_life_s"),
+        ("rate: {orders: 5}", "rate: has orders and seconds"),
+        ("rate: {orders: 0, seconds: 1}", "rate: orders must be a whole number of at least 1, not 0"),
+        ("rate: {orders: 1, seconds: .nan}", "rate: seconds must lie above 0"),
         ("liquidity: {participation: 0}", "participation must lie above 0 and up to 1, not 0"),
         ("liquidity: {lot: 1.5}", "lot must be a whole number of at least 1, not 1.5"),
         ("a: [", "not readable as YAML"),

@@ -6,6 +6,7 @@ costs and venues; :func:`replay` says None to the rest, which is the event engin
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from math import exp, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,9 @@ class Fees(NamedTuple):
     impact_bp: float
     more_commission_bp: float
     more_slippage_bp: float
+    temporary_bp: float = 0.0
+    permanent_bp: float = 0.0
+    decay: float = 0.0
 
 
 class _Plan(NamedTuple):
@@ -61,11 +65,12 @@ def _plan(feed: Feed, costs: Costs) -> _Plan | None:
         return _Plan(fees, nothing, nothing, regulators)
     if type(costs) is not Venue or costs.grid:
         return None  # a plug-in's own rule, or a venue that takes not everything at any time
-    own, worse, depth = costs.fees, costs.worse, costs.depth
+    own, worse, depth, impact = costs.fees, costs.worse, costs.depth, costs.impact
     fees = Fees(
         float(depth.participation), int(depth.lot),
         *map(float, (own.bp, own.per_share, own.minimum, own.maximum_bp, worse.bp, worse.half_spread_bp,
-                     worse.impact_bp, costs.commission_bp, costs.slippage_bp)),
+                     worse.impact_bp, costs.commission_bp, costs.slippage_bp, impact.temporary_bp, impact.permanent_bp,
+                     log(2) / impact.half_life_s if impact.half_life_s else 0.0)),
     )  # fmt: skip
     if own.sec_section_31 or own.trading_activity_fee:
         days = feed.rows["session"].dt.date
@@ -263,10 +268,11 @@ def _run(
     curves: Any, flows: Any, splits: Any,
 ) -> tuple[int, int, int, int, int]:  # fmt: skip
     (participation, lot, own_bp, per_share, minimum, maximum_bp, slip_bp, spread_bp, impact_bp, more_bp,
-     more_slip_bp) = fees  # fmt: skip
+     more_slip_bp, temporary_bp, permanent_bp, decay) = fees  # fmt: skip
     f_row, f_change, f_price, f_fee, f_quoted, f_decided, f_kind = fills
     cash_curve, value_curve = curves
     k = len(position)
+    lasting, pushed, pushed_at = temporary_bp > 0 or permanent_bp > 0, np.zeros(k), np.zeros(k, np.int64)
     entry, opened = np.zeros(k), np.zeros(k, np.int64)
     order, order_at, order_kind = np.zeros(k, np.int64), np.zeros(k, np.int64), np.zeros(k, np.int64)
     n_fills = n_flows = n_splits = unclear = cut = oldest = 0
@@ -443,6 +449,14 @@ def _run(
                             share = min(units / volume, 1.0) if volume > 0 else 1.0
                             moved = moved + impact_bp * np.sqrt(share)
                         moved = min(moved, 9990.0) + more_slip_bp
+                        if lasting:
+                            share = min(units / volume, 1.0) if volume > 0 else 1.0
+                            push = pushed[s]
+                            if decay > 0 and push != 0:
+                                push = push * exp(-((ns[row] - pushed_at[s]) / 1e9) * decay)
+                            moved = moved + (temporary_bp * share + permanent_bp * share / 2) + max(0.0, sign * push)
+                            moved = min(moved, 9990.0)
+                            pushed[s], pushed_at[s] = push + sign * permanent_bp * share, ns[row]
                         price = quoted * (1 + sign * moved / 10_000)
                         notional = units * price
                         bp = own_bp

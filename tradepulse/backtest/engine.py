@@ -20,6 +20,7 @@ import pandas as pd
 
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.grid import Rate
 from tradepulse.backtest.result import (
     AT_CLOSE,
     DELISTED,
@@ -36,6 +37,7 @@ from tradepulse.backtest.result import (
     result_of,
 )
 from tradepulse.backtest.terms import Holding, Terms, holding_of
+from tradepulse.backtest.venue import share_of_bar
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.core.strategies.base import Strategy
@@ -62,6 +64,9 @@ class _Account:
         self.recent: deque[tuple[int, float]] = deque()
         self.month = 0.0
         self.unclear = self.cut = self.refused = 0
+        #: Where our own fills have pushed the price of a symbol, in bp, and when; and when the last orders were sent.
+        self.pushed: dict[str, tuple[float, int]] = {}
+        self.sent_at: deque[int] = deque(maxlen=costs.rate.orders if costs.rate else 0)
 
     def trade(self, row: int, bar: Bar, change: int, quoted: float, decided: int, kind: int) -> int:
         """Fill as much of a change of position as the bar has room for; return what is left of it."""
@@ -69,7 +74,10 @@ class _Account:
         sign = 1 if change > 0 else -1
         if self.costs.shut(bar.ts):
             return change  # waits until it opens
+        now = int(self.feed.ns[row])
         if self.sent.get(symbol) != (decided, kind):
+            if (rate := self.costs.rate) and not self._taken_now(now, rate):
+                return change  # asks again at the next bar
             self.sent[symbol] = (decided, kind)
             if refused := self.costs.refused(abs(change), quoted, bar.session):
                 self.refused += 1
@@ -79,11 +87,17 @@ class _Account:
         last, taken = self.taken.get(symbol, (-1, 0))
         if last != row:
             taken = 0
-        now = int(self.feed.ns[row])
-        done = self.costs.execute(sign, abs(change), quoted, bar, self._month_notional(now), taken)
+        impact, pushed = self.costs.impact, 0.0
+        if impact:
+            bp, since = self.pushed.get(symbol, (0.0, now))
+            pushed = impact.left(bp, now - since)
+        more = (pushed,) if impact else ()
+        done = self.costs.execute(sign, abs(change), quoted, bar, self._month_notional(now), taken, *more)
         units = done.quantity
         if not units:
             return change
+        if impact:
+            self.pushed[symbol] = (pushed + sign * impact.permanent_bp * share_of_bar(units, bar.volume), now)
         notional = units * done.price
         self.cash -= sign * notional + done.commission
         self._move(symbol, sign * units, done.price, decided)
@@ -92,6 +106,13 @@ class _Account:
         self.month += notional
         self.fills.append((row, sign * units, done.price, done.commission, quoted, decided, kind))
         return change - sign * units
+
+    def _taken_now(self, now: int, rate: Rate) -> bool:
+        """Say whether the venue takes another new order, and count it."""
+        if len(self.sent_at) == rate.orders and now - self.sent_at[0] < rate.seconds * 1e9:
+            return False
+        self.sent_at.append(now)
+        return True
 
     def _move(self, symbol: str, units: int, price: float, decided: int) -> None:
         held = self.positions[symbol]

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isfinite
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tradepulse.core import plugins
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError, UnknownName
+
+if TYPE_CHECKING:
+    from tradepulse.backtest.grid import Rate
+    from tradepulse.backtest.venue import Impact
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,16 @@ class Costs:
     def refused(self, quantity: int, quoted: float, session: date) -> int:
         """Return how many units of a new order are not taken at all; here none."""
         return 0
+
+    @property
+    def impact(self) -> "Impact | None":
+        """How our own trading moves the price; here not at all."""
+        return None
+
+    @property
+    def rate(self) -> "Rate | None":
+        """How many new orders are taken in how much time; here any number."""
+        return None
 
     def execute(
         self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0

@@ -51,17 +51,38 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """A limit of messages: so many new orders within so many seconds; what is more waits for the next bar.
+
+    Parameters
+    ----------
+    orders, seconds : both above zero
+    """
+
+    orders: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.orders, bool) or not isinstance(self.orders, int) or self.orders < 1:
+            raise ConfigError(f"rate: orders must be a whole number of at least 1, not {self.orders!r}")
+        if isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not 0 < self.seconds <= 1e9:
+            raise ConfigError(f"rate: seconds must lie above 0 and up to 1e+09, not {self.seconds!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
-    """Rules by date, and the times at which nothing trades.
+    """Rules by date, the times at which nothing trades, and how many orders are taken.
 
     Parameters
     ----------
     steps : ascending by their first day; without any, every price and quantity is taken
     shut : begin and end (UTC) of each halt or outage; in a bar that opens within one nothing fills, and orders wait
+    rate : of new orders; None for any number
     """
 
     steps: tuple[Steps, ...] = ()
     shut: tuple[tuple[datetime, datetime], ...] = ()
+    rate: Rate | None = None
 
     def __post_init__(self) -> None:
         days = [step.since for step in self.steps]
@@ -72,7 +93,7 @@ class Grid:
                 raise ConfigError(f"shut: {begin:%Y-%m-%d %H:%M} is not before {end:%Y-%m-%d %H:%M}")
 
     def __bool__(self) -> bool:
-        return bool(self.steps or self.shut)
+        return bool(self.steps or self.shut or self.rate)
 
     def on(self, session: date) -> Steps | None:
         """Return the rules of a day; None where there are none for any.
@@ -96,8 +117,8 @@ class Grid:
         return any(begin <= ts < end for begin, end in self.shut)
 
 
-def grid_of(steps: Any, shut: Any) -> Grid:
-    """Return the grid of a YAML file's ``grid`` and ``shut``.
+def grid_of(steps: Any, shut: Any, rate: Any = None) -> Grid:
+    """Return the grid of a YAML file's ``grid``, ``shut`` and ``rate``.
 
     Raises
     ------
@@ -117,7 +138,9 @@ def grid_of(steps: Any, shut: Any) -> Grid:
         if sorted(map(str, given)) != ["begin", "end"]:
             raise ConfigError(f"shut: has begin and end, not {', '.join(sorted(map(str, given)))}")
         spans.append((_instant(given["begin"]), _instant(given["end"])))
-    return Grid(tuple(rows), tuple(spans))
+    if rate is not None and (not isinstance(rate, dict) or sorted(map(str, rate)) != ["orders", "seconds"]):
+        raise ConfigError(f"rate: has orders and seconds, not {rate!r}")
+    return Grid(tuple(rows), tuple(spans), None if rate is None else Rate(**rate))
 
 
 def _list(given: Any, name: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from hashlib import sha256
-from math import floor, isfinite, sqrt
+from math import exp, floor, isfinite, log, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradepulse.backtest.frictions import Costs, Execution
-from tradepulse.backtest.grid import Grid, grid_of
+from tradepulse.backtest.grid import Grid, Rate, grid_of
 from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
@@ -106,6 +106,11 @@ def _rate(table: tuple[tuple[Any, ...], ...], session: date, name: str) -> tuple
     return tuple(known[-1][1:])
 
 
+def share_of_bar(quantity: int, volume: float) -> float:
+    """Return the share that so many units are of a bar's volume, at most 1; of a bar without volume they are all."""
+    return min(quantity / volume, 1.0) if volume > 0 else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Slippage:
     """How much worse than quoted a fill is.
@@ -126,8 +131,47 @@ class Slippage:
 
     def of(self, quantity: int, volume: float) -> float:
         """Return the adverse move in bp of a fill of so many units in a bar of that volume."""
-        share = min(quantity / volume, 1.0) if volume > 0 else 1.0
-        return min(self.bp + self.half_spread_bp + self.impact_bp * sqrt(share), BP * 0.999)
+        return min(self.bp + self.half_spread_bp + self.impact_bp * sqrt(share_of_bar(quantity, volume)), BP * 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """How our own trading moves the price, and for how long.
+
+    Temporary and permanent impact are linear in the share of the bar's volume; the permanent part is paid half by the
+    fill that makes it and whole by those after it, and falls to a half in each half-life. A part that moved the price
+    away from us is paid; one that moved it our way is not earned, since the market on the tape never moved.
+
+    Parameters
+    ----------
+    temporary_bp : of a fill as large as the bar's volume, gone with it
+    permanent_bp : what such a fill leaves behind
+    half_life_s : seconds in which half of that is gone; 0 for never
+
+    References
+    ----------
+    Almgren, R. and Chriss, N. (2000). Optimal execution of portfolio transactions. Journal of Risk 3, 5-39.
+    Gatheral, J. (2010). No-dynamic-arbitrage and market impact. Quantitative Finance 10(7), 749-759: exponential decay
+    goes with linear impact.
+    """
+
+    temporary_bp: float = 0.0
+    permanent_bp: float = 0.0
+    half_life_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, {"temporary_bp": BP, "permanent_bp": BP, "half_life_s": 1e9})
+
+    def __bool__(self) -> bool:
+        return bool(self.temporary_bp or self.permanent_bp)
+
+    def own(self, share: float) -> float:
+        """Return the bp that a fill of a share of the bar's volume pays for itself."""
+        return self.temporary_bp * share + self.permanent_bp * share / 2
+
+    def left(self, pushed_bp: float, ns: int) -> float:
+        """Return what is left of a push after so many nanoseconds."""
+        return pushed_bp * exp(-(ns / 1e9) * (log(2) / self.half_life_s)) if self.half_life_s else pushed_bp
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +225,7 @@ class Venue(Costs):
     ----------
     commission_bp, slippage_bp : on top of the venue's own: what a scenario or the command line adds
     label : name of its file
-    fees, worse, depth, grid : the parts
+    fees, worse, depth, grid, impact : the parts
     """
 
     name = "venue"
@@ -192,11 +236,15 @@ class Venue(Costs):
     worse: Slippage = Slippage()
     depth: Liquidity = Liquidity()
     grid: Grid = _ANY
+    impact: Impact = Impact()
 
     @property
     def id(self) -> str:
         """Its label and the hash of all that it says: two venues of one name are two."""
-        parts = [asdict(self.fees), asdict(self.worse), asdict(self.depth), *([asdict(self.grid)] if self.grid else [])]
+        parts = [asdict(self.fees), asdict(self.worse), asdict(self.depth)]
+        # Later ones, which earlier trials lack.
+        more = [asdict(part) for part in (self.grid, self.impact) if part]
+        parts += [{key: value for key, value in part.items() if value is not None} for part in more]
         content = json.dumps(parts, sort_keys=True, default=str)
         return f"{self.label}@{sha256(content.encode()).hexdigest()[:8]}"
 
@@ -208,17 +256,26 @@ class Venue(Costs):
         """Say whether the venue is shut at an instant."""
         return self.grid.is_shut(ts)
 
+    @property
+    def rate(self) -> Rate | None:
+        """How many new orders it takes in how much time."""
+        return self.grid.rate
+
     def refused(self, quantity: int, quoted: float, session: date) -> int:
         """Return what the venue's grid does not take of a new order."""
         steps = self.grid.on(session)
         return steps.refused(quantity, quoted) if steps else 0
 
     def execute(
-        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0
-    ) -> Execution:
-        """Return the fill of as much of an order as the bar has room for."""
+        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0,
+        pushed_bp: float = 0.0,
+    ) -> Execution:  # fmt: skip
+        """Return the fill of as much of an order as the bar has room for, the price pushed up already or down."""
         filled = self.depth.of(quantity, bar.volume, taken)
         moved = self.worse.of(filled, bar.volume) + self.slippage_bp
+        if self.impact:
+            own = self.impact.own(share_of_bar(filled, bar.volume))
+            moved = min(moved + own + max(0.0, sign * pushed_bp), BP * 0.999)
         price = quoted * (1 + sign * moved / BP)
         if filled and (steps := self.grid.on(bar.session)):
             price = steps.price(price, sign)
@@ -246,8 +303,11 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
     ConfigError
         If the file has an unknown key or a value out of range.
     """
-    kinds: dict[str, type[Any]] = {"commission": Commission, "slippage": Slippage, "liquidity": Liquidity}
-    label, content = load_settings(name, PRESETS, "venue", {"description", "source", "as_of", "grid", "shut", *kinds})
+    kinds: dict[str, type[Any]] = {
+        "commission": Commission, "slippage": Slippage, "liquidity": Liquidity, "impact": Impact,
+    }  # fmt: skip
+    others = {"description", "source", "as_of", "grid", "shut", "rate"}
+    label, content = load_settings(name, PRESETS, "venue", {*others, *kinds})
     parts = {}
     for key, kind in kinds.items():
         given = content.get(key) or {}
@@ -263,10 +323,10 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
         except (ConfigError, TypeError) as exc:
             raise ConfigError(f"{label}.yaml: {exc}") from exc
     try:
-        grid = grid_of(content.get("grid"), content.get("shut"))
+        grid = grid_of(content.get("grid"), content.get("shut"), content.get("rate"))
     except (ConfigError, TypeError) as exc:
         raise ConfigError(f"{label}.yaml: {exc}") from exc
     return Venue(
         commission_bp, slippage_bp, label=label, fees=parts["commission"], worse=parts["slippage"],
-        depth=parts["liquidity"], grid=grid,
+        depth=parts["liquidity"], grid=grid, impact=parts["impact"],
     )  # fmt: skip

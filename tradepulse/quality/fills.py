@@ -37,6 +37,7 @@ def fills_could_happen(
     delistings: pd.DataFrame | None = None,
     grid: Sequence[tuple[Any, float, int, float]] = (),
     shut: Sequence[tuple[Any, Any]] = (),
+    rate: tuple[int, float] | None = None,
 ) -> list[Check]:
     """Return each rule with the fills that break it.
 
@@ -56,6 +57,7 @@ def fills_could_happen(
     actions, funding, delistings : what happened to holdings, as the engine was given it
     grid : first day, tick, lot and least notional of an order, ascending by day
     shut : begin and end of each time at which nothing traded
+    rate : new orders that the venue takes within so many seconds; a new one may wait then
 
     Returns
     -------
@@ -114,7 +116,9 @@ def fills_could_happen(
             waited = place[row["symbol"]][row["ts"]] - place[row["symbol"]][before]
             skipped = times[row["symbol"]][place[row["symbol"]][before] + 1 : place[row["symbol"]][row["ts"]]]
             skipped = [ts for ts in skipped if not any(begin <= ts < end for begin, end in closed)]
-            if waited != 1 and any(at[(row["symbol"], ts)].volume * participation >= 1 for ts in skipped):
+            # A new order may have waited for the venue to take it, which its fills do not tell.
+            waits = rate is not None and row["order_id"] not in last
+            if waited != 1 and not waits and any(at[(row["symbol"], ts)].volume * participation >= 1 for ts in skipped):
                 broken["in the first bar that had room for it"].append(where)
         last[row["order_id"]] = row["ts"]
         taken[(row["symbol"], row["ts"])] += int(row["quantity"])
@@ -146,6 +150,12 @@ def fills_could_happen(
         wrong = [n for n, row in enumerate(rows) if any(begin <= row["ts"] < end for begin, end in closed)]
         said = "; ".join(f"fill {n}" for n in wrong[:3])
         checks.append(Check("while the venue was open", len(rows), len(wrong), said))
+    if rate:
+        sent = {row["order_id"]: row["ts"] for row in reversed(rows) if row["reason"] != "delisted"}
+        times_sent = np.sort(np.array(list(sent.values()), dtype=np.int64))
+        crowded = np.flatnonzero(times_sent[rate[0] :] - times_sent[: -rate[0]] < rate[1] * 1e9)
+        said = "; ".join(_when(int(times_sent[at])) for at in crowded[:3])
+        checks.append(Check("no more orders than the venue takes", len(sent), len(crowded), said))
     if actions is not None or funding is not None or borrow_bp:
         checks.append(_flows_again(fills, bars, moved, borrow_bp, actions, funding))
     return checks

@@ -634,6 +634,7 @@ def _least(costs: "Costs") -> dict[str, Any]:
             "least_slippage_bp": costs.slippage_bp + costs.worse.bp + costs.worse.half_spread_bp,
             "grid": [(step.since, step.tick, step.lot, step.minimum_notional) for step in costs.grid.steps],
             "shut": costs.grid.shut,
+            "rate": costs.grid.rate and (costs.grid.rate.orders, costs.grid.rate.seconds),
         }
     return {"least_commission_bp": -1e4, "least_slippage_bp": -1e4}
 
