@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup run ui viewer mlflow test proofs lint lint-fix data-quality bench-data bench-indicators bench-backtest bench-books bench-orders bench-finops lock sbom docs-reference clean
+.PHONY: help setup run ui viewer mlflow test proofs lint lint-fix data-quality bench-data bench-indicators build-native bench-backtest bench-books bench-orders bench-finops lock sbom docs-reference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -93,11 +93,14 @@ bench-backtest: setup  ## backtest engines beside others; PEERS=python of an env
 bench-finops: setup  ## the cost roll-up of 50 M lines beside the bare query: reports/performance/finops.md
 	@$(BIN)/python -m scripts.bench_finops
 
+build-native: setup  ## compile the order path with mypyc, if there is a C compiler; nothing needs it
+	@$(BIN)/python -m scripts.build_native
+
 bench-books: setup  ## quoting strategies on a level-2 book beside hftbacktest; PEERS=python of an environment that has it: reports/performance/books.md
 	@$(BIN)/python -m scripts.bench_books
 
 bench-orders: setup  ## the order path beside nautilus_trader; PEERS=python of an environment that has it: reports/performance/orders.md
-	@$(BIN)/python -m scripts.bench_orders
+	@TRADEPULSE_NATIVE=off $(BIN)/python -m scripts.bench_orders
 
 docs-reference: setup  ## rewrite what is derived from the tables' declarations and the lock
 	@$(BIN)/python -m scripts.build_reference

@@ -145,6 +145,23 @@ def disturbed() -> dict[str, float]:
             busy.wait()
 
 
+def compiled(n: int) -> dict[str, dict[str, Any]]:
+    """Return the same of the compiled order path, in a process of its own; nothing where it is not built."""
+    code = (
+        "import json, tradepulse.execution.orderpath as path; from scripts.bench_orders import orders; "
+        f"print(json.dumps([path.__file__, orders({n}), orders({n}, venue=False)]))"
+    )
+    environment = {**os.environ, "TRADEPULSE_NATIVE": "on"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    file, with_venue, alone = json.loads(done.stdout)
+    if file.endswith(".py"):
+        return {}
+    return {
+        "compiled, exchange simulated, journal `os`": with_venue,
+        "compiled, order path alone, journal `os`": alone,
+    }
+
+
 def cold_start() -> tuple[float, float]:
     """Return seconds and megabytes of the engine's process until it could begin."""
     code = "import tradepulse.execution.engine; print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
@@ -180,6 +197,7 @@ def main() -> None:
         "order path alone, journal `group`": orders(short, "group", venue=False),
         "order path alone, journal `each`": orders(2_000, "each", venue=False),
     }
+    rows |= compiled(short)
     peers = [(how, nautilus(10_000, how)) for how in ("flat", "never_flat")]
     whole = orders(long)
     start, megabytes = cold_start()
@@ -188,8 +206,8 @@ def main() -> None:
     lines = [
         "# The order path", "",
         "Written by `make bench-orders`. One order: submit through every risk rule and the journal,",
-        "acknowledgement, fill, position and cash. CPU of one process, pure Python; percentiles of the submit",
-        "by the wall clock, us.", "",
+        "acknowledgement, fill, position and cash. CPU of one process, Python unless it says compiled (`make",
+        "build-native`); percentiles of the submit by the wall clock, us.", "",
         "| | CPU us per order | submit p50 | p99 | p99.9 |", "|---|---:|---:|---:|---:|",
         *(f"| {k} | {r['us']:.1f} | {r['p50']:.1f} | {r['p99']:.1f} | {r['p999']:.1f} |" for k, r in rows.items()),
     ]  # fmt: skip
@@ -199,6 +217,8 @@ def main() -> None:
         cost = f"{theirs:.0f} ({theirs / ours:.0f}x)" if found else "not there"
         lines.append(f"| nautilus_trader 1.221 with its exchange, {how.replace('_', ' ')} | {cost} | | | |")
     with_journal, without = (rows[f"exchange simulated, {k}"]["us"] for k in ("journal `os`", "no journal"))
+    if native := rows.get("compiled, exchange simulated, journal `os`"):
+        lines += ["", f"- Compiled, {native['replayed']:,.0f} records a second are replayed."]
     lines += [
         "", f"- The journal adds {(with_journal / without - 1) * 100:.0f} % to an order with its exchange.",
         f"- {long:,} orders: {whole['first']:.1f} us in the first tenth, {whole['last']:.1f} in the last "

@@ -25,6 +25,8 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
+# Tests reach into the order path, which they can while it is Python.
+os.environ["TRADEPULSE_NATIVE"] = "off"
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")

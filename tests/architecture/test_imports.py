@@ -57,13 +57,14 @@ def test_only_resources_read_the_environment_of_the_pipeline():
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
     readers = [name for name, text in texts.items() if "os.environ" in text.replace("os.environ.setdefault", "")]
 
-    # The order path looks whether Dagster's Pipes started it; syft is given the environment it needs; line sets
-    # DAGSTER_HOME for the Dagster that it then uses. A plug-in's probation is given ours, and looks whether it stays.
-    # The channels of alerts, a database's URI and a broker's keys are secrets, and what a resource is configured with
-    # is stored.
+    # The order path looks whether Dagster's Pipes started it, and whether it may run compiled; syft is given the
+    # environment it needs; line sets DAGSTER_HOME for the Dagster that it then uses. A plug-in's probation is given
+    # ours, and looks whether it stays. The channels of alerts, a database's URI and a broker's keys are secrets, and
+    # what a resource is configured with is stored.
     assert readers == [
         "tradepulse/core/plugins.py",
         "tradepulse/core/probation.py",
+        "tradepulse/execution/__init__.py",
         "tradepulse/execution/__main__.py",
         "tradepulse/execution/brokers/alpaca.py",
         "tradepulse/finops/alerts.py",
