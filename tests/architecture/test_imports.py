@@ -67,6 +67,7 @@ def test_only_resources_read_the_environment_of_the_pipeline():
         "tradepulse/execution/__init__.py",
         "tradepulse/execution/__main__.py",
         "tradepulse/execution/brokers/alpaca.py",
+        "tradepulse/execution/brokers/ccxt.py",
         "tradepulse/finops/alerts.py",
         "tradepulse/release/sbom.py",
         "tradepulse_assets/home.py",

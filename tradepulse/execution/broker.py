@@ -1,9 +1,9 @@
 """What the order path asks of a broker or venue."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from tradepulse.core.orders import Approved, Fill
+from tradepulse.core.orders import Approved, Fill, Order
 
 
 class Broker(Protocol):
@@ -21,12 +21,12 @@ class Broker(Protocol):
         """
         ...
 
-    def knows(self, client_order_id: str) -> bool:
+    def knows(self, order: Order) -> bool:
         """Whether an order has arrived there."""
         ...
 
-    def fills(self) -> Sequence[Fill]:
-        """Return every fill of ours so far, oldest first."""
+    def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:
+        """Return our fills, oldest first: at least those in some symbols from a session on, ISO or empty for all."""
         ...
 
     def close(self) -> None:

@@ -202,7 +202,7 @@ class _Session:
             if state.status is OrderStatus.UNKNOWN:
                 # The venue does not place an id again that it knows, so sending it again is safe and leaving it is not.
                 id = state.order.client_order_id
-                if self.venue.knows(id):
+                if self.venue.knows(state.order):
                     self._record("order_acknowledged", client_order_id=id)
                     continue
                 self.progress(f"order {id} was decided and never arrived; sending it again")
@@ -274,7 +274,10 @@ class _Session:
 
     def _hear_fills(self, until: str) -> None:
         """Book what was filled up to a session; later fills are in units that may not be ours yet."""
-        for fill in self.venue.fills():
+        orders = [state.order for state in self.book.orders.values()]
+        waiting = [state.order.decided_session for state in self.book.orders.values() if state.status.is_open]
+        since = min(waiting, default=self.book.last_session)
+        for fill in self.venue.fills({order.symbol for order in orders}, since):
             if fill.fill_id not in self.book.fills and fill.session <= until:
                 self._record("order_filled", **asdict(fill))
                 self.progress(f"filled {fill.side} {fill.quantity} {fill.symbol} in session {fill.session}")

@@ -128,26 +128,29 @@ def broker(request, tmp_path):
 
 
 def test_a_broker_knows_what_has_arrived_and_places_an_id_once(broker):
-    one, auction, again = broker
+    the_contract(*broker, order, "AAA")
+
+
+def the_contract(one, auction, again, order, symbol):
+    """What every broker keeps: an id is placed once and remembered, a fill is told once, and both outlive who asks."""
     one.submit(Approved(order("o1", quantity=9)))
     one.submit(Approved(order("o1", quantity=9)))
     one.submit(Approved(order("o2", Side.SELL, 4)))
 
-    assert (one.knows("o1"), one.knows("o2"), one.knows("o3")) == (True, True, False)
-    assert list(one.fills()) == []
+    assert [one.knows(order(id)) for id in ("o1", "o2", "o3")] == [True, True, False]
+    assert list(one.fills({symbol}, "")) == []
     auction()
     filled = {}
-    for fill in one.fills():
+    found = list(one.fills({symbol}, ""))
+    for fill in found:
         filled[fill.client_order_id] = filled.get(fill.client_order_id, 0) + fill.side.sign * fill.quantity
-        assert (fill.price_micros, fill.session) == (50_000_000, "2018-10-02")
+        assert (fill.symbol, fill.price_micros, fill.session) == (symbol, 50_000_000, "2018-10-02")
     assert filled == {"o1": 9, "o2": -4}
-    assert len({fill.fill_id for fill in one.fills()}) == len(one.fills())
+    assert len({fill.fill_id for fill in found}) == len(found)
 
-    # It outlives whoever asks.
-    before = list(one.fills())
     other = again()
-    assert other.knows("o1")
-    assert list(other.fills()) == before
+    assert other.knows(order("o1"))
+    assert list(other.fills({symbol}, "")) == found
 
 
 # -- Alpaca, when it fails ---------------------------------------------------------------------------------------------
@@ -180,18 +183,18 @@ def test_an_answer_that_is_lost_after_acceptance_is_unanswered_and_not_sent_agai
         broker.submit(Approved(order("o1")))
     assert [method for method, _ in exchange.asked] == ["POST"]
     assert waits == []
-    assert broker.knows("o1")
+    assert broker.knows(order("o1"))
 
 
 def test_what_only_reads_is_asked_again_through_maintenance_and_gives_up(exchange, waits):
     broker = open_broker("alpaca")
     exchange.faults = [down(), "half open", down(502)]
-    assert list(broker.fills()) == []
+    assert list(broker.fills({"AAA"}, "")) == []
     assert waits == [1.0, 2.0, 4.0]
 
     exchange.faults = [down()] * 10
     with pytest.raises(Unanswered, match="alpaca says 503"):
-        broker.fills()
+        broker.fills({"AAA"}, "")
 
 
 def test_nobody_there_is_unanswered(exchange, waits, monkeypatch):
@@ -214,7 +217,7 @@ def test_fills_told_twice_out_of_order_and_over_pages_are_each_there_once_oldest
     broker.submit(Approved(order("o1", quantity=100)))
     for second, id in ((5, "c"), (1, "a"), (3, "b"), (1, "a"), (9, "d"), (3, "b"), (9, "d")):
         exchange.fill("o1", 1, "50.25", f"2018-10-02T13:30:0{second}Z", id)
-    found = broker.fills()
+    found = broker.fills({"AAA"}, "")
     pages = [path for _, path in exchange.asked if "FILL" in path]
 
     assert [fill.fill_id for fill in found] == ["a", "b", "c", "d"]
@@ -227,7 +230,7 @@ def test_a_fill_late_at_night_in_london_belongs_to_the_session_of_new_york(excha
     broker.submit(Approved(order("o1")))
     exchange.fill("o1", 1, "50", "2018-10-03T00:30:00Z")
 
-    assert broker.fills()[0].session == "2018-10-02"
+    assert broker.fills({"AAA"}, "")[0].session == "2018-10-02"
 
 
 def test_a_part_of_a_unit_is_refused_by_a_book_of_whole_ones(exchange):
@@ -236,7 +239,7 @@ def test_a_part_of_a_unit_is_refused_by_a_book_of_whole_ones(exchange):
     exchange.fill("o1", 0.5, "50", "2018-10-02T13:30:00Z")
 
     with pytest.raises(ConfigError, match=r"is of 0\.5 AAA; this book holds whole units"):
-        broker.fills()
+        broker.fills({"AAA"}, "")
 
 
 # -- credentials -------------------------------------------------------------------------------------------------------
@@ -247,7 +250,7 @@ def test_credentials_come_from_the_environment_and_are_nowhere_else(exchange, mo
     assert SECRET not in repr(broker)
     monkeypatch.setenv("APCA_API_SECRET_KEY", "wrong-" + SECRET)
     with pytest.raises(ConfigError, match="set APCA_API_KEY_ID and APCA_API_SECRET_KEY") as told:
-        open_broker("alpaca").knows("o1")
+        open_broker("alpaca").knows(order("o1"))
     assert SECRET not in str(told.value)
     monkeypatch.delenv("APCA_API_KEY_ID")
     with pytest.raises(ConfigError, match="lacks APCA_API_KEY_ID"):

@@ -64,8 +64,8 @@ def test_the_venue_remembers_when_we_have_died(venue, tmp_path):
     again = SimulatedVenue(tmp_path / "venue.journal", Fees(1.5, 2.0))
 
     assert again.fills() == before
-    assert again.knows("o2")
-    assert not again.knows("o3")
+    assert again.knows(order("o2"))
+    assert not again.knows(order("o3"))
     again.close()
 
 

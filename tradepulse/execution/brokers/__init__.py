@@ -1,5 +1,6 @@
 """The brokers that a session can trade with."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tradepulse.errors import UnknownName
@@ -8,7 +9,7 @@ if TYPE_CHECKING:
     from tradepulse.execution.broker import Broker
 
 #: Real brokers by name; the simulated venue is no name but the default.
-BROKERS = ("alpaca",)
+BROKERS = ("alpaca", "ccxt")
 
 
 def open_broker(name: str) -> "Broker":
@@ -21,6 +22,5 @@ def open_broker(name: str) -> "Broker":
     """
     if name not in BROKERS:
         raise UnknownName("broker", name, ("simulated", *BROKERS))
-    from tradepulse.execution.brokers.alpaca import from_environment
-
-    return from_environment()
+    opened: Broker = import_module(f"tradepulse.execution.brokers.{name}").from_environment()
+    return opened

@@ -7,24 +7,22 @@ real money is never traded by default.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tradepulse.core.orders import Approved, Fill, Side, to_micros
-from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing, Unanswered
+from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
+from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing
 from tradepulse.execution.broker import Broker
+from tradepulse.execution.brokers.asking import Failure, ask, seconds_of
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
 
-Answer = TypeVar("Answer")
 #: Seconds that an answer may take; a connection that is open on our side only ends with it.
 TIMEOUT = 10.0
-#: How often what may safely be asked again is asked, and the most seconds that we wait because we are told to.
-TRIES, LONGEST = 4, 60.0
 _PAGE = 100
 
 
@@ -58,19 +56,18 @@ class AlpacaBroker(Broker):
             if "client_order_id must be unique" not in str(exc):
                 raise
 
-    def knows(self, client_order_id: str) -> bool:
+    def knows(self, order: Order) -> bool:
         """Whether an order has arrived there."""
+        wanted = {"client_order_id": order.client_order_id}
         try:
-            self._ask(
-                lambda: self._client.get("/orders:by_client_order_id", {"client_order_id": client_order_id}), again=True
-            )
+            self._ask(lambda: self._client.get("/orders:by_client_order_id", wanted), again=True)
         except BrokerRejected as exc:
             if "404" in str(exc):
                 return False
             raise
         return True
 
-    def fills(self) -> Sequence[Fill]:
+    def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:
         """Return every fill of the account so far, oldest first; each once, however often it is told."""
         found: dict[str, dict[str, Any]] = {}
         token = ""
@@ -115,41 +112,26 @@ class AlpacaBroker(Broker):
             self._ours[id] = self._ask(lambda: self._client.get(f"/orders/{id}"), again=True)
         return self._ours[id]
 
-    def _ask(self, ask: "Callable[[], Any]", *, again: bool) -> Any:
-        """Ask, and ask again where that is safe: what was refused for our rate never arrived, what only reads may be.
+    def _ask(self, call: Callable[[], Any], *, again: bool) -> Any:
+        return ask(call, _judge, again=again, sleep=self._sleep)
 
-        Raises
-        ------
-        Unanswered, BrokerRejected, ConfigError
-            If there is no answer, the answer is no, or the account does not know us.
-        """
-        from alpaca.common.exceptions import APIError
-        from requests import RequestException
 
-        why = ""
-        for number in range(TRIES):
-            try:
-                return ask()
-            except APIError as exc:
-                status, words = exc.status_code or 0, " ".join(str(exc).split())[:200]
-                if status == 401:
-                    raise ConfigError(
-                        "alpaca: the account is not known; set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
-                    ) from None
-                if status != 429 and status < 500:
-                    raise BrokerRejected(f"alpaca says {status}: {words}") from None
-                why = f"alpaca says {status}: {words}"
-                if status != 429 and not again:
-                    break
-                told = exc.response.headers.get("Retry-After", "") if exc.response is not None else ""
-                wait = float(told) if told.replace(".", "", 1).isdigit() else float(2**number)
-            except (RequestException, ValueError) as exc:
-                why, wait = f"alpaca did not answer ({type(exc).__name__})", float(2**number)
-                if not again:
-                    break
-            if number + 1 < TRIES:
-                self._sleep(min(wait, LONGEST))
-        raise Unanswered(f"{why}; whether it arrived is asked at the next run")
+def _judge(exc: Exception) -> Failure:
+    from alpaca.common.exceptions import APIError
+    from requests import RequestException
+
+    if isinstance(exc, APIError):
+        status, words = exc.status_code or 0, " ".join(str(exc).split())[:200]
+        if status == 401:
+            raise ConfigError("alpaca: the account is not known; set APCA_API_KEY_ID and APCA_API_SECRET_KEY") from None
+        if status != 429 and status < 500:
+            raise BrokerRejected(f"alpaca says {status}: {words}") from None
+        told = exc.response.headers.get("Retry-After") if exc.response is not None else None
+        # What was refused for our rate never arrived.
+        return Failure(f"alpaca says {status}: {words}", arrived=status != 429, wait=seconds_of(told))
+    if isinstance(exc, RequestException | ValueError):
+        return Failure(f"alpaca did not answer ({type(exc).__name__})", arrived=True)
+    raise exc
 
 
 def from_environment() -> AlpacaBroker:

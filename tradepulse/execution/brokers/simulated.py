@@ -4,7 +4,7 @@ The venue keeps a journal of its own beside ours, because it must remember what 
 an order arrived is asked of the venue, not of our memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,11 @@ class SimulatedVenue(Broker):
             self._journal.append("accepted", **asdict(order))
             self._orders[order.client_order_id] = order
 
-    def knows(self, client_order_id: str) -> bool:
+    def knows(self, order: Order) -> bool:
         """Whether an order has arrived."""
-        return client_order_id in self._orders
+        return order.client_order_id in self._orders
 
-    def fills(self) -> Sequence[Fill]:
+    def fills(self, symbols: Collection[str] = (), since: str = "") -> Sequence[Fill]:
         """Return every fill so far, oldest first."""
         return tuple(self._fills)
 

@@ -1,0 +1,197 @@
+"""Crypto exchanges as brokers of the daily session, by their common client: ``pip install tradepulse[ccxt]``.
+
+Orders are market orders, sent at once: these markets never close, and a session is a day in UTC. The environment says
+which account: ``TRADEPULSE_CCXT_EXCHANGE`` (ccxt's name, for instance ``binance``), ``TRADEPULSE_CCXT_KEY``,
+``TRADEPULSE_CCXT_SECRET`` and, where the exchange wants one, ``TRADEPULSE_CCXT_PASSWORD``. It is the exchange's sandbox
+unless ``TRADEPULSE_CCXT_LIVE`` is ``yes``: real money is never traded by default.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
+from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing
+from tradepulse.execution.broker import Broker
+from tradepulse.execution.brokers.asking import Failure, ask, seconds_of
+
+#: Seconds that an answer may take.
+TIMEOUT = 10.0
+_PAGE = 500
+_NAMES = ("TRADEPULSE_CCXT_EXCHANGE", "TRADEPULSE_CCXT_KEY", "TRADEPULSE_CCXT_SECRET")
+
+
+class CcxtBroker(Broker):
+    """An account at an exchange that ccxt knows.
+
+    Parameters
+    ----------
+    exchange : ccxt's
+    sleep : waits; a test passes its own
+    """
+
+    def __init__(self, exchange: Any, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._exchange, self._sleep = exchange, sleep
+        self._ours: dict[str, str] = {}
+        self._status = 0
+        own = exchange.handle_errors
+
+        def handle_errors(status: int, *given: Any) -> Any:
+            self._status = status
+            return own(status, *given)
+
+        exchange.handle_errors = handle_errors
+
+    def __repr__(self) -> str:
+        return f"CcxtBroker({self._exchange.id})"
+
+    def submit(self, approved: Approved) -> None:
+        """Send a market order."""
+        order = approved.order
+        send = partial(
+            self._exchange.create_order, order.symbol, "market", order.side.value, order.quantity, None,
+            {"clientOrderId": order.client_order_id},
+        )  # fmt: skip
+        try:
+            self._ask(send, again=False)
+        except BrokerRejected as exc:
+            # Sent before, and placed then: it is not placed again.
+            if "uplicate" not in str(exc) or not self.knows(order):
+                raise
+
+    def knows(self, order: Order) -> bool:
+        """Whether an order has arrived there."""
+        return any(one.get("clientOrderId") == order.client_order_id for one in self._orders(order.symbol))
+
+    def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:
+        """Return every fill of the account in some symbols from a day on, oldest first; each once."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for symbol in sorted(symbols):
+            at = int(datetime.fromisoformat(since or "2017-01-01").replace(tzinfo=UTC).timestamp() * 1000)
+            while True:
+                page = self._ask(partial(self._exchange.fetch_my_trades, symbol, at, _PAGE), again=True)
+                known = len(found)
+                found |= {(symbol, one["id"]): one for one in page}
+                # A page that brings nothing new would come for ever.
+                if len(page) < _PAGE or len(found) == known:
+                    break
+                at = max(one["timestamp"] for one in page)
+        ordered = sorted(found.values(), key=lambda one: (one["timestamp"], one["id"]))
+        return [self._fill(one) for one in ordered]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchange.session.close()
+
+    def _orders(self, symbol: str) -> list[dict[str, Any]]:
+        ways = (
+            ["fetch_orders"] if self._exchange.has.get("fetchOrders") else ["fetch_open_orders", "fetch_closed_orders"]
+        )
+        found: list[dict[str, Any]] = []
+        for way in ways:
+            found += self._ask(partial(getattr(self._exchange, way), symbol), again=True)
+        return found
+
+    def _client_id(self, order: str, symbol: str) -> str:
+        if order not in self._ours:
+            self._ours |= {one["id"]: one.get("clientOrderId") or one["id"] for one in self._orders(symbol)}
+        return self._ours.get(order, order)
+
+    def _fill(self, one: dict[str, Any]) -> Fill:
+        name, quantity, price = self._exchange.id, Decimal(str(one["amount"])), Decimal(str(one["price"]))
+        if quantity != quantity.to_integral_value():
+            raise ConfigError(f"{name}: fill {one['id']} is of {quantity} {one['symbol']}; this book holds whole units")
+        fee = one.get("fee") or {}
+        cost, currency = Decimal(str(fee.get("cost") or 0)), fee.get("currency")
+        base, _, quote = one["symbol"].partition("/")
+        if cost and currency not in (base, quote.partition(":")[0]):
+            raise ConfigError(
+                f"{name}: fill {one['id']} paid its fee in {currency}; this book counts in {quote}: "
+                "have the exchange take fees from the traded pair"
+            )
+        at = datetime.fromtimestamp(one["timestamp"] / 1000, UTC)
+        return Fill(
+            fill_id=f"{name}-{one['symbol']}-{one['id']}",
+            client_order_id=self._client_id(one["order"], one["symbol"]),
+            symbol=one["symbol"],
+            side=Side.BUY if one["side"] == "buy" else Side.SELL,
+            quantity=int(quantity),
+            price_micros=to_micros(price),
+            slippage_micros=0,
+            # A fee in the base currency is worth its units at the fill's price.
+            commission_micros=to_micros(cost * price if currency == base else cost),
+            session=at.date().isoformat(),
+            evidence=f"{name} trade {one['id']} at {at.isoformat(timespec='milliseconds')}",
+        )
+
+    def _ask(self, call: Callable[[], Any], *, again: bool) -> Any:
+        self._status = 0
+        return ask(call, self._judge, again=again, sleep=self._sleep)
+
+    def _judge(self, exc: Exception) -> Failure:
+        import ccxt
+
+        name, status, self._status = self._exchange.id, self._status, 0
+        # What the client says names the address that it asked, with our signature in it.
+        words = re.sub(r"\?\S*", "", " ".join(str(exc).split()))[:200]
+        if status >= 500:
+            # Whatever it says of itself: what was asked may have been done before it failed.
+            return Failure(f"{name} did not answer ({status}): {words}", arrived=True)
+        if isinstance(exc, ccxt.AuthenticationError):
+            raise ConfigError(f"{name}: the account is not known; set {' and '.join(_NAMES[1:])}") from None
+        if isinstance(exc, ccxt.InvalidNonce):
+            # Refused for our clock: it was not done. Ask what time it is there, and sign by that.
+            self._exchange.load_time_difference()
+            return Failure(f"{name} does not accept our clock: {words}", arrived=False, wait=0.0)
+        if isinstance(exc, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
+            told = (self._exchange.last_response_headers or {}).get("Retry-After")
+            return Failure(f"{name} limits our rate: {words}", arrived=False, wait=seconds_of(told))
+        if isinstance(exc, ccxt.NetworkError):
+            return Failure(f"{name} did not answer ({type(exc).__name__}): {words}", arrived=True)
+        if isinstance(exc, ccxt.ExchangeError):
+            raise BrokerRejected(f"{name} says: {words}") from None
+        return Failure(f"{name} answered what is no answer ({type(exc).__name__})", arrived=True)
+
+
+def from_environment() -> CcxtBroker:
+    """Return the account that the environment names, in the exchange's sandbox unless it says otherwise.
+
+    Raises
+    ------
+    ToolMissing
+        If ccxt is not installed.
+    ConfigError
+        If the exchange or the credentials are not there, or it has no sandbox.
+    """
+    try:
+        import ccxt
+    except ImportError as exc:
+        raise ToolMissing("ccxt is not installed; pip install tradepulse[ccxt]") from exc
+    exchange, key, secret = (os.environ.get(name, "") for name in _NAMES)
+    if not exchange or not key or not secret:
+        raise ConfigError(
+            f"ccxt: the environment lacks {', '.join(name for name in _NAMES if not os.environ.get(name))}"
+        )
+    if exchange not in ccxt.exchanges:
+        raise ConfigError(f"TRADEPULSE_CCXT_EXCHANGE={exchange}: ccxt knows no such exchange; for instance binance")
+    made = getattr(ccxt, exchange)(
+        {
+            "apiKey": key, "secret": secret, "password": os.environ.get("TRADEPULSE_CCXT_PASSWORD", ""),
+            "enableRateLimit": True, "timeout": int(1000 * TIMEOUT),
+            # Only what is traded here; its own retries do not tell what is safe from what is not, ours do.
+            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "maxRetriesOnFailure": 0},
+        }
+    )  # fmt: skip
+    made.has["fetchCurrencies"] = False  # asks for rights that trading does not need
+    if os.environ.get("TRADEPULSE_CCXT_LIVE") != "yes":
+        if not made.urls.get("test"):
+            raise ConfigError(f"{exchange} has no sandbox; to trade real money there, set TRADEPULSE_CCXT_LIVE=yes")
+        made.set_sandbox_mode(True)
+    if url := os.environ.get("TRADEPULSE_CCXT_URL"):
+        made.urls["api"] = dict.fromkeys(made.urls["api"], url)
+    return CcxtBroker(made)
