@@ -1,5 +1,7 @@
 """Two engines, one meaning: whatever is drawn, their tapes are equal to the last bit."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,3 +198,39 @@ def test_decisions_in_one_go_are_those_bar_by_bar(make):
         whole = make().decisions(feed.columns)
         one_by_one = decisions(lambda feed=feed: feed.groups, make, None)
         assert whole.tolist() == one_by_one.tolist()
+
+
+class Asking(SmaCross):
+    """Asks for its target only where it does not hold it: needs its account, and so the event engine."""
+
+    def handle_tick(self, bar, desk):
+        before = desk.position(bar.symbol)
+        super().handle_tick(bar, desk)
+        assert before in (0, self.quantity), before
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**16), st.lists(st.tuples(st.integers(5, 75), st.sampled_from([2.0, 3.0, 10.0])), max_size=3),
+       st.sampled_from([SmaCross, Asking]))  # fmt: skip
+def test_a_split_is_no_move_of_the_market(seed, splits, made):
+    """Bars whose units were split, and the splits beside them, give what the bars had given without."""
+    whole = random_walk(seed, 80)
+    units = np.ones(80)
+    for row, ratio in splits:
+        units[row:] *= ratio
+    raw = whole.assign(**{name: whole[name] / units for name in ("open", "high", "low", "close")},
+                       volume=whole["volume"] * units)  # fmt: skip
+    days = pd.DataFrame(
+        [(raw["symbol"].iloc[0], raw["session"].iloc[row], "split", ratio, np.nan) for row, ratio in splits],
+        columns=["symbol", "ex_date", "action", "ratio", "amount"],
+    )
+    run = partial(engine.backtest, strategy=lambda: made(quantity=10, fast=2, slow=5), cash=1e5, costs=Costs(1.0, 2.0))
+
+    one = run(whole)
+    other = run(raw, holding=holding_of(Feed(raw), Terms(), actions=days))
+
+    assert other.fills["ts"].tolist() == one.fills["ts"].tolist()
+    grown = dict(zip(raw["ts"], units, strict=True))
+    assert other.fills["quantity"].tolist() == [q * grown[ts] for q, ts in zip(one.fills["quantity"], one.fills["ts"],
+                                                                               strict=True)]  # fmt: skip
+    np.testing.assert_allclose(other.equity["equity"], one.equity["equity"], rtol=1e-12)

@@ -16,7 +16,7 @@ from tradepulse.backtest.engine import prepared
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.result import FillRule, Result, Tape, result_of
-from tradepulse.backtest.terms import Holding, Terms, holding_of
+from tradepulse.backtest.terms import Holding, Terms, holding_of, units_of
 from tradepulse.backtest.venue import ACTIVITY_FEE, SECTION_31, Venue, rates
 from tradepulse.core.series.kernels import loop
 from tradepulse.core.strategies.base import HOLD, Strategy
@@ -102,10 +102,14 @@ def replay(
     feed, costs, terms = prepared(bars, cash, fill), costs or Costs(), terms or Terms()
     if fill == "next_close":
         return None
-    plan, wanted = _plan(feed, costs), wanted_on(feed, strategy)
+    held = holding or holding_of(feed, terms)
+    units = units_of(feed, held)
+    plan, wanted = _plan(feed, costs), wanted_on(feed if units is None else feed.in_units_of(units), strategy)
     if plan is None or wanted is None:
         return None
-    held = holding or holding_of(feed, terms)
+    if units is not None:
+        wanted, said = wanted.copy(), wanted != HOLD
+        wanted[said] = np.trunc(wanted[said] * units[said]).astype(np.int64)
     tape = _tape(feed, wanted, float(cash), plan, fill == "same_close", terms, held)
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=strategy().id)
 

@@ -11,8 +11,8 @@ for decisions that are known beforehand, fill for fill and bit for bit.
 """
 
 from collections import deque
-from collections.abc import Callable
-from math import floor
+from collections.abc import Callable, Iterator, Mapping
+from math import floor, trunc
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from tradepulse.backtest.result import (
     Tape,
     result_of,
 )
-from tradepulse.backtest.terms import Holding, Terms, holding_of
+from tradepulse.backtest.terms import Holding, Terms, holding_of, units_of
 from tradepulse.backtest.venue import share_of_bar
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
@@ -258,7 +258,8 @@ def backtest(
     if fill == "next_close" and (terms.stop_bp or terms.take_bp or terms.maintenance or holding is not None):
         feed.refuse_stale_opens()  # what the account closes by itself trades at opens
     first = strategy()
-    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding or holding_of(feed, terms))
+    holding = holding or holding_of(feed, terms)
+    tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding)
     return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
 
 
@@ -282,7 +283,11 @@ def _replay(
     positions, marks = account.positions, account.marks
     # A strategy that compares symbols has one instance for all of them; any other has one for each.
     members = {"": first} if first.panel else {feed.symbols[0]: first} | {name: strategy() for name in feed.symbols[1:]}
-    seats = {name: Seat(member, positions) for name, member in members.items()}
+    # A split is no move of the market: strategies live in units of their first bar.
+    grown = units_of(feed, holding)
+    unsplit = [] if grown is None else feed.in_units_of(grown).groups
+    held = _Unsplit(positions)
+    seats = {name: Seat(member, positions if grown is None else held) for name, member in members.items()}
     together = seats.get("") if first.panel else None
     decide = {name: seat.tick for name, seat in seats.items()}
     alone = feed.symbols[0] if len(feed.symbols) == 1 else None
@@ -298,6 +303,10 @@ def _replay(
             started.append(member)
             member.initialize()
         for number, group in enumerate(feed.groups):
+            shown = group
+            if grown is not None:
+                shown = unsplit[number]
+                held.units |= {bar.symbol: float(grown[row]) for row, bar in enumerate(group, starts[number])}
             if holding is not None:
                 _before_the_open(account, number, starts[number], group, holding, pending)
             if pending or armed:
@@ -325,13 +334,18 @@ def _replay(
             if call:
                 for symbol in [name for name, units in positions.items() if units]:
                     pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
-            shared = together.decide(group) if together else None
+            shared = together.decide(shown) if together else None
             for row, bar in enumerate(group, starts[number]):
                 symbol = bar.symbol
-                wanted = decide[symbol](bar) if shared is None else shared
+                if shared is not None:
+                    wanted = shared
+                else:
+                    wanted = decide[symbol](bar if shown is group else shown[row - starts[number]])
                 # What the account must sell is not the strategy's to change.
                 if not wanted or (target := wanted.get(symbol)) is None or (call and symbol in pending):
                     continue
+                if grown is not None:
+                    target = trunc(target * float(grown[row]))
                 pending.pop(symbol, None)  # what was left of an earlier order is replaced
                 change = target - positions[symbol]
                 if change and same_close:
@@ -352,6 +366,24 @@ def _replay(
         for member in started:
             member.finalize()
     return _tape(account, cash_curve, value_curve, pending)
+
+
+class _Unsplit(Mapping[str, int]):
+    """Positions as strategies count them: in units of their first bar."""
+
+    def __init__(self, positions: Mapping[str, int]) -> None:
+        self._positions = positions
+        #: What such a unit of each symbol has become.
+        self.units: dict[str, float] = {}
+
+    def __getitem__(self, symbol: str) -> int:
+        return round(self._positions[symbol] / self.units.get(symbol, 1.0))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
 
 
 def _closing_auction(

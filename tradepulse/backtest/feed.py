@@ -52,6 +52,17 @@ class Feed:
         """The bars of each instant, as strategies get them."""
         return list(by_time(self.rows))
 
+    def in_units_of(self, units: NDArray[np.float64]) -> "Feed":
+        """Return the same bars as they would be had no unit ever been split.
+
+        Parameters
+        ----------
+        units : what one unit of each row's symbol has become by then, shape (n,)
+        """
+        rows = self.rows.assign(volume=self.rows["volume"] / units)
+        rows[list(_PRICES)] = self.rows[list(_PRICES)].mul(units, axis=0)
+        return Feed(rows)
+
     @property
     def firsts(self) -> NDArray[np.int64]:
         """First row of each instant, shape (m,)."""

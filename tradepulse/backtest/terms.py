@@ -74,6 +74,17 @@ class Terms:
             )
 
 
+def units_of(feed: Feed, holding: "Holding | None") -> NDArray[np.float64] | None:
+    """Return what one unit of each row's symbol has become by the splits up to it; None where nothing is split."""
+    if holding is None or (holding.split == 1.0).all():
+        return None
+    units = np.ones(len(feed.ns))
+    for code in range(len(feed.symbols)):
+        rows = feed.codes == code
+        units[rows] = np.cumprod(holding.split[rows])
+    return units
+
+
 #: No terms at all.
 NO_TERMS = Terms()
 
