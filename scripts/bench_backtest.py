@@ -1,8 +1,8 @@
 """Benchmark of the backtest engines beside others: the same bars, the same rule, the same orders and final equity.
 
 ``make bench-backtest PEERS=/path/to/python`` writes ``reports/performance/backtest.md``. PEERS is the interpreter of an
-environment with ``pip install "vectorbt==1.0.0" "plotly<6" backtrader backtesting``; the newest vectorbt comes with
-ours. A cross of means of 20 and 50 closes, 100 units, 5 bp commission and 1 bp slippage, traded at the next open. CPU
+environment with ``pip install "vectorbt==1.0.0" "plotly<6" backtrader backtesting "nautilus_trader==1.221.0"``; the
+newest vectorbt comes with ours. A cross of means of 20 and 50 closes, 100 units, 5 bp commission and 1 bp slippage, traded at the next open. CPU
 seconds of one process each, data prepared before the clock starts, the best of some rounds. Where a peer's orders or
 equity differ from ours its ratio is not given.
 """
@@ -132,6 +132,76 @@ def _single(python: str, n: int) -> list[str]:
     return rows
 
 
+def _at_the_close(python: str, n: int) -> list[str]:
+    """Hold ours against nautilus_trader, on prices of eight decimals, at the close that a signal was made on."""
+    bars = bars_of(n)
+    for name in ("open", "high", "low", "close"):
+        bars[name] = bars[name].round(8)
+    feed = Feed(bars)
+    costs = Costs(COSTS.commission_bp, 0.0)
+    feed.groups  # noqa: B018
+    ours, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=costs, fill="same_close"), 3)
+    equity, fills = result.summary["final_equity"], len(result.fills)
+    rows = [f"| ours: event engine, at the same close | {ours / n * 1e9:,.0f} | {fills:,} | |"]
+    with tempfile.TemporaryDirectory() as folder:
+        path, names = Path(folder) / "bars.npz", ("open", "high", "low", "close")
+        np.savez(path, ns=feed.ns, **{name: feed.columns[name] for name in names})
+        command = [python, "-W", "ignore", str(Path(__file__).with_name("nautilus_bars.py")), str(path), "1"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"nautilus: left out ({(done.stderr.strip().splitlines() or ['no output'])[-1][:100]})", file=sys.stderr)
+        return rows
+    found = json.loads(done.stdout.splitlines()[-1])
+    same = found["orders"] == fills and abs(found["equity"] - equity) <= 1e-9 * equity
+    ratio = f"{found['cpu_s'] / ours:,.1f} x" if same else f"not the same: equity {found['equity']:,.2f}"
+    rows.append(
+        f"| nautilus_trader, at the same close | {found['cpu_s'] / n * 1e9:,.0f} | {found['orders']:,} | {ratio} |"
+    )
+    print(rows[-1], flush=True)
+    return rows
+
+
+def first_result(python: str) -> list[str]:
+    """Return the rows of a table: CPU seconds of a fresh process until the first result on 5,000 bars is there."""
+    ours = "from scripts.bench_backtest import *; bars = bars_of(5_000); "
+    programs = {
+        "ours, event engine": f"{ours}backtest(bars, MAKE, cash=CASH, costs=COSTS)",
+        "ours, compiled, machine code on the disk": f"{ours}compiled.replay(bars, MAKE, cash=CASH, costs=COSTS)",
+    }
+    rows = []
+    for name, code in programs.items():
+        rows.append((name, min(_cpu_of([sys.executable, "-c", code]) for _ in range(3))))
+    with tempfile.TemporaryDirectory() as folder:
+        path, bars = Path(folder) / "bars.npz", bars_of(5_000)
+        names = ("open", "high", "low", "close", "volume")
+        np.savez(
+            path, ns=bars["ts"].to_numpy("datetime64[ns]").astype(np.int64), **{n: bars[n].to_numpy() for n in names}
+        )
+        for name, interpreter in (("vectorbt 1.0", python), ("vectorbt of our lock", sys.executable)):
+            command = [
+                interpreter,
+                "-W",
+                "ignore",
+                str(Path(__file__).with_name("peers.py")),
+                "vectorbt_signals",
+                str(path),
+                "1",
+            ]
+            rows.append((name, min(_cpu_of(command) for _ in range(2))))
+    least = min(seconds for name, seconds in rows if name.startswith("ours"))
+    return [
+        f"| {name} | {seconds:.2f} | {'' if name.startswith('ours') else f'{seconds / least:.1f} x'} |"
+        for name, seconds in rows
+    ]
+
+
+def _cpu_of(command: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def _sweep(python: str, n: int = 5_000) -> list[str]:
     bars = bars_of(n)
     feed = Feed(bars)
@@ -168,12 +238,14 @@ def _growth() -> list[str]:
     rows = []
     for n in (100_000, 1_000_000, 4_000_000):
         feed = Feed(bars_of(n))
+        feed.groups  # noqa: B018
+        events, _ = timed(lambda feed=feed: backtest(feed, MAKE, cash=CASH, costs=COSTS), 3)
         wanted = compiled.wanted_on(feed, MAKE)
         plan = compiled._plan(feed, RICH)
         room = compiled._room(feed, None)
         filled = partial(compiled._filled, feed, wanted, CASH, plan, False, compiled.Terms(), None, room)
         seconds, made = timed(filled, 7)
-        rows.append(f"| {n:,} | {made[0]:,} | {seconds / n * 1e9:.1f} |")
+        rows.append(f"| {n:,} | {events / n * 1e9:,.0f} | {made[0]:,} | {seconds / n * 1e9:.1f} |")
     return rows
 
 
@@ -184,10 +256,14 @@ def main() -> None:
     lines = [
         "# Backtest engines", "", (__doc__ or "").split("\n\n", 1)[1].strip().replace("\n", " "), "",
         f"## One run over {n:,} bars", "", "| engine | ns per bar | orders | times ours |", "|---|---|---|---|",
-        *_single(python, n), "", "## A sweep of 10,000 parameter sets over 5,000 bars", "",
+        *_single(python, n), *_at_the_close(python, n), "",
+        "## First result of a fresh process, 5,000 bars", "", "| engine | CPU s | times ours |", "|---|---|---|",
+        *first_result(python), "",
+        "## A sweep of 10,000 parameter sets over 5,000 bars", "",
         "| engine | CPU s | ns per set and bar | MiB | orders | times ours |", "|---|---|---|---|---|---|",
-        *_sweep(python), "", "## Growth, targets given, every friction on", "", "| bars | fills | ns per bar |",
-        "|---|---|---|", *_growth(), "",
+        *_sweep(python), "",
+        "## Growth", "", "| bars | event engine, ns per bar | fills | targets given, every friction on, ns per bar |",
+        "|---|---|---|---|", *_growth(), "",
     ]  # fmt: skip
     out = Path("reports/performance/backtest.md")
     out.parent.mkdir(parents=True, exist_ok=True)
