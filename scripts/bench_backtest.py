@@ -2,9 +2,9 @@
 
 ``make bench-backtest PEERS=/path/to/python`` writes ``reports/performance/backtest.md``. PEERS is the interpreter of an
 environment with ``pip install "vectorbt==1.0.0" "plotly<6" backtrader backtesting "nautilus_trader==1.221.0"``; the
-newest vectorbt comes with ours. A cross of means of 20 and 50 closes, 100 units, 5 bp commission and 1 bp slippage, traded at the next open. CPU
-seconds of one process each, data prepared before the clock starts, the best of some rounds. Where a peer's orders or
-equity differ from ours its ratio is not given.
+newest vectorbt comes with ours. A cross of means of 20 and 50 closes, 100 units, 5 bp commission and 1 bp slippage,
+traded at the next open. CPU seconds of one process each, data prepared before the clock starts, the best of some
+rounds. Where a peer's orders or equity differ from ours its ratio is not given.
 """
 
 import json

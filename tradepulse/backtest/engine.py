@@ -294,9 +294,14 @@ def _replay(
     maintenance = terms.maintenance
     armed, guarded = terms.stop_bp > 0 or terms.take_bp > 0, terms.leverage > 0 or holding is not None
     same_close, on_close, starts = fill == "same_close", fill == "next_close", feed.starts.tolist()
+    # One symbol, and an account that does nothing by itself.
+    quiet = alone is not None and together is None and not armed and not maintenance and holding is None
+    tick, money, units = next(iter(decide.values())), cash, 0
+    call: float | bool = False
     pending: dict[str, tuple[int, int, int]] = {}  # change, instant of the decision, reason
     cash_curve: list[float] = []
     value_curve: list[float] = []
+    add_cash, add_value = cash_curve.append, value_curve.append
     started: list[Strategy] = []
     try:
         for member in members.values():
@@ -304,37 +309,46 @@ def _replay(
             member.initialize()
         for number, group in enumerate(feed.groups):
             shown = group
-            if grown is not None:
-                shown = unsplit[number]
-                held.units |= {bar.symbol: float(grown[row]) for row, bar in enumerate(group, starts[number])}
-            if holding is not None:
-                _before_the_open(account, number, starts[number], group, holding, pending)
-            if pending or armed:
-                for row, bar in enumerate(group, starts[number]):
-                    symbol = bar.symbol
-                    order = pending.get(symbol)
-                    if order is not None and not (on_close and order[2] == TARGET):
-                        del pending[symbol]
-                        change, decided, kind = order
-                        if guarded:
-                            change = account.allowed(row, symbol, change, bar.open)
-                        if change and (left := account.trade(row, bar, change, bar.open, decided, kind)):
-                            pending[symbol] = (left, decided, kind)  # waits for the next bar
-                    if armed and positions[symbol] and pending.get(symbol, (0, 0, TARGET))[2] == TARGET:
-                        before = positions[symbol]
-                        if account.exits(row, bar):
-                            pending[symbol] = (-positions[symbol], account.opened[symbol], STOP)
-                        elif positions[symbol] != before:
-                            pending.pop(symbol, None)  # what was left of the entry is not wanted any more
-            if on_close and pending:
-                _closing_auction(account, starts[number], group, pending, guarded=guarded)
-            for bar in group:
-                marks[bar.symbol] = bar.close
-            call = maintenance and _below_maintenance(account)
-            if call:
-                for symbol in [name for name, units in positions.items() if units]:
-                    pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
-            shared = together.decide(shown) if together else None
+            if quiet and not pending:
+                # Most bars of most runs: nothing to trade, and nothing decided.
+                bar = group[0]
+                shared: dict[str, int] | None = tick(bar)
+                if not shared:
+                    add_cash(money)
+                    add_value(units * bar.close)
+                    continue
+            else:
+                if grown is not None:
+                    shown = unsplit[number]
+                    held.units |= {bar.symbol: float(grown[row]) for row, bar in enumerate(group, starts[number])}
+                if holding is not None:
+                    _before_the_open(account, number, starts[number], group, holding, pending)
+                if pending or armed:
+                    for row, bar in enumerate(group, starts[number]):
+                        symbol = bar.symbol
+                        order = pending.get(symbol)
+                        if order is not None and not (on_close and order[2] == TARGET):
+                            del pending[symbol]
+                            change, decided, kind = order
+                            if guarded:
+                                change = account.allowed(row, symbol, change, bar.open)
+                            if change and (left := account.trade(row, bar, change, bar.open, decided, kind)):
+                                pending[symbol] = (left, decided, kind)  # waits for the next bar
+                        if armed and positions[symbol] and pending.get(symbol, (0, 0, TARGET))[2] == TARGET:
+                            before = positions[symbol]
+                            if account.exits(row, bar):
+                                pending[symbol] = (-positions[symbol], account.opened[symbol], STOP)
+                            elif positions[symbol] != before:
+                                pending.pop(symbol, None)  # what was left of the entry is not wanted any more
+                if on_close and pending:
+                    _closing_auction(account, starts[number], group, pending, guarded=guarded)
+                for bar in group:
+                    marks[bar.symbol] = bar.close
+                call = maintenance and _below_maintenance(account)
+                if call:
+                    for symbol in [name for name, units in positions.items() if units]:
+                        pending[symbol] = (-positions[symbol], number, MARGIN_CALL)
+                shared = together.decide(shown) if together else None
             for row, bar in enumerate(group, starts[number]):
                 symbol = bar.symbol
                 if shared is not None:
@@ -354,14 +368,18 @@ def _replay(
                     change = account.trade(row, bar, change, bar.close, number, SAME_CLOSE) if change else 0
                 if change:
                     pending[symbol] = (change, number, TARGET)
+            money = account.cash
+            add_cash(money)
             if alone:
-                value = positions[alone] * marks[alone]
+                units = positions[alone]
+                add_value(units * group[0].close)
             else:
                 value = 0.0
-                for symbol, units in positions.items():
-                    value += units * marks[symbol]
-            cash_curve.append(account.cash)
-            value_curve.append(value)
+                for symbol, its in positions.items():
+                    value += its * marks[symbol]
+                add_value(value)
+        for bar in feed.groups[-1]:
+            marks[bar.symbol] = bar.close
     finally:
         for member in started:
             member.finalize()
