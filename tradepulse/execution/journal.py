@@ -137,7 +137,7 @@ class Journal:
         end = at + 4 + len(rest)
         if end > self._room:
             self._make_room(end)
-        self._map[at:end] = _CRC.pack(crc) + rest  # type: ignore[index]
+        self._map[at:end] = crc.to_bytes(4, "little") + rest  # type: ignore[index]
         self._at = end
         self.count += 1
         if group is not None:
