@@ -15,6 +15,7 @@ from tradepulse.backtest.book import moves_of_recording, replay
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost, MissingData
+from tradepulse.execution import line
 from tradepulse.execution.desk import View
 from tradepulse.execution.engine import parse_desk, pull_kill_switch, reset_kill_switch
 from tradepulse.execution.exchange import Exchange, connect, logon
@@ -93,6 +94,34 @@ def test_a_real_recording_is_traded_on_paper_as_it_was_tested(tmp_path, shared_d
     tested = replay(moves, quoting_strategy("touch_maker")(), terms, book="b").summary
     assert (outcome["ended"], outcome["orders"], outcome["fills"]) == ("closed", tested["n_orders"], tested["n_fills"])
     assert outcome["position"] / UNIT == tested["final_position"]
+
+
+def test_the_journal_is_the_same_byte_for_byte_however_the_line_cuts_what_is_said(tmp_path, exchange, monkeypatch):
+    written = []
+    for chunk in (5, 97, 4_099, 1 << 20):
+        monkeypatch.setattr(line, "_CHUNK", chunk)
+        (place := tmp_path / str(chunk)).mkdir()
+        venue = Exchange(market(3, 150), place / "venue", speed=0.0)
+        engine = Running(place / "b", spec(place))
+        engine.until_ended(venue, seconds=2_000)
+        venue.close()
+        assert engine.error is None
+        written.append((place / "b" / "orders.journal").read_bytes())
+
+    assert len(set(written)) == 1
+    assert len(written[0]) > 5_000
+
+
+def test_the_journal_is_the_same_byte_for_byte_in_every_process(tmp_path, monkeypatch):
+    desk = {"book": "b", "strategy": "touch_maker", "params": {"size": 3, "most": 12}, "tick": "1", "lot": "1",
+            "taker_bp": "4", "cash": "100000", "durability": "os"}  # fmt: skip
+    written = []
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        assert run_paper(tmp_path / seed, desk, market(5), speed=0)["orders"] > 20
+        written.append((tmp_path / seed / "orders.journal").read_bytes())
+
+    assert len(set(written)) == 1
 
 
 # -- death -------------------------------------------------------------------------------------------------------------

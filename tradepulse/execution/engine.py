@@ -367,6 +367,8 @@ class _Engine:
             raise LineLost("there is no line")
         for message in line.receive(timeout):
             self._hear(message)
+            # At once: what leaves, and in which order, does not hang on how much was heard together.
+            self._flush()
         if self._turn:
             self._flush(wait=True)
             self._turn = False

@@ -13,6 +13,8 @@ from tradepulse.execution.desk import Move
 
 #: More than any message has; what is longer is no message of ours.
 _LONGEST = 1 << 24
+#: Bytes taken from the line at once, at most; what is done with them does not hang on it.
+_CHUNK = 1 << 20
 
 
 class Line:
@@ -57,7 +59,7 @@ class Line:
         if not select.select([self._stream], [], [], timeout)[0]:
             return []
         try:
-            part = self._stream.recv(1 << 20)
+            part = self._stream.recv(_CHUNK)
         except OSError as exc:
             raise LineLost(f"the line is lost ({exc.strerror or exc})") from exc
         if not part:
