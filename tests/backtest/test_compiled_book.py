@@ -242,6 +242,20 @@ def test_what_64_bits_do_not_hold_is_left_to_the_event_engine():
     assert compiled_book.replay(below, TouchMaker(size=1, most=3), TERMS) is None
 
 
+def open_a_file(see, mine, n, position, sizes, numbers, memory, asks):
+    return len(open("/dev/null").read())  # noqa: PTH123
+
+
+def test_a_loop_that_cannot_be_compiled_is_named_in_one_line():
+    class Wrong(TouchMaker):
+        def compiled(self):
+            return Compiled(open_a_file)
+
+    with pytest.raises(ConfigError, match="the loop open_a_file cannot be compiled: ") as told:
+        compiled_book.replay(busy(1), Wrong(size=1, most=3), TERMS)
+    assert "\n" not in str(told.value)
+
+
 def test_more_on_the_way_than_there_was_room_for_begins_again(monkeypatch):
     moves = busy(3, 400)
     ways = Ways(Latency(50_000), Latency(50_000), Latency(50_000))

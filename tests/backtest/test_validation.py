@@ -1,22 +1,30 @@
 """A live log beside its simulation: by hand, by property, and against a venue that the fit does not know."""
 
 import json
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.backtest.test_compiled_book import Wild, busy
 from tests.property.generators import random_walk
-from tradepulse.backtest.calibration import calibrated
+from tradepulse.backtest.book import Ways, replay
+from tradepulse.backtest.calibration import calibrated, venue_of
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.latency import Latency
 from tradepulse.backtest.validation import BUDGETS, COMPONENTS, orders_of, validate
 from tradepulse.backtest.validation_report import write_validation
+from tradepulse.backtest.venue import load_book, load_venue
+from tradepulse.core.orders import UNIT
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, DataError, MissingData
+from tradepulse.execution.orderpath import FEE, MONEY, Terms
 
 DAY = pd.Timestamp("2024-01-02T15:00Z")
 
@@ -229,6 +237,46 @@ def test_a_queue_is_read_from_resting_orders(simulation):
     found = next(estimate for estimate in calibrated(live) if estimate.name == "queue_share")
 
     assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.6, 0.6))
+
+
+def test_fees_and_latencies_of_a_book_are_found_and_go_into_a_venue(tmp_path):
+    terms = Terms(UNIT, UNIT, -FEE, 5 * FEE, cash=10**6 * MONEY)
+    ways = Ways(Latency(500), Latency(1_500, 0.3), Latency(800, 0.2), 5)
+    logs = [
+        replay(busy(seed, 300), Wild(seed=seed), terms, ways=ways).fills for seed in range(1, 14)
+    ]  # fmt: skip
+    log = pd.concat(logs, ignore_index=True)
+    assert len(log) > 150
+
+    found = {estimate.name: estimate for estimate in calibrated(log)}
+
+    assert found["maker_bp"].value == pytest.approx(-1.0)
+    assert found["taker_bp"].value == pytest.approx(5.0)
+    # Fills are not drawn at random from orders, and what queues behind a slow order is slow too: near is enough.
+    for name, true, slack in (("order_us", 1_500, 0.25), ("order_deviation", 0.3, 0.25), ("answer_us", 800, 0.2)):
+        assert found[name].value == pytest.approx(true, rel=slack), name
+        assert found[name].low <= found[name].value <= found[name].high
+    made = venue_of(calibrated(log), "d", "s", date(2024, 1, 2))
+    assert set(made) == {"description", "source", "as_of", "book"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(made))
+    assert load_book(tmp_path / "mine.yaml") == {key: round(found[key].value, 4) for key in made["book"]}
+    load_venue(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("commission: {bp: 1}", "has no book; it takes maker_bp"),
+        ("book: {order_ms: 1}", "unknown key 'order_ms' of book"),
+        ("book: {order_us: -1}", "book: order_us must lie between 0 and 6e"),
+        ("book: {taker_bp: .nan}", "book: taker_bp must lie between -100 and 100, not nan"),
+    ],
+)
+def test_a_book_that_makes_no_sense_is_refused(tmp_path, text, words):
+    (tmp_path / "mine.yaml").write_text(text)
+
+    with pytest.raises(ConfigError, match=words):
+        load_book(tmp_path / "mine.yaml")
 
 
 def test_clocks_that_disagree_are_refused(simulation):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tradepulse.backtest.venue import BOOK
 from tradepulse.errors import DataError, MissingData
 
 #: Fills below which nothing is said, and resamples of the bootstrap.
@@ -48,14 +49,17 @@ def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
     fills : ``price``, ``quantity``, ``side`` and ``commission`` of each fill; ``quoted_price`` is the market that it
         met, ``decided_ts`` and ``ts`` are when it was decided and filled, ``bar_volume`` is what traded in that time,
         ``queue_ahead`` is what stood before a resting order when it came, and ``queue_gone`` what of it had gone when
-        it was filled
+        it was filled. Of a book: ``liquidity`` says maker or taker, ``arrived_ts`` when the order was at the venue, and
+        ``heard_ts`` when its fill was heard
     seed : of the bootstrap
 
     Returns
     -------
     list of :class:`Estimate`: ``commission_bp``, ``slippage_bp``, ``impact_bp`` (of a fill as large as the bar's
         volume, growing with the root of its share), ``latency_ms`` and its 95th percentile, and ``queue_share`` (of the
-        size ahead in the queue that trades or leaves before a fill). Intervals are percentile bootstraps over fills.
+        size ahead in the queue that trades or leaves before a fill). Of a book also ``maker_bp`` and ``taker_bp``, and
+        the median (``order_us``, ``answer_us``) and the deviation of the logarithm of each way's latency. Intervals are
+        percentile bootstraps over fills.
 
     Raises
     ------
@@ -93,6 +97,29 @@ def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
         rested = ahead > 0
         share = (gone[rested] / ahead[rested]) if rested.sum() >= LEAST else np.array([])
     found.append(_of(rng, "queue_share", share, "queue_ahead and queue_gone of resting orders", units))
+    if "liquidity" in fills.columns:
+        found += _on_a_book(rng, fills, None if commission is None else 1e4 * commission / notional, units)
+    return found
+
+
+def _on_a_book(
+    rng: np.random.Generator, fills: pd.DataFrame, paid: "NDArray[np.float64] | None", units: "NDArray[np.float64]"
+) -> list[Estimate]:
+    """Return fees by whether an order rested, and how long orders and answers took."""
+    found = []
+    liquidity = fills["liquidity"].astype("str").to_numpy()
+    for name in ("maker", "taker"):
+        mine = None if paid is None else paid[liquidity == name]
+        found.append(_of(rng, f"{name}_bp", mine, "commission", units))
+    for name, begin, end in (("order", "decided_ts", "arrived_ts"), ("answer", "ts", "heard_ts")):
+        took = None
+        if {begin, end} <= set(fills.columns):
+            took = (_instants(fills, end) - _instants(fills, begin)) / 1e3
+            if (took < 0).any():
+                raise DataError(f"{end} is earlier than {begin}; the clocks of the log do not agree")
+        found.append(_of(rng, f"{name}_us", took, f"{begin} and {end}", units, lambda v: float(np.median(v))))
+        logs = None if took is None else np.log(took[took > 0])
+        found.append(_of(rng, f"{name}_deviation", logs, f"{begin} and {end}", units, lambda v: float(v.std())))
     return found
 
 
@@ -106,8 +133,9 @@ def venue_of(estimates: Sequence[Estimate], description: str, source: str, as_of
 
     Returns
     -------
-    dict that :func:`tradepulse.backtest.venue.load_venue` takes. Of an impact that the log cannot tell nothing is said:
-    the slippage then holds what fills paid on average. What was earned against the market is no slippage and counts 0.
+    dict that :func:`tradepulse.backtest.venue.load_venue` takes; what a log of a book shows is its ``book``. Of an
+    impact that the log cannot tell nothing is said: the slippage then holds what fills paid on average. What was earned
+    against the market is no slippage and counts 0.
 
     Raises
     ------
@@ -115,15 +143,19 @@ def venue_of(estimates: Sequence[Estimate], description: str, source: str, as_of
         If the log cannot tell commission or slippage.
     """
     found = {estimate.name: estimate for estimate in estimates}
+    book = {name: round(found[name].value, 4) for name in BOOK if name in found and found[name].identified}
     for name in ("commission_bp", "slippage_bp"):
-        if not found[name].identified:
+        if not found[name].identified and not book:
             raise DataError(f"no venue can be made of this log: {name} is not known, {found[name].why_not}")
+    if not found["slippage_bp"].identified:
+        return {"description": description, "source": source, "as_of": as_of, "book": book}
     slippage = {"bp": round(max(0.0, found["slippage_bp"].value), 4)}
     if found["impact_bp"].identified:
         slippage["impact_bp"] = round(max(0.0, found["impact_bp"].value), 4)
     return {
         "description": description, "source": source, "as_of": as_of,
         "commission": {"bp": round(max(0.0, found["commission_bp"].value), 4)}, "slippage": slippage,
+        **({"book": book} if book else {}),
     }  # fmt: skip
 
 

@@ -278,7 +278,11 @@ _OPTIONS: Any = {"error_model": "numpy", "_nrt": False}
 
 @cache
 def _decide(loop: Any) -> Any:
-    return numba.cfunc(SIGNATURE, cache=True, **_OPTIONS)(loop)
+    try:
+        return numba.cfunc(SIGNATURE, cache=True, **_OPTIONS)(loop)
+    except numba.core.errors.NumbaError as exc:
+        why = next((line.strip() for line in str(exc).splitlines() if line.strip() and "pipeline" not in line), "")
+        raise ConfigError(f"the loop {loop.__name__} cannot be compiled: {why[:200]}") from exc
 
 
 def _draws(wanted: tuple[bool, ...], seed: int, n: int) -> tuple[NDArray[np.float64], ...]:

@@ -25,6 +25,12 @@ from tradepulse.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: What a venue's ``book`` may say, for runs on books, and from where to where: fees in bp, microseconds, deviations of
+#: the logarithm.
+BOOK = {
+    "maker_bp": (-100.0, 100.0), "taker_bp": (-100.0, 100.0), "order_us": (0.0, 6e7), "order_deviation": (0.0, 3.0),
+    "answer_us": (0.0, 6e7), "answer_deviation": (0.0, 3.0),
+}  # fmt: skip
 PRESETS = Path(__file__).parent / "configs" / "venues"
 #: SEC section 31 fee, in dollars per million of a sale, from each day on (SEC fee rate advisories).
 SECTION_31: tuple[tuple[date, float], ...] = (
@@ -283,6 +289,12 @@ class Venue(Costs):
         return Execution(filled, price, fee + filled * price * self.commission_bp / BP)
 
 
+_PARTS: dict[str, type[Any]] = {
+    "commission": Commission, "slippage": Slippage, "liquidity": Liquidity, "impact": Impact,
+}  # fmt: skip
+_KEYS = {"description", "source", "as_of", "grid", "shut", "rate", "book", *_PARTS}
+
+
 def venues() -> list[str]:
     """Return the names of the shipped venues."""
     return shipped(PRESETS)
@@ -303,11 +315,8 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
     ConfigError
         If the file has an unknown key or a value out of range.
     """
-    kinds: dict[str, type[Any]] = {
-        "commission": Commission, "slippage": Slippage, "liquidity": Liquidity, "impact": Impact,
-    }  # fmt: skip
-    others = {"description", "source", "as_of", "grid", "shut", "rate"}
-    label, content = load_settings(name, PRESETS, "venue", {*others, *kinds})
+    kinds = _PARTS
+    label, content = load_settings(name, PRESETS, "venue", _KEYS)
     parts = {}
     for key, kind in kinds.items():
         given = content.get(key) or {}
@@ -330,3 +339,26 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
         commission_bp, slippage_bp, label=label, fees=parts["commission"], worse=parts["slippage"],
         depth=parts["liquidity"], grid=grid, impact=parts["impact"],
     )  # fmt: skip
+
+
+def load_book(path: Path) -> dict[str, float]:
+    """Return what a venue's YAML file says of its book: fees and latencies, each within its range.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such file.
+    ConfigError
+        If it has no ``book``, or one with an unknown key or a value out of range.
+    """
+    label, content = load_settings(str(path), PRESETS, "venue", _KEYS)
+    given = content.get("book")
+    if not isinstance(given, dict) or not given:
+        raise ConfigError(f"{label}.yaml: has no book; it takes {', '.join(BOOK)}")
+    for key, value in given.items():
+        if key not in BOOK:
+            raise ConfigError(f"{label}.yaml: unknown key {key!r} of book; it takes {', '.join(BOOK)}")
+        low, high = BOOK[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ConfigError(f"{label}.yaml: book: {key} must lie between {low:g} and {high:g}, not {value!r}")
+    return {key: float(value) for key, value in given.items()}

@@ -352,7 +352,7 @@ def _target(raw: Mapping[str, Any]) -> Target:
 def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] = ()) -> Limits:
     _only(raw, known, "limits")
     for name in needed:
-        raw[name]
+        raw[name]  # or the request lacks it
     money = {"max_order_notional", "max_daily_loss"}
     return Limits(
         **{f"{name}_micros": to_micros(value) for name, value in raw.items() if name in money},

@@ -401,6 +401,36 @@ def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
     assert not (tmp_path / "o2").exists()
 
 
+def test_what_a_log_of_a_book_shows_goes_into_the_next_run(cli, refused, tmp_path):
+    from tests.backtest.test_compiled_book import Wild, busy
+    from tradepulse.backtest.book import Ways, replay
+    from tradepulse.backtest.latency import Latency
+    from tradepulse.core.orders import UNIT
+    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+
+    ways = Ways(Latency(500), Latency(1_500), Latency(800), 5)
+    terms = Terms(UNIT, UNIT, -FEE, 5 * FEE, cash=10**6 * MONEY)
+    log = pd.concat([replay(busy(seed, 300), Wild(seed=seed), terms, ways=ways).fills for seed in range(8)])
+    log.to_parquet(tmp_path / "log.parquet", index=False)
+    quotes = pd.DataFrame({"ts": pd.date_range("2024-08-08", periods=4, freq="s", tz="UTC"), "bid": 99.0,
+                           "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0})  # fmt: skip
+    quotes.to_csv(tmp_path / "quotes.csv", index=False)
+
+    found = cli("backtest", "calibrate", tmp_path / "log.parquet", "--out", tmp_path / "mine.yaml", "--json")
+    figures = {row["figure"]: row["value"] for row in found.json}
+    assert (figures["maker_bp"], figures["taker_bp"]) == (pytest.approx(-1), pytest.approx(5))
+    assert (figures["order_us"], figures["order_deviation"]) == (pytest.approx(1_500), pytest.approx(0, abs=1e-9))
+    assert figures["slippage_bp"] is None
+
+    given = ("backtest", "book", "--quotes", tmp_path / "quotes.csv", "--strategy", "touch_maker", "--param", "size=2",
+             "--lot", 1, "--tick", 1, "--venue", tmp_path / "mine.yaml")  # fmt: skip
+    assert cli(*given, "--out", tmp_path / "out", "--json").json["latency_us"]["order"] == pytest.approx(1_500)
+    assert "--taker-bp and mine.yaml both say it" in refused(*given, "--taker-bp", 4, "--out", tmp_path / "o2")
+    assert "is a .yaml file" in refused(
+        "backtest", "calibrate", tmp_path / "log.parquet", "--out", tmp_path / "mine.txt"
+    )
+
+
 def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):
     rates = bars_of([2.0] * 8, symbol="EURUSD")[["session", "symbol", "open", "high", "low", "close", "volume"]]
     rates.to_csv(tmp_path / "rates.csv", index=False)

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from tradepulse.interfaces.cli.params import Places, as_json, key_values, number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradepulse.backtest.calibration import Estimate
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import Question
 
@@ -237,12 +238,17 @@ def run(
 @click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency.")
 @click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before.")
 @click.option("--seed", default=0, show_default=True, help="Of the latencies.")
+@click.option(
+    "--venue",
+    type=click.Path(path_type=Path),
+    help="YAML file of a venue whose book says fees and latencies, as backtest validate --venue-out writes it.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
 def book(
     obj: Places, asked: OnBook, symbol: str, feed_us: float, order_us: float, answer_us: float, deviation: float,
-    correlation: float, seed: int, out: Path, as_json: bool,
+    correlation: float, seed: int, venue: Path | None, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
 
@@ -256,14 +262,26 @@ def book(
 
     if seed < 0:
         raise ConfigError(f"--seed must be at least 0, not {seed}")
-    feed, order, answer = (Latency(median, deviation, correlation) for median in (feed_us, order_us, answer_us))
-    ways = Ways(feed, order, answer, seed)
+    figures = {
+        "order_us": order_us,
+        "order_deviation": deviation,
+        "answer_us": answer_us,
+        "answer_deviation": deviation,
+    }
+    if venue is not None:
+        figures |= asked.at(venue)
+    ways = Ways(
+        Latency(feed_us, deviation, correlation), Latency(figures["order_us"], figures["order_deviation"], correlation),
+        Latency(figures["answer_us"], figures["answer_deviation"], correlation), seed,
+    )  # fmt: skip
     moves, source_hash = asked.moves()
-    strategy, latency = asked.strategy, {"feed": feed_us, "order": order_us, "answer": answer_us}
+    strategy = asked.strategy
+    latency = {"feed": feed_us, "order": figures["order_us"], "answer": figures["answer_us"]}
     name = symbol or (asked.recording or asked.quotes or Path()).name.partition(".")[0]
     question = BookQuestion(
         strategy.id, strategy.settings, name, source_hash,
-        {**asked.numbers, **latency, "deviation": deviation, "correlation": correlation, "seed": seed},
+        {**asked.numbers, **latency, "deviation": deviation, "correlation": correlation, "seed": seed,
+         **({} if venue is None else figures)},
     )  # fmt: skip
     run_id = f"cli-{uuid4().hex[:12]}"
     result = None
@@ -510,6 +528,58 @@ def _range(name: str, text: str) -> tuple[int, ...]:
 
 
 @command.command()
+@click.argument("log_file", metavar="LOG", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="YAML file to write: the venue that the log shows.")
+@as_json
+def calibrate(log_file: Path, out: Path | None, as_json: bool) -> None:
+    """Say what an execution log shows of its venue: fees, slippage, impact, latency and queue, with 95 % intervals.
+
+    The columns are those of backtest validate. A log of a book has liquidity (maker or taker), and arrived_ts and
+    heard_ts beside decided_ts and ts, as the fills of backtest book have. --out writes the venue: backtest run takes it
+    as its --friction, backtest book as its --venue.
+    """
+    from tradepulse.backtest.calibration import calibrated
+    from tradepulse.ingestion.files import load_file
+
+    log, source_hash = load_file(log_file)
+    estimates = calibrated(log)
+    if out is not None:
+        _write_venue(out, estimates, log, log_file, source_hash)
+    rows = [
+        {
+            "figure": one.name, "value": one.value, "low": one.low, "high": one.high, "fills": one.fills,
+            "why not": one.why_not,
+        }
+        for one in estimates
+    ]  # fmt: skip
+    if as_json:
+        print_json([{key: None if value != value else value for key, value in row.items()} for row in rows])
+    else:
+        print_table(
+            [
+                {**row, **{key: f"{row[key]:.4g}" if one.identified else "" for key in ("value", "low", "high")}}
+                for one, row in zip(estimates, rows, strict=True)
+            ]
+        )
+
+
+def _write_venue(
+    path: Path, estimates: "Sequence[Estimate]", log: "pd.DataFrame", log_file: Path, source_hash: str
+) -> None:
+    import pandas as pd
+    import yaml
+
+    from tradepulse.backtest.calibration import venue_of
+    from tradepulse.core.files import replace_text
+
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: a venue is a .yaml file")
+    last = pd.to_datetime(log["ts"], utc=True).max().date()
+    made = venue_of(estimates, f"What {log_file.name} shows", f"execution log, SHA-256 {source_hash}", last)
+    replace_text(path, yaml.safe_dump(made, sort_keys=False))
+
+
+@command.command()
 @click.option(
     "--live", "live_file", required=True, type=click.Path(path_type=Path), help="Execution log: CSV or Parquet."
 )
@@ -531,12 +601,10 @@ def validate(
     backtest takes as its --friction.
     """
     import pandas as pd
-    import yaml
 
-    from tradepulse.backtest.calibration import calibrated, venue_of
+    from tradepulse.backtest.calibration import calibrated
     from tradepulse.backtest.validation import orders_of, validate
     from tradepulse.backtest.validation_report import write_validation
-    from tradepulse.core.files import replace_text
     from tradepulse.ingestion.files import load_file
 
     limits = {key: float(number(key, value)) for key, value in key_values(budgets, "--budget").items()}
@@ -555,11 +623,7 @@ def validate(
     )  # fmt: skip
     estimates = calibrated(log)
     if venue_out is not None:
-        if venue_out.suffix not in (".yaml", ".yml"):
-            raise ConfigError(f"--venue-out {venue_out}: a venue is a .yaml file")
-        last = pd.to_datetime(log["ts"], utc=True).max().date()
-        made = venue_of(estimates, f"What {live_file.name} shows", f"execution log, SHA-256 {source_hash}", last)
-        replace_text(venue_out, yaml.safe_dump(made, sort_keys=False))
+        _write_venue(venue_out, estimates, log, live_file, source_hash)
     identity = {
         "strategy": str(summary.get("strategy", "")), "trial": str(summary.get("trial_id", "")),
         "data version": str(summary.get("data_version", "")), "SHA-256 of the log": source_hash,

@@ -1,12 +1,13 @@
 """What the commands that trade on a book have in common: where the market is from, who trades on it, on what terms."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.interfaces.cli.params import key_values, number
@@ -33,7 +34,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class OnBook:
     """What was asked for, checked; ``numbers`` as they were given."""
 
@@ -59,6 +60,21 @@ class OnBook:
             _ticks(table, self.quotes, ("bid", "bid_size", "ask", "ask_size")),
             None if printed is None else _ticks(printed, self.trades, ("price", "size")),
         ), source_hash
+
+    def at(self, venue: Path) -> dict[str, float]:
+        """Take a venue's fees, and return the latencies that its file says; refuse what the command line says too."""
+        from tradepulse.backtest.venue import load_book
+        from tradepulse.execution.orderpath import FEE
+
+        said = load_book(venue)
+        context = click.get_current_context()
+        for key in ("maker_bp", "taker_bp", "order_us", "answer_us"):
+            if key in said and context.get_parameter_source(key) is ParameterSource.COMMANDLINE:
+                raise ConfigError(f"--{key.replace('_', '-')} and {venue.name} both say it; leave one out")
+        self.numbers |= {key: said.pop(key) for key in ("maker_bp", "taker_bp") if key in said}
+        maker, taker = (round(self.numbers[key] * FEE) for key in ("maker_bp", "taker_bp"))
+        self.terms = replace(self.terms, maker_fee=maker, taker_fee=taker)
+        return said
 
 
 def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
