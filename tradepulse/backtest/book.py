@@ -323,13 +323,14 @@ def replay(
 
 
 def backtest_book(
-    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
-) -> BookResult:
+    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
+    runs: int = 1,
+) -> BookResult:  # fmt: skip
     """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
 
-    Parameters and errors are those of :func:`replay`.
+    Parameters and errors are those of :func:`replay`; ``runs`` says how many such runs there will be.
     """
-    if len(moves) >= LONG:
+    if len(moves) * runs >= LONG:
         from tradepulse.backtest import compiled_book
 
         if (result := compiled_book.replay(moves, strategy, terms, ways=ways, book=book)) is not None:

@@ -401,6 +401,38 @@ def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
     assert not (tmp_path / "o2").exists()
 
 
+def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path):
+    stamps = pd.date_range("2024-08-08T12:00:00Z", periods=2, freq="2s")
+    pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(
+        tmp_path / "quotes.csv", index=False
+    )
+    pd.DataFrame({"ts": ["2024-08-08T12:00:01Z"], "price": 99.0, "size": 7.0}).to_csv(
+        tmp_path / "trades.csv", index=False
+    )
+    given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--strategy", "touch_maker",
+             "--lot", 0.5, "--tick", 1, "--param", "most=4")  # fmt: skip
+
+    done = cli("backtest", "sweep-book", *given, "--param", "size=0.5:2:0.5", "--out", tmp_path / "all.csv", "--json")
+
+    # 5 stand ahead and 7 are sold: each size fills whole, bought at 99 and marked at 100.
+    assert done.json["sets"] == 4
+    assert [(row["size"], row["final_equity"]) for row in done.json["best"]] == [
+        (2, 10_002.0), (1.5, 10_001.5), (1, 10_001.0), (0.5, 10_000.5)]  # fmt: skip
+    assert pd.read_csv(tmp_path / "all.csv")["trial_id"].nunique() == 4
+    ledger = Lake(tmp_path / "var" / "lake").read("trials")
+    assert set(ledger["trial_id"]) == {row["trial_id"] for row in done.json["best"]}
+    alone = cli("backtest", "book", *given, "--param", "size=1", "--out", tmp_path / "one", "--json")
+    assert alone.json["trial_id"] == done.json["best"][2]["trial_id"]
+    for command, more, words in (
+        ("book", ("--param", "size=1:2:1"), "--param asks for 2 sets; name one, or use backtest sweep-book"),
+        ("sweep-book", ("--param", "size=2:1:1"), "write first:last:step with first <= last and step above 0"),
+        ("sweep-book", ("--param", "size=0.5:2"), "write first:last:step"),
+        ("sweep-book", ("--param", "size=1:2000:1"), "2,000 values, at most 1,000"),
+        ("sweep-book", ("--param", "size=a:2"), "not a number"),
+    ):
+        assert words in refused("backtest", command, *given, *more, "--out", tmp_path / "o2.csv")
+
+
 def test_what_a_log_of_a_book_shows_goes_into_the_next_run(cli, refused, tmp_path):
     from tests.backtest.test_compiled_book import Wild, busy
     from tradepulse.backtest.book import Ways, replay

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +13,27 @@ from uuid import uuid4
 import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
-from tradepulse.interfaces.cli.market import OnBook, on_book
-from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.market import Line, OnBook, on_a_line, on_book
+from tradepulse.interfaces.cli.params import (
+    Places,
+    as_json,
+    check_place,
+    key_values,
+    number,
+    print_json,
+    print_table,
+    write_rows,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradepulse.backtest.book import BookQuestion, BookResult, Ways
     from tradepulse.backtest.calibration import Estimate
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import Question
+    from tradepulse.core.quoting.base import QuotingStrategy
+    from tradepulse.execution.desk import Move
 
 #: Parts that a sweep with a budget is run in: it is stopped between two of them.
 PARTS = 20
@@ -231,70 +244,28 @@ def run(
 
 @command.command()
 @on_book
+@on_a_line
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
-@click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us.")
-@click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue.")
-@click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer.")
-@click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency.")
-@click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before.")
-@click.option("--seed", default=0, show_default=True, help="Of the latencies.")
-@click.option(
-    "--venue",
-    type=click.Path(path_type=Path),
-    help="YAML file of a venue whose book says fees and latencies, as backtest validate --venue-out writes it.",
-)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
-def book(
-    obj: Places, asked: OnBook, symbol: str, feed_us: float, order_us: float, answer_us: float, deviation: float,
-    correlation: float, seed: int, venue: Path | None, out: Path, as_json: bool,
-) -> None:  # fmt: skip
+def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json: bool) -> None:
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
 
     It counts in the trial ledger like any other run.
     """
-    from tradepulse.backtest.book import BookQuestion, Ways, backtest_book
     from tradepulse.backtest.book_report import write_book_report
-    from tradepulse.backtest.latency import Latency
-    from tradepulse.finops.usage import Tags, UsageLog
-    from tradepulse.warehouse.lake import Lake
 
-    if seed < 0:
-        raise ConfigError(f"--seed must be at least 0, not {seed}")
-    figures = {
-        "order_us": order_us,
-        "order_deviation": deviation,
-        "answer_us": answer_us,
-        "answer_deviation": deviation,
-    }
-    if venue is not None:
-        figures |= asked.at(venue)
-    ways = Ways(
-        Latency(feed_us, deviation, correlation), Latency(figures["order_us"], figures["order_deviation"], correlation),
-        Latency(figures["answer_us"], figures["answer_deviation"], correlation), seed,
-    )  # fmt: skip
+    strategy, ways = asked.strategy, asked.ways(line)
     moves, source_hash = asked.moves()
-    strategy = asked.strategy
-    latency = {"feed": feed_us, "order": figures["order_us"], "answer": figures["answer_us"]}
-    name = symbol or (asked.recording or asked.quotes or Path()).name.partition(".")[0]
-    question = BookQuestion(
-        strategy.id, strategy.settings, name, source_hash,
-        {**asked.numbers, **latency, "deviation": deviation, "correlation": correlation, "seed": seed,
-         **({} if venue is None else figures)},
-    )  # fmt: skip
+    latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
+    name = symbol or asked.market_name
     run_id = f"cli-{uuid4().hex[:12]}"
-    result = None
-    try:
-        who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
-        with UsageLog(obj["home"] / "usage").metered(who):
-            result = backtest_book(moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}")
-    finally:
-        if moves:
-            Lake(obj["lake"]).write("trials", question.row(moves, result, run_id), run_id)
+    with _counting(obj["lake"], run_id) as counted:
+        question, result = _on_book(obj, asked, strategy, moves, source_hash, ways, name, run_id, counted)
     summary = {
         **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
-        "latency_us": latency, "seed": seed, "trial_id": question.trial_id, "run_id": run_id,
+        "latency_us": latency, "seed": line.seed, "trial_id": question.trial_id, "run_id": run_id,
     }  # fmt: skip
     with _folder(out) as fresh:
         for table in ("fills", "orders", "equity"):
@@ -329,6 +300,81 @@ def book(
     )
     print_table([{"what": key, "value": summary[key]} for key in shown])
     click.echo(f"\n{out / 'report.html'}")
+
+
+def _on_book(
+    obj: Places, asked: OnBook, strategy: "QuotingStrategy", moves: "list[Move]", source_hash: str, ways: "Ways",
+    name: str, run_id: str, counted: "list[pd.DataFrame]",
+) -> "tuple[BookQuestion, BookResult]":  # fmt: skip
+    """Run one strategy, metered, and add its row of the ledger to those counted, also where it fails."""
+    from tradepulse.backtest.book import BookQuestion, backtest_book
+    from tradepulse.finops.usage import Tags, UsageLog
+
+    question = BookQuestion(strategy.id, strategy.settings, name, source_hash, asked.numbers)
+    result = None
+    try:
+        who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
+        with UsageLog(obj["home"] / "usage").metered(who):
+            result = backtest_book(
+                moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.strategies)
+            )
+    finally:
+        if moves:
+            counted.append(question.row(moves, result, run_id))
+    return question, result
+
+
+@contextmanager
+def _counting(lake: Path | str, run_id: str) -> "Iterator[list[pd.DataFrame]]":
+    """Take rows of the ledger, and write them together at the end, whatever it is."""
+    import pandas as pd
+
+    from tradepulse.warehouse.lake import Lake
+
+    counted: list[pd.DataFrame] = []
+    try:
+        yield counted
+    finally:
+        if counted:
+            Lake(lake).write("trials", pd.concat(counted, ignore_index=True), run_id)
+
+
+@command.command("sweep-book")
+@on_book
+@on_a_line
+@click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
+@click.option("--out", type=click.Path(path_type=Path), help="Table of all sets to write, .csv or .parquet.")
+@as_json
+@click.pass_obj
+def sweep_book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path | None, as_json: bool) -> None:
+    """Run a quoting strategy over a book once for each set of parameters; each counts in the trial ledger.
+
+    Prints the best ten by final equity. The best of many is lucky too: hold it against another day.
+    """
+    import pandas as pd
+
+    if out is not None:
+        check_place(out)
+    ways = asked.ways(line)
+    moves, source_hash = asked.moves()
+    run_id = f"cli-{uuid4().hex[:12]}"
+    rows = []
+    name, shown = symbol or asked.market_name, ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",
+                                                "total_commission", "final_position")  # fmt: skip
+    bar = click.progressbar(asked.strategies, label="sets", file=sys.stderr, hidden=not sys.stderr.isatty())
+    with _counting(obj["lake"], run_id) as counted, bar as sets:
+        for strategy in sets:
+            question, result = _on_book(obj, asked, strategy, moves, source_hash, ways, name, run_id, counted)
+            figures = {key: result.summary[key] for key in shown}
+            rows.append({**strategy.settings, **figures, "trial_id": question.trial_id})
+    rows.sort(key=lambda row: (-row["final_equity"], row["trial_id"]))
+    if out is not None:
+        write_rows(pd.DataFrame(rows), out)
+    if as_json:
+        print_json({"run_id": run_id, "sets": len(rows), "best": rows[:10]})
+        return
+    print_table(rows[:10])
+    click.echo(f"\n{len(rows):,} sets on {len(moves):,} moves, each a trial of the ledger; run {run_id}")
 
 
 _mlflow_uri = click.option(

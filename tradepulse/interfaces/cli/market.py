@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import click
 from click.core import ParameterSource
 
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.interfaces.cli.params import key_values, number
+from tradepulse.interfaces.cli.params import key_values, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradepulse.backtest.book import Ways
     from tradepulse.core.quoting.base import QuotingStrategy
     from tradepulse.execution.desk import Move
     from tradepulse.execution.orderpath import Terms
@@ -25,7 +27,9 @@ _OPTIONS = (
     click.option("--quotes", type=_PATH, help="File of quotes, in place of a recording."),
     click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
     click.option("--strategy", "strategy_name", required=True, help="imbalance_taker, touch_maker, twap, vwap or pov."),
-    click.option("--param", "params", multiple=True, help="name=value; may be repeated."),
+    click.option(
+        "--param", "params", multiple=True, help="name=value, to sweep name=first:last:step; may be repeated."
+    ),
     click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start."),
     click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price."),
     click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity."),
@@ -36,14 +40,26 @@ _OPTIONS = (
 
 @dataclass
 class OnBook:
-    """What was asked for, checked; ``numbers`` as they were given."""
+    """What was asked for, checked; ``numbers`` as they were given, and a strategy for each set of parameters."""
 
-    strategy: "QuotingStrategy"
+    strategies: "list[QuotingStrategy]"
     terms: "Terms"
     numbers: dict[str, float]
     recording: Path | None
     quotes: Path | None
     trades: Path | None
+
+    @property
+    def strategy(self) -> "QuotingStrategy":
+        """The one that was asked for."""
+        if len(self.strategies) > 1:
+            raise ConfigError(f"--param asks for {len(self.strategies)} sets; name one, or use backtest sweep-book")
+        return self.strategies[0]
+
+    @property
+    def market_name(self) -> str:
+        """Name of the file that the market is from."""
+        return (self.recording or self.quotes or Path()).name.partition(".")[0]
 
     def moves(self) -> "tuple[list[Move], str]":
         """Read the market; return what others do, and the hash of the file."""
@@ -61,7 +77,30 @@ class OnBook:
             None if printed is None else _ticks(printed, self.trades, ("price", "size")),
         ), source_hash
 
-    def at(self, venue: Path) -> dict[str, float]:
+    def ways(self, line: "Line") -> "Ways":
+        """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
+        from tradepulse.backtest.book import Ways
+        from tradepulse.backtest.latency import Latency
+
+        if line.seed < 0:
+            raise ConfigError(f"--seed must be at least 0, not {line.seed}")
+        spread, slow = line.deviation, line.correlation
+        figures = {
+            "order_us": line.order_us, "order_deviation": spread, "answer_us": line.answer_us,
+            "answer_deviation": spread,
+        }  # fmt: skip
+        if line.venue is not None:
+            figures |= self._at(line.venue)
+        self.numbers |= {
+            "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
+            "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
+        }  # fmt: skip
+        return Ways(
+            Latency(line.feed_us, spread, slow), Latency(figures["order_us"], figures["order_deviation"], slow),
+            Latency(figures["answer_us"], figures["answer_deviation"], slow), line.seed,
+        )  # fmt: skip
+
+    def _at(self, venue: Path) -> dict[str, float]:
         """Take a venue's fees, and return the latencies that its file says; refuse what the command line says too."""
         from tradepulse.backtest.venue import load_book
         from tradepulse.execution.orderpath import FEE
@@ -75,6 +114,42 @@ class OnBook:
         maker, taker = (round(self.numbers[key] * FEE) for key in ("maker_bp", "taker_bp"))
         self.terms = replace(self.terms, maker_fee=maker, taker_fee=taker)
         return said
+
+
+@dataclass(frozen=True)
+class Line:
+    """How long things take on their way, as it was given."""
+
+    feed_us: float
+    order_us: float
+    answer_us: float
+    deviation: float
+    correlation: float
+    seed: int
+    venue: Path | None
+
+
+_WAYS = (
+    click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us."),
+    click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue."),
+    click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer."),
+    click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency."),
+    click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before."),
+    click.option("--seed", default=0, show_default=True, help="Of the latencies."),
+    click.option("--venue", type=_PATH, help="YAML file whose book says fees and latencies, as calibrate writes it."),
+)
+
+
+def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of latencies, and pass them on as ``line``."""
+
+    @wraps(function)
+    def command(**given: Any) -> Any:
+        return function(line=Line(**{name: given.pop(name) for name in Line.__dataclass_fields__}), **given)
+
+    for option in reversed(_WAYS):
+        command = option(command)
+    return command
 
 
 def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,8 +188,9 @@ def _checked(
         raise ConfigError("name either --recording or --quotes")
     if trades is not None and quotes is None:
         raise ConfigError("--trades go with --quotes; a recording has its own")
-    settings = {key: number(key, value) for key, value in key_values(params).items()}
-    strategy = quoting_strategy(strategy_name)(**settings)
+    grid = {key: values_of(key, value) for key, value in key_values(params).items()}
+    made = quoting_strategy(strategy_name)
+    strategies = [made(**dict(zip(grid, chosen, strict=True))) for chosen in product(*grid.values())]
     for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
         if not least <= value <= 1e12:
             raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
@@ -125,7 +201,7 @@ def _checked(
         round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
     )
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
-    return OnBook(strategy, terms, numbers, recording, quotes, trades)
+    return OnBook(strategies, terms, numbers, recording, quotes, trades)
 
 
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":

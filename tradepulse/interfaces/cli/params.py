@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -60,6 +61,27 @@ def number(name: str, text: str) -> float:
     except ValueError as exc:
         raise ConfigError(f"--param {name}={text}: not a number") from exc
     return int(value) if value.is_integer() else value
+
+
+def values_of(name: str, text: str) -> tuple[float, ...]:
+    """Return the values of a parameter: one, or ``first:last:step`` in exact decimal steps.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or has more than a thousand.
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        return (number(name, text),)
+    first, last, step = (Decimal(str(number(name, part))) for part in (*parts, "1")[:3])
+    fractions = len(parts) == 2 and not (first == int(first) and last == int(last))
+    if len(parts) > 3 or step <= 0 or last < first or fractions:
+        raise ConfigError(f"--param {name}={text}: write first:last:step with first <= last and step above 0")
+    count = int((last - first) / step) + 1
+    if count > 1_000:
+        raise ConfigError(f"--param {name}={text}: {count:,} values, at most 1,000")
+    return tuple(number(name, str(first + at * step)) for at in range(count))
 
 
 def check_place(out: Path) -> None:
