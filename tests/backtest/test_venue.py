@@ -217,7 +217,7 @@ def test_two_venues_of_one_name_are_two():
     ("text", "words"),
     [
         ("- a", "a venue is a mapping of keys to values"),
-        ("comission: {bp: 1}", "unknown keys \\['comission'\\]; a venue takes as_of, commission"),
+        ("comission: {bp: 1}", "unknown keys \\['comission'\\]; a venue takes as_of, book, commission"),
         ("commission: {pb: 1}", "unknown keys \\['pb'\\] of commission; it takes bp"),
         ("commission: 5", "commission is a mapping"),
         ("commission: {bp: -1}", "commission: bp must lie between 0 and 10000, not -1"),
