@@ -431,6 +431,8 @@ def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path
         ("sweep-book", ("--param", "size=a:2"), "not a number"),
     ):
         assert words in refused("backtest", command, *given, *more, "--out", tmp_path / "o2.csv")
+    many = ("--param", "size=1:999:1", "--param", "most=1:999:1")
+    assert "asks for 998,001 sets, at most 10,000" in refused("backtest", "sweep-book", *given[:-2], *many)
 
 
 def test_what_a_log_of_a_book_shows_goes_into_the_next_run(cli, refused, tmp_path):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tradepulse.execution.desk import Move
     from tradepulse.execution.orderpath import Terms
 
+#: Sets of parameters in one sweep over a book.
+_MOST_SETS = 10_000
 _PATH = click.Path(path_type=Path)
 _OPTIONS = (
     click.option("--recording", type=_PATH, help="Level-2 recording, a line per message."),
@@ -189,6 +192,8 @@ def _checked(
     if trades is not None and quotes is None:
         raise ConfigError("--trades go with --quotes; a recording has its own")
     grid = {key: values_of(key, value) for key, value in key_values(params).items()}
+    if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
+        raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
     made = quoting_strategy(strategy_name)
     strategies = [made(**dict(zip(grid, chosen, strict=True))) for chosen in product(*grid.values())]
     for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
