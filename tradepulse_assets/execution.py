@@ -43,7 +43,11 @@ def _request(home: Home, session: date) -> dict[str, Any]:
     traded = sorted({*signals["symbol"], *book.positions})
     bars = read_bars(home.lake, until=session, symbols=traded)
     recent = bars[bars["session"] >= first.isoformat()]
-    went_ex = read_actions(home.lake, traded, after=last or session, until=session)
+    # One that the vendor told late is still booked if nothing has been traded since; one that is booked is told again,
+    # for a run that died between our journal and the venue's.
+    began = date.fromisoformat(min(book.closed)) if book.closed else session
+    actions = [_action(row) for row in records(read_actions(home.lake, traded, after=began, until=session))]
+    went_ex = [action for action in actions if _can_be_booked(book, action)]
     grown = max((_units(home, row, session) for row in records(signals)), default=Fraction(1))
     prices: dict[str, dict[str, dict[str, str]]] = {"open": {}, "close": {}}
     for bar in records(recent):
@@ -67,8 +71,15 @@ def _request(home: Home, session: date) -> dict[str, Any]:
         ],
         "limits": {**{name: ceil(most * grown) for name, most in UNITS.items()}, **LIMITS},
         "fees": FEES,
-        "actions": [_action(row) for row in records(went_ex)],
+        "actions": went_ex,
     }
+
+
+def _can_be_booked(book: "Book", action: dict[str, Any]) -> bool:
+    """Say whether a split or dividend is booked, or can be."""
+    symbol, ex_date = action["symbol"], action["ex_date"]
+    booked = ("split" if "split" in action else "dividend", symbol, ex_date) in book.actions
+    return booked or ex_date > book.last_session or book.may_go_ex(symbol, ex_date)
 
 
 def _units(home: Home, signal: dict[str, Any], session: date) -> Fraction:

@@ -163,3 +163,17 @@ def test_splits_and_a_dividend_come_to_the_ledger_worked_out_by_hand(home, make)
     books = ledger_of(Book.of(read_journal(home.book / "orders.journal")[0]), calendar())
     assert books.equity({}) == cash["2024-06-12"]
     assert books.balance(DIVIDENDS) == -micros("75")
+
+
+@pytest.mark.slow
+def test_a_dividend_that_the_vendor_tells_late_is_booked_with_the_next_session(home, make):
+    bars = [*SPLIT_BARS[:5], ("2024-06-10", 133, 134), ("2024-06-11", 134, 135)]
+    prepare(home, bars)
+    trade(home, make, ["2024-06-06", "2024-06-07", "2024-06-10"])
+    late = {"symbol": "ODD", "ex_date": pd.Timestamp("2024-06-10"), "action": "cash_dividend", "ratio": float("nan"),
+            "amount": 0.5, "source": "hand", "source_hash": "0" * 16}  # fmt: skip
+    home.lake.write("corporate_actions", rows("corporate_actions", late), "2024")
+
+    # Held since the seventh: 100 x 0.50, a day late; the check counts it from its ex-date, and agrees again.
+    _, cash, _ = trade(home, make, ["2024-06-11"])
+    assert cash == {"2024-06-11": micros("988047.59988")}

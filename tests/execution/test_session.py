@@ -156,10 +156,26 @@ def test_a_dividend_is_paid_on_what_was_held_over_the_night_after_the_split_of_t
     assert book(tmp_path).cash_micros == before - 200 * 250_000
 
 
-def test_what_went_ex_before_the_last_session_is_refused(tmp_path):
-    run(tmp_path, "2018-10-02")
+def test_what_is_told_late_is_booked_where_nothing_was_traded_since(tmp_path):
+    run(tmp_path, "2018-10-01")
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+    run(tmp_path, "2018-10-03", opens={"2018-10-03": "50"})
+    before = book(tmp_path).cash_micros
 
-    with pytest.raises(SessionOutOfOrder, match="AAA goes ex on 2018-10-02, and book 'paper' has completed 2018-10-02"):
+    late = [split(2, 1, "2018-10-03"), dividend("0.25", "2018-10-03")]
+    run(tmp_path, "2018-10-04", target=200, opens={"2018-10-04": "50"}, actions=late)
+    run(tmp_path, "2018-10-05", target=200, opens={"2018-10-05": "50"}, actions=late)  # told again: booked once
+    assert book(tmp_path).positions == {"AAA": 200}
+    assert book(tmp_path).cash_micros == before + 200 * 250_000
+
+
+def test_what_went_ex_before_a_trade_is_refused(tmp_path):
+    run(tmp_path, "2018-10-01")
+    with pytest.raises(SessionOutOfOrder, match="AAA went ex on 2018-10-01, and book 'paper' has traded it since"):
+        run(tmp_path, "2018-10-02", actions=[split(2, 1, "2018-10-01")])  # an order of that day is on its way
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+
+    with pytest.raises(SessionOutOfOrder, match="AAA went ex on 2018-10-02, and book 'paper' has traded it since"):
         run(tmp_path, "2018-10-03", actions=[split(2, 1)])
 
 

@@ -87,6 +87,16 @@ class Book:
             if state.order.symbol == symbol and strategy in (None, state.order.strategy)
         )
 
+    def may_go_ex(self, symbol: str, ex_date: str) -> bool:
+        """Say whether what goes ex on a date can still be booked: nothing was traded or decided in new units yet."""
+        traded = (fill.session >= ex_date for fill, _ in self.fills.values() if fill.symbol == symbol)
+        decided = (
+            state.status.is_open and state.order.decided_session >= ex_date
+            for state in self.orders.values()
+            if state.order.symbol == symbol
+        )
+        return not any(traded) and not any(decided)
+
     def loss(self, closes: Mapping[str, int]) -> int | None:
         """Return the equity lost since the close of the last completed session; None if something has no price.
 

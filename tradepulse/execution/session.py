@@ -240,19 +240,20 @@ class _Session:
             self._hear_fills(until=self.book.last_session)  # in the units of before
         for action in sorted(self.request.actions, key=lambda one: (one.ex_date, isinstance(one, Dividend), one)):
             symbol, ex_date, *_ = action
-            if ex_date <= self.book.last_session:
+            booked = ("dividend" if isinstance(action, Dividend) else "split", symbol, ex_date) in self.book.actions
+            if ex_date <= self.book.last_session and not booked and not self.book.may_go_ex(symbol, ex_date):
                 raise SessionOutOfOrder(
-                    f"{symbol} goes ex on {ex_date}, and book {self.book.name!r} has completed "
-                    f"{self.book.last_session}; leave it out"
+                    f"{symbol} went ex on {ex_date}, and book {self.book.name!r} has traded it since; leave it out, "
+                    "and set the position right by an order"
                 )
             if ex_date > session:
                 continue
             if isinstance(action, Dividend):
-                if ("dividend", symbol, ex_date) not in self.book.actions:
+                if not booked:
                     self._record("dividend", session=session, **action._asdict())
                     self.progress(f"dividend of {symbol}, {self.book.positions.get(symbol, 0)} units")
                 continue
-            if ("split", symbol, ex_date) not in self.book.actions:
+            if not booked:
                 price = self._price_of_fractions(action)
                 self._record("split", session=session, **action._asdict(), price_micros=price)
                 self.progress(f"split of {symbol}, {action.numerator} for {action.denominator}")
