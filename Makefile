@@ -110,4 +110,4 @@ sbom: setup  ## the software bill of materials of the environment (syft), in rep
 
 clean:  ## remove the environment and everything that was made; asks first
 	@read -r -p "Remove .venv, $$TRADEPULSE_HOME and reports? [y/N] " yes && [ "$$yes" = y ]
-	@rm -rf .venv reports "$$TRADEPULSE_HOME"
+	@rm -rf .venv reports "$$TRADEPULSE_HOME" tradepulse/execution/_native

@@ -58,17 +58,11 @@ def quote(see: Any, mine: Any, n: int, position: int, sizes: Any, numbers: Any, 
             asks[made, 0], asks[made, 1] = 1, mine[at, 0]
             made += 1
     for sign in (1, -1):
-        there = False
+        there, price = False, see[2 - sign]
         for at in range(n):
             there |= mine[at, 1] == sign
-        if not there and see[2 - sign] and sizes[1] - sign * position >= sizes[0]:
-            asks[made, 0], asks[made, 1], asks[made, 2], asks[made, 3], asks[made, 4] = (
-                0,
-                sign,
-                sizes[0],
-                see[2 - sign],
-                1,
-            )
+        if not there and price and sizes[1] - sign * position >= sizes[0]:
+            asks[made, 0], asks[made, 1], asks[made, 2], asks[made, 3], asks[made, 4] = 0, sign, sizes[0], price, 1
             made += 1
     return made
 

@@ -201,7 +201,7 @@ def test_decisions_in_one_go_are_those_bar_by_bar(make):
 
 
 class Asking(SmaCross):
-    """Asks for its target only where it does not hold it: needs its account, and so the event engine."""
+    """Looks at what it holds, which is what it asked for whatever was split; so only the event engine can run it."""
 
     def handle_tick(self, bar, desk):
         before = desk.position(bar.symbol)

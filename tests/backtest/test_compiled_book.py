@@ -185,10 +185,10 @@ def test_the_engine_is_chosen_by_what_it_pays(monkeypatch):
 
 def test_a_strategy_with_a_loop_has_no_other_ears():
     """A loop hears no answers, so that a strategy that does needs the event engine."""
-    for name in quoting_strategies():
-        made = quoting_strategy(name)
-        if made().compiled() is not None:
-            assert made.on_answer is QuotingStrategy.on_answer
+    with_a_loop = [made for name in quoting_strategies() if (made := quoting_strategy(name))().compiled() is not None]
+
+    assert with_a_loop == [ImbalanceTaker, TouchMaker]
+    assert all(made.on_answer is QuotingStrategy.on_answer for made in with_a_loop)
 
 
 def test_what_a_sweep_over_levels_fills_is_booked_whole():

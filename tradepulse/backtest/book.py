@@ -113,10 +113,10 @@ class BookQuestion:
         )  # fmt: skip
 
 
-#: Moves from which on compiled code is worth loading: of these the event engine has done 10,000 by then.
+#: Moves from which on compiled code is worth loading, which takes about a second.
 LONG = 20_000
 #: Nanoseconds between two marks of the account where nothing fills.
-_MARK_NS = 1_000_000_000
+MARK_NS = 1_000_000_000
 
 
 def moves_of_recording(recording: Recording) -> list[Move]:
@@ -277,14 +277,11 @@ def replay(
                     before = {(side, price): venue.others[side].get(price, 0) for side, price, _ in move.levels}
                     if move.aggressor is None:
                         venue.display(move.levels)
-                        what = f"{move.what} displayed through it"
                     else:
-                        size, price = move.quantity / UNIT, move.price / UNIT
-                        what = f"{move.what}: {size:g} at {price:g} by a {move.aggressor.value}er"
                         met = Side.SELL if move.aggressor is Side.BUY else Side.BUY
                         before = {(met, p): q for p, q in _near(venue, met, move.price)}
                         venue.trade(move.price, move.quantity, move.aggressor)
-                    tell(move.ns, what, before)
+                    tell(move.ns, evidence_of(move), before)
                     push(feed.arrival(move.ns), "seen", move)
                     continue
                 ns, _, kind, body = heapq.heappop(queue)
@@ -294,7 +291,7 @@ def replay(
                     desk.now = ns
                     if ns >= marked and (mid := _mid(view)):
                         curve.append((ns, path.state.cash, path.state.position, mid))
-                        marked = ns + _MARK_NS
+                        marked = ns + MARK_NS
                     strategy.on_market(view.market(ns), desk)
                 elif kind == "answer":
                     desk.now = ns
@@ -314,7 +311,7 @@ def replay(
                         venue.cancel(body)
                     else:
                         venue.replace(body[0], **body[1])
-                    tell(ns, "displayed when it arrived", before)
+                    tell(ns, evidence_of(None), before)
             state = path.state
             curve.append((last, state.cash, state.position, _mid(view)))
             return result_of(_fill_rows(fills, desk, arrived, terms), _order_rows(desk, arrived), curve, terms, n_moves)
@@ -336,6 +333,15 @@ def backtest_book(
         if (result := compiled_book.replay(moves, strategy, terms, ways=ways, book=book)) is not None:
             return result
     return replay(moves, strategy, terms, ways=ways, book=book)
+
+
+def evidence_of(move: Move | None) -> str:
+    """Return in words what made a fill possible: what others did, or None for what an order met when it arrived."""
+    if move is None:
+        return "displayed when it arrived"
+    if move.aggressor is None:
+        return f"{move.what} displayed through it"
+    return f"{move.what}: {move.quantity / UNIT:g} at {move.price / UNIT:g} by a {move.aggressor.value}er"
 
 
 def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:

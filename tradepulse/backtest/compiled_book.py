@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tradepulse.backtest.book import BookResult, Ways, result_of
+from tradepulse.backtest.book import MARK_NS, BookResult, Ways, evidence_of, result_of
 from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
@@ -34,7 +34,6 @@ Integers = NDArray[np.int64]
 #: Of a loop: what is seen, our open orders, how many, the position, sizes, numbers, memory, and what it asks for.
 SIGNATURE = "int64(int64[::1],int64[:,::1],int64,int64,int64[::1],float64[::1],int64[::1],int64[:,::1])"
 _HUGE = 1 << 61
-_MARK_NS = 1_000_000_000
 _WHOLE_BP = 10_000 * FEE
 
 # Columns of an order.
@@ -234,17 +233,12 @@ def _tables(
     fills = []
     for ns, heard, order, quantity, price, taker, move, before, after, _ in ran.fills.tolist():
         size, at = quantity * quantity_step / UNIT, price * price_step / UNIT
-        what = "displayed when it arrived"
-        if move >= 0 and (one := moves[move]).aggressor is None:
-            what = f"{one.what} displayed through it"
-        elif move >= 0:
-            what = f"{one.what}: {one.quantity / UNIT:g} at {one.price / UNIT:g} by a {one.aggressor.value}er"
         fills.append(
             {
                 "ts": ns, "heard_ts": heard, "order_id": ids[order], "side": side[order], "quantity": size, "price": at,
                 "liquidity": "taker" if taker else "maker",
                 "commission": at * (quantity * quantity_step) / UNIT * fee[taker], "decided_ts": rows[order][_DECIDED],
-                "arrived_ts": rows[order][_ARRIVED], "evidence": what,
+                "arrived_ts": rows[order][_ARRIVED], "evidence": evidence_of(moves[move] if move >= 0 else None),
                 "displayed_before": before * quantity_step / UNIT, "displayed_after": after * quantity_step / UNIT,
             }
         )  # fmt: skip
@@ -715,7 +709,7 @@ def _run(
                         return _FULL_CURVE, 0, 0, 0
                     _mark(curve, n_curve, ns, net, makers, takers, position, see)
                     n_curve += 1
-                    marked = ns + _MARK_NS
+                    marked = ns + MARK_NS
                 if changed:
                     for at in range(n_open):
                         row, order = ours[at], opened[at]

@@ -76,7 +76,7 @@ class _Account:
             return change  # waits until it opens
         now = int(self.feed.ns[row])
         if self.sent.get(symbol) != (decided, kind):
-            if (rate := self.costs.rate) and not self._taken_now(now, rate):
+            if (rate := self.costs.rate) and not self._within_rate(now, rate):
                 return change  # asks again at the next bar
             self.sent[symbol] = (decided, kind)
             if refused := self.costs.refused(abs(change), quoted, bar.session):
@@ -107,8 +107,8 @@ class _Account:
         self.fills.append((row, sign * units, done.price, done.commission, quoted, decided, kind))
         return change - sign * units
 
-    def _taken_now(self, now: int, rate: Rate) -> bool:
-        """Say whether the venue takes another new order, and count it."""
+    def _within_rate(self, now: int, rate: Rate) -> bool:
+        """Say whether the venue takes another new order now, and count it if so."""
         if len(self.sent_at) == rate.orders and now - self.sent_at[0] < rate.seconds * 1e9:
             return False
         self.sent_at.append(now)
@@ -379,7 +379,7 @@ def _replay(
                     value += its * marks[symbol]
                 add_value(value)
         for bar in feed.groups[-1]:
-            marks[bar.symbol] = bar.close
+            marks[bar.symbol] = bar.close  # quiet bars leave no mark
     finally:
         for member in started:
             member.finalize()

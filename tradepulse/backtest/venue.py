@@ -315,10 +315,9 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
     ConfigError
         If the file has an unknown key or a value out of range.
     """
-    kinds = _PARTS
     label, content = load_settings(name, PRESETS, "venue", _KEYS)
     parts = {}
-    for key, kind in kinds.items():
+    for key, kind in _PARTS.items():
         given = content.get(key) or {}
         if not isinstance(given, dict):
             raise ConfigError(f"{label}.yaml: {key} is a mapping of keys to values")

@@ -38,12 +38,15 @@ class Exchange:
     """What Binance does, as far as a daily session asks; ``faults`` come first, one a signed request."""
 
     def __init__(self, server):
-        self.orders, self.trades, self.faults, self.asked, self.skew = {}, [], [], [], 0
+        self.orders, self.trades, self.faults, self.asked = {}, [], [], []
+        self.skew, self.has_clock = 0, True
         server.expect_request("/exchangeInfo").respond_with_json(
             {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [], "symbols": [MARKET]}
         )
         server.expect_request("/time").respond_with_handler(
-            lambda request: Response(json.dumps({"serverTime": int(time.time() * 1000) + self.skew}))
+            lambda request: (
+                Response(json.dumps({"serverTime": int(time.time() * 1000) + self.skew})) if self.has_clock else down()
+            )
         )
         server.expect_request("/order", method="POST").respond_with_handler(self.place)
         server.expect_request("/allOrders").respond_with_handler(
@@ -189,6 +192,14 @@ def test_a_clock_that_is_off_is_set_by_the_exchanges_and_the_order_sent_once(exc
 
     assert list(exchange.orders) == ["o1"]
     assert waits == [0.0]
+
+
+def test_a_clock_that_nobody_tells_leaves_the_order_unanswered_and_not_placed(exchange, waits):
+    exchange.skew, exchange.has_clock = 60_000, False
+
+    with pytest.raises(Unanswered, match="binance does not accept our clock"):
+        open_broker("ccxt").submit(Approved(btc("o1")))
+    assert exchange.orders == {}
 
 
 def test_a_no_is_a_rejection_with_the_exchanges_words(exchange):

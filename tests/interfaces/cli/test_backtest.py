@@ -429,6 +429,8 @@ def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path
         ("sweep-book", ("--param", "size=0.5:2"), "write first:last:step"),
         ("sweep-book", ("--param", "size=1:2000:1"), "2,000 values, at most 1,000"),
         ("sweep-book", ("--param", "size=a:2"), "not a number"),
+        ("sweep-book", ("--param", "size=nan:2:1"), "not a number"),
+        ("sweep-book", ("--param", "size=1:inf:1"), "not a number"),
     ):
         assert words in refused("backtest", command, *given, *more, "--out", tmp_path / "o2.csv")
     many = ("--param", "size=1:999:1", "--param", "most=1:999:1")

@@ -71,8 +71,8 @@ def _solved(matrix: list[list[Values]], right: list[Values]) -> list[Values]:
 def _eliminated(matrix: Values, right: Values) -> Values:
     """Return the solutions by elimination, the larger pivot first.
 
-    LAPACK rounds in one way in one process and in another in the next, which a fit that is barely determined shows in
-    its eighth digit. These are single operations on whole arrays, and give the same bits everywhere.
+    The same bars have given other last bits in another process, which a fit that is barely determined shows in its
+    eighth digit. A solver of a library may round as it likes; single operations on whole arrays may not.
     """
     k = right.shape[1]
     rows = [[*(matrix[:, at, column] for column in range(k)), right[:, at]] for at in range(k)]

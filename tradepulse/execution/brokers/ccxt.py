@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -61,7 +62,7 @@ class CcxtBroker(Broker):
             self._ask(send, again=False)
         except BrokerRejected as exc:
             # Sent before, and placed then: it is not placed again.
-            if "uplicate" not in str(exc) or not self.knows(order):
+            if "duplicate" not in str(exc).lower() or not self.knows(order):
                 raise
 
     def knows(self, order: Order) -> bool:
@@ -146,7 +147,8 @@ class CcxtBroker(Broker):
             raise ConfigError(f"{name}: the account is not known; set {' and '.join(_NAMES[1:])}") from None
         if isinstance(exc, ccxt.InvalidNonce):
             # Refused for our clock: it was not done. Ask what time it is there, and sign by that.
-            self._exchange.load_time_difference()
+            with suppress(ccxt.BaseError):
+                self._exchange.load_time_difference()
             return Failure(f"{name} does not accept our clock: {words}", arrived=False, wait=0.0)
         if isinstance(exc, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
             told = (self._exchange.last_response_headers or {}).get("Retry-After")

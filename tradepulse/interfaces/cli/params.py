@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -74,7 +75,10 @@ def values_of(name: str, text: str) -> tuple[float, ...]:
     parts = text.split(":")
     if len(parts) == 1:
         return (number(name, text),)
-    first, last, step = (Decimal(str(number(name, part))) for part in (*parts, "1")[:3])
+    numbers = [number(name, part) for part in (*parts, "1")[:3]]
+    if not all(map(isfinite, numbers)):
+        raise ConfigError(f"--param {name}={text}: not a number")
+    first, last, step = (Decimal(str(value)) for value in numbers)
     fractions = len(parts) == 2 and not (first == int(first) and last == int(last))
     if len(parts) > 3 or step <= 0 or last < first or fractions:
         raise ConfigError(f"--param {name}={text}: write first:last:step with first <= last and step above 0")
