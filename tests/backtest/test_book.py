@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
 from tradepulse.backtest.book_report import markouts
 from tradepulse.backtest.latency import Latency, Way
@@ -77,6 +78,31 @@ def test_a_resting_order_waits_for_what_stands_ahead_of_it():
     # A rebate of 1 bp on 198.
     assert fill["commission"] == pytest.approx(-0.0198)
     assert result.equity["cash"].iloc[-1] == pytest.approx(1000 - 198 + 0.0198)
+
+
+@pytest.mark.parametrize(("cancels_ahead", "filled"), [(0, 0), (0.5, 1), (1, 2)])
+def test_what_others_take_back_stood_ahead_of_us_as_far_as_the_venue_says(cancels_ahead, filled):
+    # 5 stand ahead; 5 join behind; then 4 of the 10 are taken back. In proportion 2 of them stood ahead, so that
+    # 3 are left there; by half of that 4 are, and by none 5. A print of 5 fills us with the rest.
+    moves = [BOOK, levels(1, ("buy", 99, 10)), levels(2, ("buy", 99, 6)), print_(3, 99, 5, "sell")]
+
+    for engine in (replay, compiled_book.replay):
+        result = engine(moves, TouchMaker(size=2, most=2), TERMS, cancels_ahead=cancels_ahead)
+        assert result.fills["quantity"].sum() == filled
+
+
+def test_what_left_ahead_of_us_is_whole_lots():
+    # In proportion 5 * 3/10 = 1.5 of 5 left: one lot.
+    moves = [BOOK, levels(1, ("buy", 99, 10)), levels(2, ("buy", 99, 7)), print_(3, 99, 5, "sell")]
+
+    assert replay(moves, TouchMaker(size=2, most=2), TERMS, cancels_ahead=1).fills["quantity"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("cancels_ahead", [-0.1, 1.1, float("nan")])
+def test_a_queue_that_makes_no_sense_is_refused(cancels_ahead):
+    for engine in (replay, compiled_book.replay):
+        with pytest.raises(ConfigError, match="cancels_ahead must lie between 0 and 1"):
+            engine([BOOK], TouchMaker(size=2, most=2), TERMS, cancels_ahead=cancels_ahead)
 
 
 def test_what_a_taker_took_is_gone_and_evidence_says_what_was_there():

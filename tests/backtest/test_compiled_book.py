@@ -125,15 +125,18 @@ LATENCY = st.builds(
 
 
 @given(
-    st.integers(0, 10**6), st.integers(1, 10**6), LIMITS, st.builds(Ways, LATENCY, LATENCY, LATENCY, st.integers(0, 9))
-)
-def test_both_engines_do_the_same_whatever_is_asked(market, seed, limits, ways):
+    st.integers(0, 10**6), st.integers(1, 10**6), LIMITS, st.builds(Ways, LATENCY, LATENCY, LATENCY, st.integers(0, 9)),
+    st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+)  # fmt: skip
+def test_both_engines_do_the_same_whatever_is_asked(market, seed, limits, ways, cancels_ahead):
     terms = Terms(
         tick=UNIT, lot=UNIT, maker_fee=-FEE, taker_fee=4 * FEE, limits=limits, cash=10_000 * MONEY, position=2 * UNIT
     )
     moves = busy(market)
-    one = replay(moves, Wild(seed=seed), terms, ways=ways)
-    other = compiled_book.replay(moves, Wild(seed=seed), terms, ways=ways)
+    one, other = (
+        run(moves, Wild(seed=seed), terms, ways=ways, cancels_ahead=cancels_ahead)
+        for run in (replay, compiled_book.replay)
+    )
 
     same(one, other)
 

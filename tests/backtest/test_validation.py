@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.backtest.test_book import levels, print_
 from tests.backtest.test_compiled_book import Wild, busy
 from tests.property.generators import random_walk
 from tradepulse.backtest.book import Ways, replay
@@ -22,6 +23,7 @@ from tradepulse.backtest.validation import BUDGETS, COMPONENTS, orders_of, valid
 from tradepulse.backtest.validation_report import write_validation
 from tradepulse.backtest.venue import load_book, load_venue
 from tradepulse.core.orders import UNIT
+from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, DataError, MissingData
 from tradepulse.execution.orderpath import FEE, MONEY, Terms
@@ -220,7 +222,6 @@ def test_what_the_log_cannot_tell_is_not_guessed(simulation):
     assert found["commission_bp"].identified
     assert found["slippage_bp"].why_not == "the log has no quoted_price"
     assert found["latency_ms"].why_not == "the log has no decided_ts and ts"
-    assert found["queue_share"].why_not.startswith("the log has no queue_ahead")
     same = simulation.fills.assign(bar_volume=1e5)
     impact = next(estimate for estimate in calibrated(same) if estimate.name == "impact_bp")
     assert "cannot tell impact from a fixed cost" in impact.why_not
@@ -229,14 +230,66 @@ def test_what_the_log_cannot_tell_is_not_guessed(simulation):
     assert np.isnan(few["slippage_bp"].value)
 
 
-def test_a_queue_is_read_from_resting_orders(simulation):
-    rng = np.random.default_rng(3)
-    ahead = rng.integers(0, 1_000, len(simulation.fills)).astype(float)
-    live = simulation.fills.assign(queue_ahead=ahead, queue_gone=0.6 * ahead)
+def long_queues(seed, n=6_000):
+    """What others do at a touch that seldom moves: they join and leave by the hundred, and trade."""
+    random = np.random.default_rng(seed)
+    shown, middle = {"buy": 300, "sell": 300}, 100
+    moves = [levels(0, ("buy", 99, 300), ("sell", 101, 300))]
+    for at in range(1, n):
+        side = "buy" if random.random() < 0.5 else "sell"
+        price = middle + (-1 if side == "buy" else 1)
+        if random.random() < 0.25:
+            size = int(random.integers(1, 60))
+            moves.append(print_(at, price, size, "sell" if side == "buy" else "buy"))
+            shown[side] = max(0, shown[side] - size)
+        if shown[side] < 20 or random.random() < 0.002:
+            up = 1 if side == "sell" else -1
+            gone = [("buy", middle - 1, 0), ("sell", middle + 1, 0)]
+            middle += up
+            shown = {"buy": 300, "sell": 300}
+            moves.append(levels(at, *gone, ("buy", middle - 1, 300), ("sell", middle + 1, 300)))
+            continue
+        shown[side] = max(1, shown[side] + int(random.integers(-60, 62)))
+        moves.append(levels(at, (side, price, shown[side])))
+    return moves
 
-    found = next(estimate for estimate in calibrated(live) if estimate.name == "queue_share")
 
-    assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.6, 0.6))
+def a_log(moves, cancels_ahead, seed=0):
+    terms = Terms(UNIT, UNIT, cash=10**6 * MONEY)
+    ways = Ways(Latency(300, 0.2), Latency(700, 0.3), Latency(500, 0.2), seed)
+    maker = TouchMaker(size=5, most=100)
+    return replay(moves, maker, terms, ways=ways, cancels_ahead=cancels_ahead).fills
+
+
+def the_queue(log, **more):
+    return next(one for one in calibrated(log, **more) if one.name == "cancels_ahead")
+
+
+def test_a_queue_that_the_fit_does_not_know_is_read_from_fills_and_the_market():
+    inside = 0
+    for seed in range(12):
+        true = float(np.random.default_rng(100 + seed).uniform(0, 1))
+        moves = long_queues(seed)
+        found = the_queue(a_log(moves, true, seed), moves=moves, lot=UNIT)
+        assert found.identified, found.why_not
+        assert found.high - found.low < 0.25
+        assert abs(found.value - true) < 0.1
+        inside += found.low - 0.01 <= true <= found.high + 0.01
+    assert inside >= 10
+
+
+def test_a_queue_that_cannot_be_told_is_not_guessed():
+    moves = long_queues(1)
+    log = a_log(moves, 0.5)
+
+    assert "name the recording" in the_queue(log).why_not
+    assert the_queue(log.drop(columns="arrived_ts"), moves=moves).why_not == "the log has no arrived_ts"
+    assert "at least 30 are needed" in the_queue(log.head(20), moves=moves, lot=UNIT).why_not
+    # Where nobody takes anything back, any queue fills the same.
+    still = [move for number, move in enumerate(moves) if number == 0 or move.aggressor is not None]
+    assert "0 fills that a queue could have moved" in the_queue(a_log(still, 0.5), moves=still, lot=UNIT).why_not
+    # Fills of another market are explained by no queue.
+    assert "the queue is another" in the_queue(log, moves=long_queues(2), lot=UNIT).why_not
 
 
 def test_fees_and_latencies_of_a_book_are_found_and_go_into_a_venue(tmp_path):
@@ -292,7 +345,9 @@ def test_the_page_shows_parts_orders_venue_and_sign_off(simulation, tmp_path):
     )
     found = validate(orders_of(live, "live"), orders_of(simulation.fills, "simulated"), simulation.summary["marks"])
 
-    page = write_validation(found, calibrated(live), tmp_path / "validation", {"trial": "<abc>"})
+    page = write_validation(
+        found, calibrated(live.drop(columns="decided_ts")), tmp_path / "validation", {"trial": "<abc>"}
+    )
 
     text = page.read_text()
     assert text.count("<svg") == 2

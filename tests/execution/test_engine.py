@@ -88,10 +88,10 @@ def test_a_real_recording_is_traded_on_paper_as_it_was_tested(tmp_path, shared_d
     desk = {"book": "b", "strategy": "touch_maker", "params": {}, "tick": "0.01", "lot": "0.00001", "taker_bp": "4",
             "cash": "10000"}  # fmt: skip
 
-    outcome = run_paper(tmp_path / "b", desk, moves, speed=0)
+    outcome = run_paper(tmp_path / "b", desk, moves, speed=0, cancels_ahead=0.5)
 
     terms = Terms(UNIT // 100, UNIT // 100_000, 0, 4 * FEE, cash=10_000 * MONEY)
-    tested = replay(moves, quoting_strategy("touch_maker")(), terms, book="b").summary
+    tested = replay(moves, quoting_strategy("touch_maker")(), terms, book="b", cancels_ahead=0.5).summary
     assert (outcome["ended"], outcome["orders"], outcome["fills"]) == ("closed", tested["n_orders"], tested["n_fills"])
     assert outcome["position"] / UNIT == tested["final_position"]
 

@@ -21,7 +21,7 @@ from tradepulse.backtest.latency import NONE, Latency, Way
 from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
-from tradepulse.errors import DataError
+from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import Desk, Move, View, answer
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue
@@ -198,9 +198,17 @@ def _units(value: float) -> int:
     return round(value * UNIT)
 
 
+def in_reach(cancels_ahead: float) -> float:
+    """Return the parameter of a venue's queue, or raise ConfigError where it makes no sense."""
+    if not 0 <= cancels_ahead <= 1:
+        raise ConfigError(f"cancels_ahead must lie between 0 and 1, not {cancels_ahead}")
+    return cancels_ahead
+
+
 def replay(
-    moves: Iterable[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
-) -> BookResult:
+    moves: Iterable[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
+    cancels_ahead: float = 0.0,
+) -> BookResult:  # fmt: skip
     """Run a quoting strategy over what others did.
 
     Parameters
@@ -210,17 +218,21 @@ def replay(
     terms : grid, fees, limits, cash and position of the account
     ways : latencies; none by default
     book : name that order ids are made from
+    cancels_ahead : of the venue's queue (:class:`tradepulse.execution.matching.Venue`); 0 is the venue of the cards
 
     Raises
     ------
     DataError
         If there is nothing to run on, or it is not in order.
+    ConfigError
+        If ``cancels_ahead`` does not lie between 0 and 1.
     """
     ways = ways or Ways()
     feed, orders, answers = (
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
-    venue, view = Venue(position=terms.position), View()
+    venue = Venue(position=terms.position, cancels_ahead=in_reach(cancels_ahead), lot=terms.lot)
+    view = View()
     queue: list[tuple[int, int, str, Any]] = []
     count = 0
 
@@ -321,7 +333,7 @@ def replay(
 
 def backtest_book(
     moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
-    runs: int = 1,
+    runs: int = 1, cancels_ahead: float = 0.0,
 ) -> BookResult:  # fmt: skip
     """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
 
@@ -330,9 +342,10 @@ def backtest_book(
     if len(moves) * runs >= LONG:
         from tradepulse.backtest import compiled_book
 
-        if (result := compiled_book.replay(moves, strategy, terms, ways=ways, book=book)) is not None:
-            return result
-    return replay(moves, strategy, terms, ways=ways, book=book)
+        found = compiled_book.replay(moves, strategy, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
+        if found is not None:
+            return found
+    return replay(moves, strategy, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
 
 
 def evidence_of(move: Move | None) -> str:

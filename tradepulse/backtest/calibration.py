@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tradepulse.backtest.queue import VALUES, agreement, best
 from tradepulse.backtest.venue import BOOK
 from tradepulse.errors import DataError, MissingData
+from tradepulse.execution.desk import Move
 
 #: Fills below which nothing is said, and resamples of the bootstrap.
 LEAST, RESAMPLES = 30, 2_000
@@ -41,25 +43,28 @@ class Estimate:
         return not self.why_not
 
 
-def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
+def calibrated(
+    fills: pd.DataFrame, *, moves: Sequence[Move] | None = None, lot: int = 1, seed: int = 7
+) -> list[Estimate]:
     """Return what an execution log says of the venue.
 
     Parameters
     ----------
     fills : ``price``, ``quantity``, ``side`` and ``commission`` of each fill; ``quoted_price`` is the market that it
-        met, ``decided_ts`` and ``ts`` are when it was decided and filled, ``bar_volume`` is what traded in that time,
-        ``queue_ahead`` is what stood before a resting order when it came, and ``queue_gone`` what of it had gone when
-        it was filled. Of a book: ``liquidity`` says maker or taker, ``arrived_ts`` when the order was at the venue, and
-        ``heard_ts`` when its fill was heard
+        met, ``decided_ts`` and ``ts`` are when it was decided and filled, ``bar_volume`` is what traded in that time.
+        Of a book: ``liquidity`` says maker or taker, ``arrived_ts`` when the order was at the venue, and ``heard_ts``
+        when its fill was heard
+    moves : what others did on the book meanwhile
+    lot : step of quantities there, in units
     seed : of the bootstrap
 
     Returns
     -------
     list of :class:`Estimate`: ``commission_bp``, ``slippage_bp``, ``impact_bp`` (of a fill as large as the bar's
-        volume, growing with the root of its share), ``latency_ms`` and its 95th percentile, and ``queue_share`` (of the
-        size ahead in the queue that trades or leaves before a fill). Of a book also ``maker_bp`` and ``taker_bp``, and
-        the median (``order_us``, ``answer_us``) and the deviation of the logarithm of each way's latency. Intervals are
-        percentile bootstraps over fills.
+        volume, growing with the root of its share), and ``latency_ms`` and its 95th percentile. Of a book also
+        ``maker_bp`` and ``taker_bp``, the median (``order_us``, ``answer_us``) and the deviation of the logarithm of
+        each way's latency, and ``cancels_ahead`` of the venue's queue (:mod:`tradepulse.backtest.queue`). Intervals
+        are percentile bootstraps over fills.
 
     Raises
     ------
@@ -91,14 +96,9 @@ def calibrated(fills: pd.DataFrame, *, seed: int = 7) -> list[Estimate]:
             raise DataError("a fill is earlier than its decision; the clocks of the log do not agree")
     found.append(_of(rng, "latency_ms", waited, "decided_ts and ts", units))
     found.append(_of(rng, "latency_p95_ms", waited, "decided_ts and ts", units, lambda v: float(np.quantile(v, 0.95))))
-    ahead, gone = _column(fills, "queue_ahead"), _column(fills, "queue_gone")
-    share = None
-    if ahead is not None and gone is not None:
-        rested = ahead > 0
-        share = (gone[rested] / ahead[rested]) if rested.sum() >= LEAST else np.array([])
-    found.append(_of(rng, "queue_share", share, "queue_ahead and queue_gone of resting orders", units))
     if "liquidity" in fills.columns:
         found += _on_a_book(rng, fills, None if commission is None else 1e4 * commission / notional, units)
+        found.append(_queue(rng, fills, moves, lot))
     return found
 
 
@@ -121,6 +121,34 @@ def _on_a_book(
         logs = None if took is None else np.log(took[took > 0])
         found.append(_of(rng, f"{name}_deviation", logs, f"{begin} and {end}", units, lambda v: float(v.std())))
     return found
+
+
+def _queue(rng: np.random.Generator, fills: pd.DataFrame, moves: Sequence[Move] | None, lot: int) -> Estimate:
+    """Return how much of what others took back stood ahead of orders that rested."""
+
+    def cannot(why: str, n: int = 0) -> Estimate:
+        return Estimate("cancels_ahead", float("nan"), float("nan"), float("nan"), n, why)
+
+    if absent := [name for name in ("order_id", "arrived_ts", "ts") if name not in fills.columns]:
+        return cannot(f"the log has no {absent[0]}")
+    if moves is None:
+        return cannot("the log does not say what others did; name the recording, or the quotes and trades")
+    stamps = {name: _instants(fills, name) for name in ("ts", "arrived_ts")}
+    agrees = agreement(fills.assign(**stamps), moves, lot=lot)
+    telling = agrees[~agrees.all(axis=1)]
+    if len(telling) < LEAST:
+        return cannot(f"{len(telling)} fills that a queue could have moved, at least {LEAST} are needed", len(telling))
+    low, high = best(telling)
+    value = (low + high) / 2
+    explained = telling[:, round(value * (len(VALUES) - 1))].mean()
+    if explained < 0.5:
+        return cannot(f"the best value explains {explained:.0%} of the fills; the queue is another", len(telling))
+    draws = rng.multinomial(len(telling), np.full(len(telling), 1 / len(telling)), RESAMPLES)
+    spread = np.array([best(telling, draw) for draw in draws])
+    return Estimate(
+        "cancels_ahead", value, float(np.quantile(spread[:, 0], 0.025)), float(np.quantile(spread[:, 1], 0.975)),
+        len(telling),
+    )  # fmt: skip
 
 
 def venue_of(estimates: Sequence[Estimate], description: str, source: str, as_of: date) -> dict[str, Any]:
@@ -168,11 +196,11 @@ def _column(fills: pd.DataFrame, name: str) -> "NDArray[np.float64] | None":
     return np.asarray(values)
 
 
-def _instants(fills: pd.DataFrame, name: str) -> "NDArray[np.float64]":
+def _instants(fills: pd.DataFrame, name: str) -> "NDArray[np.int64]":
     stamps = pd.to_datetime(fills[name], utc=True, errors="coerce", format="ISO8601")
     if stamps.isna().any():
         raise DataError(f"row {int(np.argmax(stamps.isna()))}: {name} is no instant")
-    return stamps.dt.as_unit("ns").astype("int64").to_numpy().astype(float)
+    return np.asarray(stamps.dt.as_unit("ns").astype("int64"))
 
 
 def _of(

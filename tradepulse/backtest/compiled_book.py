@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tradepulse.backtest.book import MARK_NS, BookResult, Ways, evidence_of, result_of
+from tradepulse.backtest.book import MARK_NS, BookResult, Ways, evidence_of, in_reach, result_of
 from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
@@ -133,8 +133,9 @@ def lay_out(moves: Sequence[Move], terms: Terms, sizes: Sequence[int] = ()) -> M
 
 
 def replay(
-    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book"
-) -> BookResult | None:
+    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
+    cancels_ahead: float = 0.0,
+) -> BookResult | None:  # fmt: skip
     """Run a quoting strategy as :func:`tradepulse.backtest.book.replay` does, or return None where only that will do.
 
     Parameters and errors are those of :func:`tradepulse.backtest.book.replay`.
@@ -148,7 +149,7 @@ def replay(
     market = lay_out(moves, terms, plan.sizes)
     if market is None:
         return None
-    ran = run(market, plan, terms, ways)
+    ran = run(market, plan, terms, ways, in_reach(cancels_ahead))
     if ran is None:
         return None
     return _tables(ran, market, moves, strategy, terms, book)
@@ -162,7 +163,7 @@ class Ran(NamedTuple):
     curve: Integers
 
 
-def run(market: Market, plan: Compiled, terms: Terms, ways: Ways) -> Ran | None:
+def run(market: Market, plan: Compiled, terms: Terms, ways: Ways, cancels_ahead: float = 0.0) -> Ran | None:
     """Run the loop over a market; None where a figure is beyond 64 bits.
 
     Raises
@@ -208,7 +209,7 @@ def run(market: Market, plan: Compiled, terms: Terms, ways: Ways) -> Ran | None:
             (market.ns, market.first, market.aggressor, market.side, market.rung, market.quantity), market.ladder,
             terms.tick // price_step, terms.lot // quantity_step, terms.position // quantity_step, bounds, delays,
             fixed, draws, decide, sizes, numbers, np.zeros(plan.memory, np.int64), books, orders, requests, answers,
-            fills, curve, (np.zeros(3), np.zeros(3, np.int64), np.zeros(3, np.int64)),
+            fills, curve, (np.zeros(3), np.zeros(3, np.int64), np.zeros(3, np.int64)), float(cancels_ahead),
             _working_room(room[_FULL_SEEN], room[_FULL_OPEN]),
         )  # fmt: skip
         if not code:
@@ -481,7 +482,7 @@ def _take_displayed(book: Any, tops: Any, side: int, at: int, quantity: int, n: 
 @_inline
 def _display(
     begin: int, end: int, levels: Any, ladder: Any, ns: int, move: int, book: Any, tops: Any, n: Any, orders: Any,
-    resting: Any, mine: Any, fills: Any, answers: Any, line: Any, draws: Any,
+    resting: Any, mine: Any, fills: Any, answers: Any, line: Any, draws: Any, cancels_ahead: float, lot: int,
 ) -> None:  # fmt: skip
     """Others now display other quantities; what they display through our orders trades with them."""
     side_of, rung_of, quantity_of = levels
@@ -504,11 +505,15 @@ def _display(
                     left -= part
                     _fill(own, part, orders[own, _PRICE], orders[own, _RUNG], 0, orders[own, _BEFORE], ns, move, n,
                           orders, resting, fills, answers, line, draws)  # fmt: skip
+        had = book[side, rung]
         _set(book, tops, side, rung, left)
         for place in range(n[_N_RESTING]):
             own = resting[place]
             if orders[own, _SIGN] == sign and orders[own, _RUNG] == rung:
-                # What others took back is taken to have stood behind us.
+                # What others took back stood behind us, but for the part of it that is said to have stood ahead.
+                gone = had - book[side, rung]
+                if cancels_ahead and gone > 0:
+                    orders[own, _AHEAD] -= np.int64(cancels_ahead * (orders[own, _AHEAD] / lot) * (gone / had)) * lot
                 orders[own, _AHEAD] = min(orders[own, _AHEAD], book[side, rung])
 
 
@@ -615,7 +620,7 @@ def _arrive(
 def _run(
     moves: Any, ladder: Any, tick: int, lot: int, position: int, bounds: Any, delays: Any, fixed: Any, draws: Any,
     decide: Any, sizes: Any, numbers: Any, memory: Any, books: Any, orders: Any, requests: Any, answers: Any,
-    fills: Any, curve: Any, ways: Any, room: Any,
+    fills: Any, curve: Any, ways: Any, cancels_ahead: float, room: Any,
 ) -> tuple[int, int, int, int]:  # fmt: skip
     """Run over all moves; return why it stopped (0 at the end), and how many orders, fills and points there are."""
     move_ns, first, aggressor, side_of, rung_of, quantity_of = moves
@@ -653,7 +658,7 @@ def _run(
             if aggressor[at_move] < 0:
                 if ours_too:
                     _display(begin, end, levels, ladder, ns, at_move, book, tops, n, orders, resting, mine, fills,
-                             answers, line, answer_draws)  # fmt: skip
+                             answers, line, answer_draws, cancels_ahead, lot)  # fmt: skip
                 else:
                     for at in range(begin, end):
                         _set(book, tops, side_of[at], rung_of[at], quantity_of[at])

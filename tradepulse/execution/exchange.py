@@ -35,6 +35,7 @@ class Exchange:
     speed : seconds of the recording in a second; 0 lets the next thing happen when everything before it is answered,
         which makes a run the same every time
     position : of the book when the exchange opens, in units; reduce-only orders are held to it
+    cancels_ahead, lot : of the queue (:class:`tradepulse.execution.matching.Venue`)
     cancel_on_disconnect : whether a line that is lost ends the orders of its book
 
     Raises
@@ -50,13 +51,15 @@ class Exchange:
         *,
         speed: float = 1.0,
         position: int = 0,
+        cancels_ahead: float = 0.0,
+        lot: int = 1,
         cancel_on_disconnect: bool = False,
     ) -> None:
         if not moves:
             raise DataError("there is nothing to trade on: no quote, level or trade")
         if not 0 <= speed <= 1e6:
             raise ConfigError(f"speed must lie between 0 and 1e+06, not {speed}")
-        self.venue = Venue(position=position)
+        self.venue = Venue(position=position, cancels_ahead=cancels_ahead, lot=lot)
         #: Highest epoch that has logged on, and how many orders each older one still tried to send.
         self.epoch = 0
         self.turned_away = 0

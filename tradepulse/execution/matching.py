@@ -103,11 +103,16 @@ class Venue(Display):
     self_trade : what happens when our own orders would meet: ``cancel_newest``, ``cancel_oldest`` or ``cancel_both``
     position : what the account holds, in units; reduce-only orders are held to it
     traded : fills so far, which the ids of fills are numbered by
+    cancels_ahead : how much of its share in the level what stands ahead of us has in what others take back there: 0
+        none, it all stood behind as far as it can; 1 all of it, any unit being as likely to be taken back as any other
+    lot : step that what has left ahead of us is rounded down to, in units
     """
 
     self_trade: str = "cancel_newest"
     position: int = 0
     traded: int = 0
+    cancels_ahead: float = 0.0
+    lot: int = 1
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
@@ -199,9 +204,10 @@ class Venue(Display):
             if self._matching and self._orders:
                 for order in self._crossed_by(side, price):
                     left -= self._fill(order, min(left, order.left), order.ticket.price or 0, "maker")
+            had = self.others[side].get(price, 0)
             self._set(side, price, left)
             if self._matching and self._orders:
-                self._shorten(side, price)
+                self._shorten(side, price, had)
         bid, ask = self.best(Side.BUY), self.best(Side.SELL)
         if bid is not None and ask is not None and bid >= ask:
             raise ConfigError(f"others' own book is crossed: they bid {bid / UNIT:g} and offer {ask / UNIT:g}")
@@ -453,11 +459,14 @@ class Venue(Display):
                 if own.ticket.price == price:
                     own.ahead = max(0, own.ahead - gone)
 
-    def _shorten(self, side: Side, price: int) -> None:
-        """What others took back is taken to have stood behind us."""
+    def _shorten(self, side: Side, price: int, had: int) -> None:
+        """What others took back stood behind us, but for the part of it that is said to have stood ahead."""
         displayed = self.others[side].get(price, 0)
         for own in self._resting(side):
             if own.ticket.price == price:
+                if self.cancels_ahead and displayed < had:
+                    part = self.cancels_ahead * (own.ahead / self.lot) * ((had - displayed) / had)
+                    own.ahead -= int(part) * self.lot
                 own.ahead = min(own.ahead, displayed)
 
     def _resting(self, side: Side) -> list[_Resting]:

@@ -45,6 +45,7 @@ def run_paper(
     *,
     speed: float = 1.0,
     until: float | None = None,
+    cancels_ahead: float = 0.0,
     say: Callable[[str], None] | None = None,
     picture: Callable[[Watched], None] | None = None,
 ) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def run_paper(
     moves : what others do
     speed : seconds of the market in a second; 0 waits for each answer
     until : seconds after which the kill switch is pulled; None for never
+    cancels_ahead : of the exchange's queue (:class:`tradepulse.execution.matching.Venue`)
     say : is told what the engine says
     picture : is given the desk to be drawn, four times a second
 
@@ -74,7 +76,10 @@ def run_paper(
         # The exchange of the last run is gone, and with it what was open there; the engine learns it when it logs on.
         (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
     replace_text(folder / "desk.json", text)
-    exchange = Exchange(moves, place, speed=speed, position=before.position if before else spec.terms.position)
+    exchange = Exchange(
+        moves, place, speed=speed, position=before.position if before else spec.terms.position,
+        cancels_ahead=cancels_ahead, lot=spec.terms.lot,
+    )  # fmt: skip
     if before is not None:
         exchange.go_on_from(before.heard, len(before.seen_fills))
     log = folder / "engine.log"

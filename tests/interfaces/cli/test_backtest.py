@@ -467,6 +467,46 @@ def test_what_a_log_of_a_book_shows_goes_into_the_next_run(cli, refused, tmp_pat
     )
 
 
+def test_a_queue_goes_from_a_log_and_its_market_into_the_next_run(cli, refused, tmp_path):
+    from tests.backtest.test_validation import long_queues
+    from tradepulse.core.orders import UNIT
+
+    moves = long_queues(3)
+    quotes, trades, touch = [], [], {}
+    for move in moves:
+        at = pd.Timestamp("2024-08-08", tz="UTC") + pd.Timedelta(move.ns, "ns")
+        if move.aggressor is not None:
+            trades.append({"ts": at, "price": move.price / UNIT, "size": move.quantity / UNIT})
+            continue
+        touch |= {side.value: (price / UNIT, size / UNIT) for side, price, size in move.levels if size}
+        quotes.append({"ts": at, "bid": touch["buy"][0], "bid_size": touch["buy"][1], "ask": touch["sell"][0],
+                       "ask_size": touch["sell"][1]})  # fmt: skip
+    for name, rows in (("quotes", quotes), ("trades", trades)):
+        pd.DataFrame(rows).to_parquet(tmp_path / f"{name}.parquet", index=False)
+    market = ("--quotes", tmp_path / "quotes.parquet", "--trades", tmp_path / "trades.parquet", "--lot", 1)
+    asked = ("backtest", "book", *market, "--strategy", "touch_maker", "--param", "size=5", "--param", "most=100",
+             "--tick", 1, "--cash", 1_000_000)  # fmt: skip
+    live = cli(*asked, "--cancels-ahead", 0.7, "--out", tmp_path / "live", "--json").json
+    log = tmp_path / "live" / "fills.parquet"
+
+    found = cli("backtest", "calibrate", log, *market, "--out", tmp_path / "mine.yaml", "--json")
+
+    [queue] = [row for row in found.json if row["figure"] == "cancels_ahead"]
+    assert queue["low"] <= 0.7 <= queue["high"]
+    assert queue["high"] - queue["low"] < 0.2
+    again = cli(*asked, "--venue", tmp_path / "mine.yaml", "--out", tmp_path / "again", "--json").json
+    assert again["cancels_ahead"] == pytest.approx(queue["value"])
+    assert again["n_fills"] == pytest.approx(live["n_fills"], abs=3)
+    assert again["trial_id"] != live["trial_id"]
+    guessed = cli(*asked, "--out", tmp_path / "guessed", "--json").json
+    assert abs(guessed["n_fills"] - live["n_fills"]) > 10
+    assert "--cancels-ahead and mine.yaml both say it" in refused(
+        *asked, "--venue", tmp_path / "mine.yaml", "--cancels-ahead", 0, "--out", tmp_path / "o2"
+    )
+    assert "--cancels-ahead must lie between 0 and 1" in refused(*asked, "--cancels-ahead", "nan", "--out", tmp_path)
+    assert "--trades go with --quotes" in refused("backtest", "calibrate", log, "--recording", log, "--trades", log)
+
+
 def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):
     rates = bars_of([2.0] * 8, symbol="EURUSD")[["session", "symbol", "open", "high", "low", "close", "volume"]]
     rates.to_csv(tmp_path / "rates.csv", index=False)

@@ -13,7 +13,7 @@ from uuid import uuid4
 import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
-from tradepulse.interfaces.cli.market import Line, OnBook, on_a_line, on_book
+from tradepulse.interfaces.cli.market import Line, OnBook, market_options, moves_from, on_a_line, on_book
 from tradepulse.interfaces.cli.params import (
     Places,
     as_json,
@@ -265,7 +265,8 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
         question, result = _on_book(obj, asked, strategy, moves, source_hash, ways, name, run_id, counted)
     summary = {
         **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
-        "latency_us": latency, "seed": line.seed, "trial_id": question.trial_id, "run_id": run_id,
+        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
+        "trial_id": question.trial_id, "run_id": run_id,
     }  # fmt: skip
     with _folder(out) as fresh:
         for table in ("fills", "orders", "equity"):
@@ -316,8 +317,9 @@ def _on_book(
         who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
         with UsageLog(obj["home"] / "usage").metered(who):
             result = backtest_book(
-                moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.strategies)
-            )
+                moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.strategies),
+                cancels_ahead=asked.cancels_ahead,
+            )  # fmt: skip
     finally:
         if moves:
             counted.append(question.row(moves, result, run_id))
@@ -576,19 +578,28 @@ def _range(name: str, text: str) -> tuple[int, ...]:
 @command.command()
 @click.argument("log_file", metavar="LOG", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="YAML file to write: the venue that the log shows.")
+@market_options
+@click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity on that market.")
 @as_json
-def calibrate(log_file: Path, out: Path | None, as_json: bool) -> None:
+def calibrate(
+    log_file: Path, out: Path | None, recording: Path | None, quotes: Path | None, trades: Path | None, lot: float,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Say what an execution log shows of its venue: fees, slippage, impact, latency and queue, with 95 % intervals.
 
     The columns are those of backtest validate. A log of a book has liquidity (maker or taker), and arrived_ts and
-    heard_ts beside decided_ts and ts, as the fills of backtest book have. --out writes the venue: backtest run takes it
-    as its --friction, backtest book as its --venue.
+    heard_ts beside decided_ts and ts, as the fills of backtest book have; with the market that it was traded on it
+    tells the queue too. --out writes the venue: backtest run takes it as its --friction, backtest book as its --venue.
     """
     from tradepulse.backtest.calibration import calibrated
+    from tradepulse.core.orders import UNIT
     from tradepulse.ingestion.files import load_file
 
     log, source_hash = load_file(log_file)
-    estimates = calibrated(log)
+    if not 1e-9 <= lot <= 1e12:
+        raise ConfigError(f"--lot must lie between 1e-09 and 1e+12, not {lot}")
+    moves = moves_from(recording, quotes, trades)[0] if recording or quotes or trades else None
+    estimates = calibrated(log, moves=moves, lot=round(lot * UNIT))
     if out is not None:
         _write_venue(out, estimates, log, log_file, source_hash)
     rows = [
@@ -642,8 +653,8 @@ def validate(
     """Say where the profit of a live log differs from that of its simulation. Exit code 1 if a part is over its budget.
 
     The log has ts (with a zone), symbol, side, quantity, price and commission of each fill; order_id joins fills,
-    quoted_price is the market that a fill met, and decided_ts, bar_volume, queue_ahead and queue_gone let latency,
-    impact and queue be read from it. --venue-out writes commission, slippage and impact as a venue that the next
+    quoted_price is the market that a fill met, and decided_ts and bar_volume let latency and
+    impact be read from it. --venue-out writes commission, slippage and impact as a venue that the next
     backtest takes as its --friction.
     """
     import pandas as pd

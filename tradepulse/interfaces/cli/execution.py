@@ -160,8 +160,8 @@ def paper(
     moves, source_hash = asked.moves()
     folder = obj["home"] / "execution" / "desks" / name
     outcome = run_paper(
-        folder, desk, moves, speed=speed, until=until, say=None if watched or as_json else click.echo,
-        picture=_paint if watched else None,
+        folder, desk, moves, speed=speed, until=until, cancels_ahead=asked.cancels_ahead,
+        say=None if watched or as_json else click.echo, picture=_paint if watched else None,
     )  # fmt: skip
     shown = {
         **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "source_hash": source_hash,

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 #: Sets of parameters in one sweep over a book.
 _MOST_SETS = 10_000
 _PATH = click.Path(path_type=Path)
-_OPTIONS = (
+_MARKET = (
     click.option("--recording", type=_PATH, help="Level-2 recording, a line per message."),
     click.option("--quotes", type=_PATH, help="File of quotes, in place of a recording."),
     click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
+)
+_OPTIONS = (
+    *_MARKET,
     click.option("--strategy", "strategy_name", required=True, help="imbalance_taker, touch_maker, twap, vwap or pov."),
     click.option(
         "--param", "params", multiple=True, help="name=value, to sweep name=first:last:step; may be repeated."
@@ -38,7 +41,9 @@ _OPTIONS = (
     click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity."),
     click.option("--maker-bp", default=0.0, show_default=True, help="Fee of a resting order, bp; below 0 a rebate."),
     click.option("--taker-bp", default=4.0, show_default=True, help="Fee of an order that takes, bp."),
-)
+    click.option("--cancels-ahead", default=0.0, show_default=True,
+                 help="How much of its share stood ahead of us in what others take back: 0 none, 1 all of it."),
+)  # fmt: skip
 
 
 @dataclass
@@ -48,6 +53,7 @@ class OnBook:
     strategies: "list[QuotingStrategy]"
     terms: "Terms"
     numbers: dict[str, float]
+    cancels_ahead: float
     recording: Path | None
     quotes: Path | None
     trades: Path | None
@@ -66,19 +72,7 @@ class OnBook:
 
     def moves(self) -> "tuple[list[Move], str]":
         """Read the market; return what others do, and the hash of the file."""
-        from tradepulse.backtest.book import moves_of_quotes, moves_of_recording
-        from tradepulse.ingestion.files import load_file
-        from tradepulse.ingestion.recording import load_recording
-
-        if self.recording is not None:
-            source = load_recording(self.recording)
-            return moves_of_recording(source), source.source_hash
-        table, source_hash = load_file(self.quotes or Path())
-        printed = load_file(self.trades)[0] if self.trades is not None else None
-        return moves_of_quotes(
-            _ticks(table, self.quotes, ("bid", "bid_size", "ask", "ask_size")),
-            None if printed is None else _ticks(printed, self.trades, ("price", "size")),
-        ), source_hash
+        return moves_from(self.recording, self.quotes, self.trades)
 
     def ways(self, line: "Line") -> "Ways":
         """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
@@ -94,6 +88,9 @@ class OnBook:
         }  # fmt: skip
         if line.venue is not None:
             figures |= self._at(line.venue)
+        self.cancels_ahead = figures.pop("cancels_ahead", self.cancels_ahead)
+        if self.cancels_ahead:
+            self.numbers["cancels_ahead"] = self.cancels_ahead
         self.numbers |= {
             "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
             "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
@@ -110,7 +107,7 @@ class OnBook:
 
         said = load_book(venue)
         context = click.get_current_context()
-        for key in ("maker_bp", "taker_bp", "order_us", "answer_us"):
+        for key in ("maker_bp", "taker_bp", "order_us", "answer_us", "cancels_ahead"):
             if key in said and context.get_parameter_source(key) is ParameterSource.COMMANDLINE:
                 raise ConfigError(f"--{key.replace('_', '-')} and {venue.name} both say it; leave one out")
         self.numbers |= {key: said.pop(key) for key in ("maker_bp", "taker_bp") if key in said}
@@ -155,6 +152,13 @@ def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def market_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a market."""
+    for option in reversed(_MARKET):
+        function = option(function)
+    return function
+
+
 def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a market, a strategy and an account, and pass them on as ``asked``."""
 
@@ -171,6 +175,7 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
             "lot",
             "maker_bp",
             "taker_bp",
+            "cancels_ahead",
         )
         return function(asked=_checked(**{name: given.pop(name) for name in names}), **given)
 
@@ -179,18 +184,35 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _checked(
-    recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str, params: tuple[str, ...],
-    cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float,
-) -> OnBook:  # fmt: skip
-    from tradepulse.core.orders import UNIT
-    from tradepulse.core.quoting.loader import quoting_strategy
-    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+def moves_from(recording: Path | None, quotes: Path | None, trades: Path | None) -> "tuple[list[Move], str]":
+    """Read a market from a recording, or from quotes and trades; return what others do, and the hash of the file."""
+    from tradepulse.backtest.book import moves_of_quotes, moves_of_recording
+    from tradepulse.ingestion.files import load_file
+    from tradepulse.ingestion.recording import load_recording
 
     if (recording is None) == (quotes is None):
         raise ConfigError("name either --recording or --quotes")
     if trades is not None and quotes is None:
         raise ConfigError("--trades go with --quotes; a recording has its own")
+    if recording is not None:
+        source = load_recording(recording)
+        return moves_of_recording(source), source.source_hash
+    table, source_hash = load_file(quotes or Path())
+    printed = load_file(trades)[0] if trades is not None else None
+    return moves_of_quotes(
+        _ticks(table, quotes, ("bid", "bid_size", "ask", "ask_size")),
+        None if printed is None else _ticks(printed, trades, ("price", "size")),
+    ), source_hash
+
+
+def _checked(
+    recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str, params: tuple[str, ...],
+    cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
+) -> OnBook:  # fmt: skip
+    from tradepulse.core.orders import UNIT
+    from tradepulse.core.quoting.loader import quoting_strategy
+    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+
     grid = {key: values_of(key, value) for key, value in key_values(params).items()}
     if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
         raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
@@ -202,11 +224,13 @@ def _checked(
     for name, value in (("--maker-bp", maker_bp), ("--taker-bp", taker_bp)):
         if not -100 <= value <= 100:
             raise ConfigError(f"{name} must lie between -100 and 100, not {value}")
+    if not 0 <= cancels_ahead <= 1:
+        raise ConfigError(f"--cancels-ahead must lie between 0 and 1, not {cancels_ahead}")
     terms = Terms(
         round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
     )
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
-    return OnBook(strategies, terms, numbers, recording, quotes, trades)
+    return OnBook(strategies, terms, numbers, cancels_ahead, recording, quotes, trades)
 
 
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
