@@ -186,27 +186,36 @@ def _one_after_another(
 
 @loop
 def _figures(cash: Floats, value: Floats) -> tuple[float, float]:
-    """Return the largest drawdown, and the Sharpe ratio per bar, of an account; leave its returns in ``value``."""
+    """Return the largest drawdown, and the Sharpe ratio per bar, of an account."""
     n = len(cash) - 1
     before = peak = cash[0] + value[0]
-    floor, fallen, total = peak, 0.0, 0.0  # below the floor, a drawdown is the largest so far
+    floor, fallen, total, squares = peak, 0.0, 0.0, 0.0  # below the floor, a drawdown is the largest so far
     for t in range(1, n + 1):
         equity = cash[t] + value[t]
+        if equity == before:
+            continue  # flat, as on many bars, and a division takes as long as all the rest
         if equity > peak:
             peak = equity
             floor = peak * (1 - fallen)
         elif equity < floor:
             fallen = (peak - equity) / peak
             floor = equity
-        value[t] = equity / before - 1
-        total += value[t]
+        change = equity / before - 1
+        total += change
+        squares += change * change
         before = equity
     if n < 2:
         return fallen, np.nan
-    mean, squares = total / n, 0.0
-    for t in range(1, n + 1):
-        squares += (value[t] - mean) ** 2
-    return fallen, mean / np.sqrt(squares / (n - 1)) if squares > 0 else np.nan
+    mean = total / n
+    varied = squares - n * mean * mean
+    if varied < 1e-4 * squares:
+        # Returns that are all about the same: what is left of the difference above is rounding.
+        varied, before = 0.0, cash[0] + value[0]
+        for t in range(1, n + 1):
+            equity = cash[t] + value[t]
+            varied += (equity / before - 1 - mean) ** 2
+            before = equity
+    return fallen, mean / np.sqrt(varied / (n - 1)) if varied > 0 else np.nan
 
 
 class _Room(NamedTuple):
@@ -287,10 +296,18 @@ def _run(
     h_split, h_dividend, h_borrow, h_funding, h_available, h_delisted, h_debit, h_credit = holding
     holds, armed = len(h_split) > 0, stop_bp > 0 or take_bp > 0
     plain = k == 1 and not holds and not armed and maintenance == 0
-    for number in range(len(starts) - 1):
+    total, number = len(starts) - 1, -1
+    while number < total - 1:
+        number += 1
         if plain and order[0] == 0 and wanted[number] == HOLD:  # most bars of most strategies
-            mark[0] = closes[number]
-            cash_curve[number], value_curve[number] = cash, position[0] * closes[number]
+            held, until = position[0], number + 1
+            while until < total and wanted[until] == HOLD:
+                until += 1
+            seen, cash_then, value_then = closes[number:until], cash_curve[number:until], value_curve[number:until]
+            for at in range(len(seen)):
+                cash_then[at], value_then[at] = cash, held * seen[at]
+            mark[0] = closes[until - 1]
+            number = until - 1
             continue
         first, end = starts[number], starts[number + 1]
         if holds:

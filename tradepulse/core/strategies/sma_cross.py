@@ -80,13 +80,14 @@ def _cross(
     closes: NDArray[np.float64], units: NDArray[np.int64], wanted: NDArray[np.int64], fast: int, slow: int,
     quantity: int, hold: int,
 ) -> bool:  # fmt: skip
-    most = 2.0**61 / (fast * slow)
+    most, fits = 2.0**61 / (fast * slow), True
     for t in range(len(closes)):
         scaled = np.rint(closes[t] * 1_000_000_000)
-        if not abs(scaled) < most:
-            return False
+        fits &= abs(scaled) < most
         units[t] = np.int64(scaled)
         wanted[t] = hold
+    if not fits:
+        return False
     if len(closes) <= slow:
         return True
     fast_sum = slow_sum = 0
