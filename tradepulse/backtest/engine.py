@@ -10,6 +10,7 @@ This engine is the reference: it runs any strategy, in plain Python. :mod:`trade
 for decisions that are known beforehand, fill for fill and bit for bit.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from math import floor, trunc
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
@@ -74,12 +76,12 @@ class _Account:
         sign = 1 if change > 0 else -1
         if self.costs.shut(bar.ts):
             return change  # waits until it opens
-        now = int(self.feed.ns[row])
+        now, costs = int(self.feed.ns[row]), self.costs
         if self.sent.get(symbol) != (decided, kind):
-            if (rate := self.costs.rate) and not self._within_rate(now, rate):
+            if (rate := costs.rate) and not self._within_rate(now, rate):
                 return change  # asks again at the next bar
             self.sent[symbol] = (decided, kind)
-            if refused := self.costs.refused(abs(change), quoted, bar.session):
+            if refused := costs.refused(abs(change), quoted, bar.session):
                 self.refused += 1
                 change -= sign * refused
                 if not change:
@@ -87,25 +89,25 @@ class _Account:
         last, taken = self.taken.get(symbol, (-1, 0))
         if last != row:
             taken = 0
-        impact, pushed = self.costs.impact, 0.0
-        if impact:
+        month = self._month_notional(now)
+        if impact := costs.impact:
             bp, since = self.pushed.get(symbol, (0.0, now))
             pushed = impact.left(bp, now - since)
-        more = (pushed,) if impact else ()
-        done = self.costs.execute(sign, abs(change), quoted, bar, self._month_notional(now), taken, *more)
-        units = done.quantity
+            units, price, commission = costs.execute(sign, abs(change), quoted, bar, month, taken, pushed)
+            if units:
+                self.pushed[symbol] = (pushed + sign * impact.permanent_bp * share_of_bar(units, bar.volume), now)
+        else:
+            units, price, commission = costs.execute(sign, abs(change), quoted, bar, month, taken)
         if not units:
             return change
-        if impact:
-            self.pushed[symbol] = (pushed + sign * impact.permanent_bp * share_of_bar(units, bar.volume), now)
-        notional = units * done.price
-        self.cash -= sign * notional + done.commission
-        self._move(symbol, sign * units, done.price, decided)
+        notional, bought = units * price, sign * units
+        self.cash -= sign * notional + commission
+        self._move(symbol, bought, price, decided)
         self.taken[symbol] = (row, taken + units)
         self.recent.append((now, notional))
         self.month += notional
-        self.fills.append((row, sign * units, done.price, done.commission, quoted, decided, kind))
-        return change - sign * units
+        self.fills.append((row, bought, price, commission, quoted, decided, kind))
+        return change - bought
 
     def _within_rate(self, now: int, rate: Rate) -> bool:
         """Say whether the venue takes another new order now, and count it if so."""
@@ -296,11 +298,12 @@ def _replay(
     same_close, on_close, starts = fill == "same_close", fill == "next_close", feed.starts.tolist()
     # One symbol, and an account that does nothing by itself.
     quiet = alone is not None and together is None and not armed and not maintenance and holding is None
-    tick, money, units = next(iter(decide.values())), cash, 0
+    seat = next(iter(seats.values()))
+    tick, desk, money, units = seat.strategy.handle_tick, seat.desk, cash, 0
+    quiet = quiet and seat.one_by_one
     call: float | bool = False
     pending: dict[str, tuple[int, int, int]] = {}  # change, instant of the decision, reason
-    cash_curve: list[float] = []
-    value_curve: list[float] = []
+    cash_curve, value_curve, closes = array("d"), array("d"), feed.columns["close"]
     add_cash, add_value = cash_curve.append, value_curve.append
     started: list[Strategy] = []
     try:
@@ -308,16 +311,17 @@ def _replay(
             started.append(member)
             member.initialize()
         for number, group in enumerate(feed.groups):
-            shown = group
             if quiet and not pending:
-                # Most bars of most runs: nothing to trade, and nothing decided.
-                bar = group[0]
-                shared: dict[str, int] | None = tick(bar)
-                if not shared:
-                    add_cash(money)
-                    add_value(units * bar.close)
+                # Most bars of most runs: nothing to trade, and nothing decided. They are marked together.
+                tick(group[0], desk)
+                if not desk.wanted:
                     continue
+                _mark(cash_curve, value_curve, money, units, closes[len(cash_curve) : number])
+                shown, seat.seen = group, number
+                shared: dict[str, int] | None = seat.taken([group[0].symbol])
             else:
+                shown = group
+                seat.seen = number if quiet else seat.seen
                 if grown is not None:
                     shown = unsplit[number]
                     held.units |= {bar.symbol: float(grown[row]) for row, bar in enumerate(group, starts[number])}
@@ -378,12 +382,19 @@ def _replay(
                 for symbol, its in positions.items():
                     value += its * marks[symbol]
                 add_value(value)
+        _mark(cash_curve, value_curve, money, units, closes[len(cash_curve) :] if quiet else closes[:0])
         for bar in feed.groups[-1]:
             marks[bar.symbol] = bar.close  # quiet bars leave no mark
     finally:
         for member in started:
             member.finalize()
     return _tape(account, cash_curve, value_curve, pending)
+
+
+def _mark(cash: "array[float]", value: "array[float]", money: float, units: int, closes: NDArray[np.float64]) -> None:
+    """Mark an account that does nothing at so many closes."""
+    cash.extend(array("d", [money]) * len(closes))
+    value.frombytes((units * closes).tobytes())
 
 
 class _Unsplit(Mapping[str, int]):
@@ -447,7 +458,9 @@ def _below_maintenance(account: _Account) -> bool:
     return gross > 0 and equity < account.terms.maintenance * gross
 
 
-def _tape(account: _Account, cash: list[float], value: list[float], pending: dict[str, tuple[int, int, int]]) -> Tape:
+def _tape(
+    account: _Account, cash: "array[float]", value: "array[float]", pending: dict[str, tuple[int, int, int]]
+) -> Tape:
     feed = account.feed
     columns: list[Any] = list(zip(*account.fills, strict=True)) if account.fills else [[]] * 7
     kinds = (np.int64, np.int64, np.float64, np.float64, np.float64, np.int64, np.int64)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isfinite
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from tradepulse.core import plugins
 from tradepulse.core.market import Bar
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from tradepulse.backtest.venue import Impact
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """What a bar makes of an order.
 
     Parameters
@@ -90,8 +89,9 @@ class Costs:
         return None
 
     def execute(
-        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0
-    ) -> Execution:
+        self, sign: int, quantity: int, quoted: float, bar: Bar, month_notional: float, taken: int = 0,
+        pushed_bp: float = 0.0,
+    ) -> Execution:  # fmt: skip
         """Return the fill of an order in a bar; here all of it, whatever the bar's volume.
 
         Parameters
@@ -102,6 +102,7 @@ class Costs:
         bar : in which it trades
         month_notional : traded in the 30 days before
         taken : units that we have traded in this bar already
+        pushed_bp : where our own fills have pushed the price; given only where there is an :attr:`impact`
         """
         price = self.price(quoted, sign)
         return Execution(quantity, price, self.commission(quantity * price))

@@ -182,7 +182,7 @@ def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) ->
     if not len(tape.row):
         return pd.DataFrame({name: [] for name in _FILL_COLUMNS}).astype(_FILL_COLUMNS)
     at = feed.rows.iloc[tape.row]
-    symbols, days = at["symbol"].tolist(), at["session"].dt.date.tolist()
+    symbols, days = at["symbol"].tolist(), at["session"].to_numpy("datetime64[D]").astype(str).tolist()
     ids: dict[tuple[str, int, int], str] = {}
     orders, because = [], []
     opens = feed.columns["open"][tape.row].tolist()
@@ -214,7 +214,7 @@ def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) ->
     return made.astype(_FILL_COLUMNS)
 
 
-def _evidence(kind: int, quoted: float, opened: float, day: Any) -> str:
+def _evidence(kind: int, quoted: float, opened: float, day: str) -> str:
     if kind == SAME_CLOSE:
         return f"close {quoted!r} of {day}, the bar it was decided on"
     if kind == AT_CLOSE:

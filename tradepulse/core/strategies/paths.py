@@ -45,9 +45,10 @@ class Seat:
     """
 
     def __init__(self, strategy: Strategy, positions: Mapping[str, int]) -> None:
-        self.strategy, self._desk, self._seen = strategy, Targets(positions), 0
+        self.strategy, self.desk, self.seen = strategy, Targets(positions), 0
         self._handle = strategy.handle_tick
-        self._one_by_one = type(strategy).handle_bars is Strategy.handle_bars
+        #: Whether it may be given bars by ``handle_tick`` at its desk: who does counts them in ``seen``.
+        self.one_by_one = type(strategy).handle_bars is Strategy.handle_bars
 
     def decide(self, bars: list[Bar]) -> dict[str, int]:
         """Give it the bars of one instant; return what it wants to hold of each symbol that it spoke of.
@@ -57,28 +58,28 @@ class Seat:
         ConfigError
             If it wants something before its own warm-up is over, or of a symbol that has no bar.
         """
-        desk = self._desk
-        self.strategy.handle_bars(bars, desk)
-        return self._taken([bar.symbol for bar in bars])
+        self.strategy.handle_bars(bars, self.desk)
+        return self.taken([bar.symbol for bar in bars])
 
     def tick(self, bar: Bar) -> dict[str, int]:
         """Give it the bar of one symbol; the same as :meth:`decide`, with fewer steps for most strategies."""
-        if not self._one_by_one:
+        if not self.one_by_one:
             return self.decide([bar])
-        desk = self._desk
+        desk = self.desk
         self._handle(bar, desk)
         if desk.wanted:
-            return self._taken([bar.symbol])
-        self._seen += 1
+            return self.taken([bar.symbol])
+        self.seen += 1
         return _NOTHING
 
-    def _taken(self, symbols: list[str]) -> dict[str, int]:
-        self._seen += 1
-        wanted, self._desk.wanted = self._desk.wanted, {}
+    def taken(self, symbols: list[str]) -> dict[str, int]:
+        """Take what it wants of the symbols of one instant from its desk."""
+        self.seen += 1
+        wanted, self.desk.wanted = self.desk.wanted, {}
         member = self.strategy
-        if wanted and self._seen < member.warmup:
+        if wanted and self.seen < member.warmup:
             raise ConfigError(
-                f"{member.id}: decides on its bar {self._seen}, and declares that it needs {member.warmup}"
+                f"{member.id}: decides on its bar {self.seen}, and declares that it needs {member.warmup}"
             )
         for symbol in wanted:
             if symbol not in symbols:

@@ -41,22 +41,18 @@ class SmaCross(Strategy):
         """Start with empty windows."""
         self._fast, self._slow = self.settings["fast"], self.settings["slow"]
         # Zeros in front of the first bar: a window that is not full has their sum, and is not looked at.
-        self._late: deque[int] = deque([0] * self._fast)
-        self._long: deque[int] = deque([0] * self._slow)
-        self._fast_sum = self._slow_sum = self._before = 0
+        self._closes: deque[int] = deque([0] * self._slow)
+        # fast mean - slow mean, times both windows: the sign is what counts.
+        self._gap = 0
         self._missing = self._slow
 
     def handle_tick(self, bar: Bar, desk: Desk) -> None:
         """Compare the means at the close."""
         close = round(bar.close * _SCALE)
-        late, long = self._late, self._long
-        late.append(close)
-        long.append(close)
-        self._fast_sum = fast = self._fast_sum + close - late.popleft()
-        self._slow_sum = slow = self._slow_sum + close - long.popleft()
-        # fast mean - slow mean, times both windows: the sign is what counts.
-        gap = fast * self._slow - slow * self._fast
-        before, self._before = self._before, gap
+        closes = self._closes
+        before = self._gap
+        self._gap = gap = before + (close - closes[-self._fast]) * self._slow - (close - closes.popleft()) * self._fast
+        closes.append(close)
         if self._missing >= 0:
             self._missing -= 1
             if self._missing >= 0:
