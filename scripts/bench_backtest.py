@@ -1,10 +1,10 @@
 """Benchmark of the backtest engines beside others: the same bars, the same rule, the same orders and final equity.
 
 ``make bench-backtest PEERS=/path/to/python`` writes ``reports/performance/backtest.md``. PEERS is the interpreter of an
-environment with ``pip install "vectorbt==1.0.0" "plotly<6" backtrader backtesting "nautilus_trader==1.221.0"``; the
-newest vectorbt comes with ours. A cross of means of 20 and 50 closes, 100 units, 5 bp commission and 1 bp slippage,
-traded at the next open. CPU seconds of one process each, data prepared before the clock starts, the best of some
-rounds. Where a peer's orders or equity differ from ours its ratio is not given.
+environment with ``pip install "vectorbt==1.0.0" "plotly<6" backtrader backtesting "nautilus_trader==1.221.0"`` and
+``zipline-reloaded``; the newest vectorbt comes with ours. A cross of means of 20 and 50 closes, 100 units, 5 bp
+commission and 1 bp slippage, traded at the next open. CPU seconds of one process each, data prepared before the clock
+starts, the best of some rounds. Where a peer's orders or equity differ from ours its ratio is not given.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.peers import Work
+from scripts.peers import Work, bars_of
 from tradepulse.backtest import compiled
 from tradepulse.backtest import engine as engine_of
 from tradepulse.backtest.engine import backtest
@@ -39,20 +39,6 @@ RICH = Venue(
     worse=Slippage(bp=1.0, impact_bp=10.0), depth=Liquidity(participation=0.005),
 )  # fmt: skip
 MAKE = partial(SmaCross, quantity=WORK.units, fast=WORK.fast, slow=WORK.slow)
-
-
-def bars_of(n: int, seed: int = 1) -> pd.DataFrame:
-    """Return a random walk of minutes; no two means of it ever tie, so that all engines see the same crosses."""
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 1e-3, n)))
-    opened = np.concatenate([[100.0], close[:-1]]) * (1 + random.normal(0, 2e-4, n))
-    ts = pd.date_range("2000-01-03", periods=n, freq="min", tz="UTC").as_unit("ns")
-    return pd.DataFrame(
-        {
-            "ts": ts, "session": ts.tz_localize(None).normalize(), "symbol": "X", "open": opened,
-            "high": np.maximum(opened, close), "low": np.minimum(opened, close), "close": close, "volume": 1e4,
-        }
-    )  # fmt: skip
 
 
 def timed(run: Callable[[], Any], rounds: int) -> tuple[float, Any]:
@@ -143,30 +129,64 @@ def _at_the_close(python: str, n: int) -> list[str]:
     ours, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=costs, fill="same_close"), 3)
     equity, fills = result.summary["final_equity"], len(result.fills)
     rows = [f"| ours: event engine, at the same close | {ours / n * 1e9:,.0f} | {fills:,} | |"]
+    found = _script(python, "nautilus", feed)
+    if found is not None:
+        rows.append(_row("nautilus_trader, at the same close", found, n, fills, equity, ours))
+    return rows
+
+
+def _at_the_next_close(python: str, days: int = 280) -> list[str]:
+    """Hold ours against zipline, on prices of three decimals, at the close after that of a signal."""
+    bars = bars_of(days * 1_440)
+    # Its calendars begin later than the walk.
+    bars["ts"] += pd.Timedelta(days=7_305)
+    bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()
+    prices = ["open", "high", "low", "close"]
+    bars[prices] = bars[prices].round(3)
+    feed = Feed(bars)
+    feed.groups  # noqa: B018
+    ours, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=COSTS, fill="next_close"), 3)
+    equity, fills = result.summary["final_equity"], len(result.fills)
+    rows = [f"| ours: event engine, at the next close | {ours / len(bars) * 1e9:,.0f} | {fills:,} | |"]
+    found = _script(python, "zipline", feed)
+    if found is not None:
+        rows.append(_row("zipline-reloaded, at the next close", found, len(bars), fills, equity, ours))
+    return rows
+
+
+def _script(python: str, name: str, feed: Feed) -> dict[str, Any] | None:
+    """Return what a peer with a script of its own says of the same bars, or None if it is not there."""
     with tempfile.TemporaryDirectory() as folder:
-        path, names = Path(folder) / "bars.npz", ("open", "high", "low", "close")
-        np.savez(path, ns=feed.ns, **{name: feed.columns[name] for name in names})
-        command = [python, "-W", "ignore", str(Path(__file__).with_name("nautilus_bars.py")), str(path), "1"]
+        path = Path(folder) / "bars.npz"
+        np.savez(path, ns=feed.ns, **feed.columns)
+        command = [python, "-W", "ignore", str(Path(__file__).with_name(f"{name}_bars.py")), str(path), "1"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"nautilus: left out ({(done.stderr.strip().splitlines() or ['no output'])[-1][:100]})", file=sys.stderr)
-        return rows
-    found = json.loads(done.stdout.splitlines()[-1])
+        print(f"{name}: left out ({(done.stderr.strip().splitlines() or ['no output'])[-1][:100]})", file=sys.stderr)
+        return None
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _row(label: str, found: dict[str, Any], n: int, fills: int, equity: float, ours: float) -> str:
     same = found["orders"] == fills and abs(found["equity"] - equity) <= 1e-9 * equity
     ratio = f"{found['cpu_s'] / ours:,.1f} x" if same else f"not the same: equity {found['equity']:,.2f}"
-    rows.append(
-        f"| nautilus_trader, at the same close | {found['cpu_s'] / n * 1e9:,.0f} | {found['orders']:,} | {ratio} |"
-    )
-    print(rows[-1], flush=True)
-    return rows
+    row = f"| {label} | {found['cpu_s'] / n * 1e9:,.0f} | {found['orders']:,} | {ratio} |"
+    print(row, flush=True)
+    return row
 
 
 def first_result(python: str) -> list[str]:
     """Return the rows of a table: CPU seconds of a fresh process until the first result on 5,000 bars is there."""
-    ours = "from scripts.bench_backtest import *; bars = bars_of(5_000); "
+    ours = (
+        "from functools import partial; from scripts.peers import Work, bars_of;"
+        "from tradepulse.backtest.frictions import Costs; from tradepulse.core.strategies.sma_cross import SmaCross;"
+        "from tradepulse.backtest.{} import {} as run;"
+        "run(bars_of(5_000), partial(SmaCross, quantity=Work().units), cash=Work().cash, costs=Costs(5, 1))"
+    )
     programs = {
-        "ours, event engine": f"{ours}backtest(bars, MAKE, cash=CASH, costs=COSTS)",
-        "ours, compiled, machine code on the disk": f"{ours}compiled.replay(bars, MAKE, cash=CASH, costs=COSTS)",
+        "ours, event engine": ours.format("engine", "backtest"),
+        "ours, compiled, machine code on the disk": ours.format("compiled", "replay"),
     }
     rows = []
     for name, code in programs.items():
@@ -188,16 +208,16 @@ def first_result(python: str) -> list[str]:
                 "1",
             ]
             rows.append((name, min(_cpu_of(command) for _ in range(2))))
-    least = min(seconds for name, seconds in rows if name.startswith("ours"))
-    return [
-        f"| {name} | {seconds:.2f} | {'' if name.startswith('ours') else f'{seconds / least:.1f} x'} |"
-        for name, seconds in rows
+    (_, events), (_, compiled_s), *others = rows
+    return [f"| {name} | {seconds:.2f} | | |" for name, seconds in rows[:2]] + [
+        f"| {name} | {seconds:.2f} | {seconds / events:.1f} x | {seconds / compiled_s:.1f} x |"
+        for name, seconds in others
     ]
 
 
 def _cpu_of(command: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, capture_output=True, check=False)
+    subprocess.run(command, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -256,8 +276,9 @@ def main() -> None:
     lines = [
         "# Backtest engines", "", (__doc__ or "").split("\n\n", 1)[1].strip().replace("\n", " "), "",
         f"## One run over {n:,} bars", "", "| engine | ns per bar | orders | times ours |", "|---|---|---|---|",
-        *_single(python, n), *_at_the_close(python, n), "",
-        "## First result of a fresh process, 5,000 bars", "", "| engine | CPU s | times ours |", "|---|---|---|",
+        *_single(python, n), *_at_the_close(python, n), *_at_the_next_close(python), "",
+        "## First result of a fresh process, 5,000 bars", "",
+        "| engine | CPU s | times our event engine | times our compiled one |", "|---|---|---|---|",
         *first_result(python), "",
         "## A sweep of 10,000 parameter sets over 5,000 bars", "",
         "| engine | CPU s | ns per set and bar | MiB | orders | times ours |", "|---|---|---|---|---|---|",

@@ -4,8 +4,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tradepulse.errors import ConfigError, UnknownName
 
 
@@ -36,6 +34,8 @@ def load_settings(name: str, folder: Path, kind: str, takes: Collection[str]) ->
         path = Path(name)
         if not path.is_file():
             raise UnknownName(kind, name, shipped(folder))
+    import yaml
+
     try:
         content: Any = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:

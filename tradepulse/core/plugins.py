@@ -19,10 +19,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, PackageMetadata, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradepulse.errors import PluginQuarantined, UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, PackageMetadata
 
 GROUP = "tradepulse.plugins"
 #: Version of what plug-ins are promised. It is raised when one that kept the old promise would not keep the new one.
@@ -85,7 +87,7 @@ class Verdict:
     detail: str = ""
 
 
-def licence_of(metadata: PackageMetadata) -> str:
+def licence_of(metadata: "PackageMetadata") -> str:
     """Return the licence that a distribution declares, as an expression, a text or a classifier; empty if none."""
     for key in ("License-Expression", "License"):
         for value in metadata.get_all(key) or []:
@@ -97,6 +99,8 @@ def licence_of(metadata: PackageMetadata) -> str:
 
 def declared(points: "list[EntryPoint] | None" = None) -> list[Plugin]:
     """Return every plug-in that is declared, sorted; nothing is imported."""
+    from importlib.metadata import entry_points
+
     found = []
     for point in entry_points(group=GROUP) if points is None else points:
         kind, _, name = point.name.partition(".")
