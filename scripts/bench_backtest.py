@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.peers import Work, bars_of
+from scripts.peers import Work
+from scripts.walk import bars_of
 from tradepulse.backtest import compiled
 from tradepulse.backtest import engine as engine_of
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
+from tradepulse.backtest.result import Result
 from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
 from tradepulse.core.strategies.sma_cross import SmaCross
 
@@ -49,6 +51,12 @@ def timed(run: Callable[[], Any], rounds: int) -> tuple[float, Any]:
         result = run()
         best = min(best, time.process_time() - begin)
     return best, result
+
+
+def _with_tables(result: Result) -> Result:
+    for table in ("fills", "trades", "equity", "flows", "summary"):
+        getattr(result, table)
+    return result
 
 
 def peer(python: str, engine: str, bars: pd.DataFrame, rounds: int) -> dict[str, Any] | None:
@@ -83,7 +91,8 @@ def _single(python: str, n: int) -> list[str]:
     plan, rich = compiled._plan(feed, COSTS), compiled._plan(feed, RICH)
     terms = compiled.Terms()
     wanted = compiled.wanted_on(feed, MAKE)
-    events, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=COSTS), 3)
+    events, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=COSTS)), 3)
+    figures, _ = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=COSTS).summary, 3)
     alone, _ = timed(lambda: engine_of._replay(feed, MAKE(), MAKE, CASH, COSTS, "next_open", terms, None), 3)
     fills, equity = len(result.fills), result.summary["final_equity"]
     tape = partial(compiled._tape, feed, cash=CASH, same_close=False, terms=terms, holding=None)
@@ -92,6 +101,7 @@ def _single(python: str, n: int) -> list[str]:
     both, _ = timed(lambda: tape(wanted=compiled.wanted_on(feed, MAKE), plan=rich), 5)
     rows = [
         f"| ours: event engine, strategy in Python, all tables built | {events / n * 1e9:,.0f} | {fills:,} | |",
+        f"| ours: event engine, its figures | {figures / n * 1e9:,.0f} | {fills:,} | |",
         f"| ours: event engine, its loop alone | {alone / n * 1e9:,.0f} | {fills:,} | |",
         f"| ours: compiled strategy, tiers, impact, partial fills | {both / n * 1e9:,.1f} | {len(heaviest.row):,} | |",
         f"| ours: targets given, tiers, impact, partial fills | {heavy / n * 1e9:,.1f} | {len(heaviest.row):,} | |",
@@ -126,7 +136,7 @@ def _at_the_close(python: str, n: int) -> list[str]:
     feed = Feed(bars)
     costs = Costs(COSTS.commission_bp, 0.0)
     feed.groups  # noqa: B018
-    ours, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=costs, fill="same_close"), 3)
+    ours, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=costs, fill="same_close")), 3)
     equity, fills = result.summary["final_equity"], len(result.fills)
     rows = [f"| ours: event engine, at the same close | {ours / n * 1e9:,.0f} | {fills:,} | |"]
     found = _script(python, "nautilus", feed)
@@ -145,7 +155,7 @@ def _at_the_next_close(python: str, days: int = 280) -> list[str]:
     bars[prices] = bars[prices].round(3)
     feed = Feed(bars)
     feed.groups  # noqa: B018
-    ours, result = timed(lambda: backtest(feed, MAKE, cash=CASH, costs=COSTS, fill="next_close"), 3)
+    ours, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=COSTS, fill="next_close")), 3)
     equity, fills = result.summary["final_equity"], len(result.fills)
     rows = [f"| ours: event engine, at the next close | {ours / len(bars) * 1e9:,.0f} | {fills:,} | |"]
     found = _script(python, "zipline", feed)
@@ -179,14 +189,15 @@ def _row(label: str, found: dict[str, Any], n: int, fills: int, equity: float, o
 def first_result(python: str) -> list[str]:
     """Return the rows of a table: CPU seconds of a fresh process until the first result on 5,000 bars is there."""
     ours = (
-        "from functools import partial; from scripts.peers import Work, bars_of;"
+        "from functools import partial; from scripts.walk import bars_of, walk;"
         "from tradepulse.backtest.frictions import Costs; from tradepulse.core.strategies.sma_cross import SmaCross;"
         "from tradepulse.backtest.{} import {} as run;"
-        "run(bars_of(5_000), partial(SmaCross, quantity=Work().units), cash=Work().cash, costs=Costs(5, 1))"
+        "run({}(5_000), partial(SmaCross, quantity=100), cash=1e6, costs=Costs(5, 1)).summary"
     )
     programs = {
-        "ours, event engine": ours.format("engine", "backtest"),
-        "ours, compiled, machine code on the disk": ours.format("compiled", "replay"),
+        "ours, event engine, columns as arrays": ours.format("engine", "backtest", "walk"),
+        "ours, compiled, machine code on the disk": ours.format("compiled", "replay", "walk"),
+        "ours, event engine, a table of pandas": ours.format("engine", "backtest", "bars_of"),
     }
     rows = []
     for name, code in programs.items():
@@ -208,8 +219,8 @@ def first_result(python: str) -> list[str]:
                 "1",
             ]
             rows.append((name, min(_cpu_of(command) for _ in range(2))))
-    (_, events), (_, compiled_s), *others = rows
-    return [f"| {name} | {seconds:.2f} | | |" for name, seconds in rows[:2]] + [
+    (_, events), (_, compiled_s), _, *others = rows
+    return [f"| {name} | {seconds:.2f} | | |" for name, seconds in rows[:3]] + [
         f"| {name} | {seconds:.2f} | {seconds / events:.1f} x | {seconds / compiled_s:.1f} x |"
         for name, seconds in others
     ]
@@ -259,7 +270,7 @@ def _growth() -> list[str]:
     for n in (100_000, 1_000_000, 4_000_000):
         feed = Feed(bars_of(n))
         feed.groups  # noqa: B018
-        events, _ = timed(lambda feed=feed: backtest(feed, MAKE, cash=CASH, costs=COSTS), 3)
+        events, _ = timed(lambda feed=feed: _with_tables(backtest(feed, MAKE, cash=CASH, costs=COSTS)), 3)
         wanted = compiled.wanted_on(feed, MAKE)
         plan = compiled._plan(feed, RICH)
         room = compiled._room(feed, None)

@@ -52,20 +52,6 @@ class Outcome(NamedTuple):
 Run = Callable[[], Outcome]
 
 
-def bars_of(n: int, seed: int = 1) -> pd.DataFrame:
-    """Return a random walk of minutes; no two means of it ever tie, so that all engines see the same crosses."""
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 1e-3, n)))
-    opened = np.concatenate([[100.0], close[:-1]]) * (1 + random.normal(0, 2e-4, n))
-    ts = pd.date_range("2000-01-03", periods=n, freq="min", tz="UTC").as_unit("ns")
-    return pd.DataFrame(
-        {
-            "ts": ts, "session": ts.tz_localize(None).normalize(), "symbol": "X", "open": opened,
-            "high": np.maximum(opened, close), "low": np.minimum(opened, close), "close": close, "volume": 1e4,
-        }
-    )  # fmt: skip
-
-
 def _crosses(close: Any, work: Work) -> tuple[Any, Any]:
     fast, slow = (pd.Series(close).rolling(n).mean().to_numpy() for n in (work.fast, work.slow))
     up = np.concatenate([[False], (fast[1:] > slow[1:]) & (fast[:-1] <= slow[:-1])])

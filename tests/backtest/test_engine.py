@@ -1,5 +1,8 @@
 """The event engine by hand arithmetic, and the promises that must hold on any bars."""
 
+import subprocess
+import sys
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -227,9 +230,9 @@ def test_bars_per_year_are_read_off_the_bars():
         (31 * day, True, 12),
     ):
         days = pd.Series(pd.date_range("2018-01-01", periods=200, freq="B" if skip_weekends and step == day else step))
-        assert bars_per_year(days, days) == expected
+        assert bars_per_year(days) == expected
     hours = pd.Series(pd.date_range("2018-01-01", periods=48, freq="h"))
-    assert bars_per_year(hours, hours.dt.normalize()) == 252 * 24
+    assert bars_per_year(hours.dt.normalize()) == 252 * 24
 
 
 class LastReturn(Strategy):
@@ -416,3 +419,50 @@ def test_a_stop_in_the_bar_ends_what_waits_for_its_close():
     assert result.fills[["side", "price", "reason"]].to_numpy().tolist() == [
         ["buy", 12.0, "target at the close"], ["sell", pytest.approx(11.4), "stop"],
     ]  # fmt: skip
+
+
+def columns_of(bars):
+    return {name: bars[name].to_numpy("datetime64[ns]" if name in ("ts", "session") else None) for name in bars.columns}
+
+
+@pytest.mark.parametrize("symbols", [1, 3])
+def test_columns_of_arrays_give_what_a_table_gives(symbols):
+    bars = pd.concat([random_walk(seed, 120).assign(symbol=f"S{9 - seed}") for seed in range(symbols)])
+    make = partial(SmaCross, quantity=7, fast=3, slow=9)
+
+    table = backtest(bars, make, cash=10_000.0, costs=Costs(5, 1))
+    arrays = backtest(columns_of(bars), make, cash=10_000.0, costs=Costs(5, 1))
+
+    assert table.summary["n_fills"] > 10
+    assert arrays.summary == table.summary
+    for name in ("fills", "trades", "equity", "flows"):
+        pd.testing.assert_frame_equal(getattr(arrays, name), getattr(table, name), check_exact=True)
+
+
+def test_columns_that_make_no_sense_are_refused_as_tables_are():
+    columns = columns_of(random_walk(1, 30))
+    make = partial(SmaCross, quantity=7, fast=3, slow=9)
+    for spoilt, words in (
+        ({"close": np.full(30, np.nan)}, "a price is missing"),
+        ({"ts": columns["ts"][::-1]}, "is not later than the one before"),
+        ({name: column[:0] for name, column in columns.items()}, "there are no bars"),
+    ):
+        with pytest.raises(InvalidTable, match=words):
+            backtest(columns | spoilt, make, cash=10_000.0)
+
+
+def test_a_run_on_arrays_needs_no_pandas():
+    code = (
+        "import sys, numpy as np; from functools import partial; from tradepulse.backtest.engine import backtest;"
+        "from tradepulse.core.strategies.sma_cross import SmaCross; close = 100 + np.sin(np.arange(200) / 9);"
+        "ts = np.datetime64('2024-01-01', 's') + np.arange(200);"
+        "bars = {name: close for name in ('open', 'high', 'low',"
+        "'close', 'volume')} | {'ts': ts, 'session': ts, 'symbol': ['X'] * 200};"
+        "print(backtest(bars, partial(SmaCross, quantity=1), cash=1e4).summary['n_fills']);"
+        "print(sorted({'pandas', 'pyarrow', 'numba', 'yaml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    fills, heavy = done.stdout.splitlines()
+    assert int(fills) > 3
+    assert heavy == "[]"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tradepulse.backtest.engine import prepared
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.result import FillRule, Result, Tape, result_of
+from tradepulse.backtest.result import FillRule, Result, Tape
 from tradepulse.backtest.terms import Holding, Terms, holding_of, units_of
 from tradepulse.backtest.venue import ACTIVITY_FEE, SECTION_31, Venue, rates
 from tradepulse.core.series.kernels import loop
@@ -73,7 +73,7 @@ def _plan(feed: Feed, costs: Costs) -> _Plan | None:
                      log(2) / impact.half_life_s if impact.half_life_s else 0.0)),
     )  # fmt: skip
     if own.sec_section_31 or own.trading_activity_fee:
-        days = feed.rows["session"].dt.date
+        days = feed.days
         zero = np.zeros(len(days))
         [section] = rates(SECTION_31, days) if own.sec_section_31 else [zero]
         activity, most = rates(ACTIVITY_FEE, days) if own.trading_activity_fee else [zero, zero]
@@ -111,7 +111,7 @@ def replay(
         wanted, said = wanted.copy(), wanted != HOLD
         wanted[said] = np.trunc(wanted[said] * units[said]).astype(np.int64)
     tape = _tape(feed, wanted, float(cash), plan, fill == "same_close", terms, held)
-    return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=strategy().id)
+    return Result(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=strategy().id)
 
 
 def wanted_on(feed: Feed, strategy: Callable[[], Strategy]) -> Integers | None:

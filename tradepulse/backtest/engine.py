@@ -14,10 +14,9 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from math import floor, trunc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tradepulse.backtest.feed import Feed
@@ -36,7 +35,6 @@ from tradepulse.backtest.result import (
     FillRule,
     Result,
     Tape,
-    result_of,
 )
 from tradepulse.backtest.terms import Holding, Terms, holding_of, units_of
 from tradepulse.backtest.venue import share_of_bar
@@ -46,7 +44,10 @@ from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.paths import Seat
 from tradepulse.errors import ConfigError
 
-_MONTH = pd.Timedelta(days=30).value
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MONTH = 30 * 86_400 * 10**9
 
 
 class _Account:
@@ -217,7 +218,7 @@ class _Account:
 
 
 def backtest(
-    bars: pd.DataFrame | Feed,
+    bars: "pd.DataFrame | Mapping[str, Any] | Feed",
     strategy: Callable[[], Strategy],
     *,
     cash: float,
@@ -231,7 +232,8 @@ def backtest(
 
     Parameters
     ----------
-    bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols; or a feed of them
+    bars : rows of ``bars``, sorted by time, unique by symbol and time, one or more symbols: a table, its columns as
+        arrays, or a feed of them
     strategy : makes a fresh strategy
     cash : cash at the start, in quote currency
     costs : commission and slippage
@@ -262,10 +264,10 @@ def backtest(
     first = strategy()
     holding = holding or holding_of(feed, terms)
     tape = _replay(feed, first, strategy, float(cash), costs, fill, terms, holding)
-    return result_of(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
+    return Result(feed, tape, cash=float(cash), costs=costs, fill=fill, book=book, strategy_id=first.id)
 
 
-def prepared(bars: pd.DataFrame | Feed, cash: float, fill: str) -> Feed:
+def prepared(bars: "pd.DataFrame | Mapping[str, Any] | Feed", cash: float, fill: str) -> Feed:
     """Return the feed of a run whose cash, fill rule and bars make sense; raise what :func:`backtest` raises."""
     if fill not in FILL_RULES:
         raise ConfigError(f"fill must be one of {', '.join(FILL_RULES)}, not {fill!r}")

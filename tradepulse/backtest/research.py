@@ -277,7 +277,7 @@ def sweep(bars: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
     """
     cash, costs = asked[0].cash, asked[0].costs
     feed = prepared(bars, cash, asked[0].fill)
-    per_year = bars_per_year(bars["ts"], bars["session"])
+    per_year = bars_per_year(bars["session"])
     rows = []
     for question, outcome in zip(
         asked, compiled.sweep(feed, [q.make for q in asked], cash=cash, costs=costs), strict=True
@@ -326,7 +326,7 @@ def walk_forward(
         traded, one fold after another, marked at closes. A fold begins with the position that its strategy holds after
         the bars that it was fitted on, and pays for the change to it from that of the fold before.
     """
-    per_year = bars_per_year(bars["ts"], bars["session"])
+    per_year = bars_per_year(bars["session"])
     folds, parts, cash, held = [], [], asked[0].cash, 0
     for fitted, traded in walk_forward_splits(len(bars), train, test, gap=gap):
         inside = bars.iloc[fitted].reset_index(drop=True)

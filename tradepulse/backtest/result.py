@@ -2,16 +2,20 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from functools import cached_property
+from math import fsum
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
 from tradepulse.backtest.statistics import drawdown, max_drawdown, sharpe
 from tradepulse.core.orders import Side, client_order_id
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FillRule = Literal["next_open", "next_close", "same_close"]
 FILL_RULES: tuple[FillRule, ...] = ("next_open", "next_close", "same_close")
@@ -45,26 +49,6 @@ _TRADE_COLUMNS = {
     "exit_ts": "datetime64[ns, UTC]", "exit_price": "float64", "commission": "float64", "profit": "float64",
     "entry_order_id": "str", "exit_order_id": "str",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run did.
-
-    Parameters
-    ----------
-    fills : one row per fill, in time order
-    trades : one row per round trip, first in first out; an open position has none
-    equity : one row per bar time with cash, position value, equity and drawdown
-    flows : one row per amount that holding brought or cost: time, symbol, kind and amount
-    summary : final_equity, n_fills and so on
-    """
-
-    fills: pd.DataFrame
-    trades: pd.DataFrame
-    equity: pd.DataFrame
-    flows: pd.DataFrame
-    summary: dict[str, Any]
 
 
 class Tape(NamedTuple):
@@ -108,10 +92,8 @@ class Tape(NamedTuple):
     refused: int
 
 
-def result_of(
-    feed: Feed, tape: Tape, *, cash: float, costs: Costs, fill: FillRule, book: str, strategy_id: str
-) -> Result:
-    """Return the tables of a run.
+class Result:
+    """What a run did: figures at once, tables when they are asked for.
 
     Parameters
     ----------
@@ -121,68 +103,124 @@ def result_of(
     costs, fill : of the run
     book : name that order ids are made from
     strategy_id : ``name@version``
+
+    Attributes
+    ----------
+    fills : one row per fill, in time order
+    trades : one row per round trip, first in first out; an open position has none
+    equity : one row per bar time with cash, position value, equity and drawdown
+    flows : one row per amount that holding brought or cost: time, symbol, kind and amount
+    summary : final_equity, n_fills and so on
     """
-    rows, firsts = feed.rows, feed.firsts
-    equity = pd.DataFrame(
-        {
-            "ts": rows["ts"].iloc[firsts].dt.as_unit("ns").reset_index(drop=True),
-            "session": rows["session"].iloc[firsts].dt.as_unit("ns").reset_index(drop=True),
-            "cash": tape.cash,
-            "position_value": tape.value,
-            "equity": tape.cash + tape.value,
-        }
-    )
-    marked = equity["equity"].to_numpy()
-    equity["drawdown"] = drawdown(marked)
-    fills = _fills(feed, tape, costs, book, strategy_id)
-    trades = round_trips(fills, _splits(feed, tape))
-    flows = pd.DataFrame(
-        {
-            "ts": rows["ts"].iloc[tape.flow_row].reset_index(drop=True),
-            "symbol": rows["symbol"].iloc[tape.flow_row].reset_index(drop=True),
-            "kind": pd.Series([FLOWS[kind] for kind in tape.flow_kind], dtype="str"),
-            "amount": tape.flow_amount,
-        }
-    )
-    flows.loc[flows["kind"].str.endswith("interest"), "symbol"] = ""  # of the account, not of a symbol
-    per_year = bars_per_year(equity["ts"], equity["session"])
-    ratio = sharpe(np.diff(marked) / marked[:-1], per_year)
-    by_symbol = dict(zip(feed.symbols, zip(tape.position.tolist(), tape.mark.tolist(), strict=True), strict=True))
-    summary = {
-        "initial_cash": cash,
-        "final_equity": float(marked[-1]),
-        "total_return": float(marked[-1] / cash - 1),
-        "n_bars": len(equity),
-        "n_fills": len(fills),
-        "n_round_trips": len(trades),
-        "total_commission": float(fills["commission"].sum()),
-        "total_slippage": float(fills["slippage"].sum()),
-        "holding": {kind: float(amount) for kind, amount in flows.groupby("kind")["amount"].sum().items()},
-        "max_drawdown": max_drawdown(marked),
-        "sharpe": None if np.isnan(ratio) else ratio,
-        "bars_per_year": per_year,
-        "first_session": f"{rows['session'].min():%Y-%m-%d}",
-        "last_session": f"{rows['session'].max():%Y-%m-%d}",
-        "marks": {symbol: mark for symbol, (_, mark) in by_symbol.items()},
-        "open_position": {symbol: quantity for symbol, (quantity, _) in by_symbol.items() if quantity},
-        "lowest_cash": min(cash, float(tape.cash.min())),
-        "fill": fill,
-        "unfilled": {
-            symbol: left for symbol, left in zip(feed.symbols, tape.waiting.tolist(), strict=True) if left
-        },
-        "bars_of_unclear_order": tape.unclear,
-        "orders_cut": tape.cut,
-        "orders_refused": tape.refused,
-        "looks_ahead": fill == "same_close",
-    }  # fmt: skip
-    return Result(fills, trades, equity, flows, summary)
+
+    def __init__(
+        self, feed: Feed, tape: Tape, *, cash: float, costs: Costs, fill: FillRule, book: str, strategy_id: str
+    ) -> None:
+        self._feed, self._tape, self._cash, self._costs = feed, tape, cash, costs
+        self._fill, self._book, self._strategy_id = fill, book, strategy_id
+
+    @cached_property
+    def fills(self) -> "pd.DataFrame":
+        """One row per fill."""
+        return _fills(self._feed, self._tape, self._costs, self._book, self._strategy_id)
+
+    @cached_property
+    def trades(self) -> "pd.DataFrame":
+        """One row per round trip."""
+        return _trades(self.fills, self._matched)
+
+    @cached_property
+    def equity(self) -> "pd.DataFrame":
+        """One row per bar time."""
+        import pandas as pd
+
+        feed, tape, marked = self._feed, self._tape, self._marked
+        return pd.DataFrame(
+            {
+                "ts": _stamps(feed.ns[feed.firsts]), "session": feed.days[feed.firsts].astype("datetime64[ns]"),
+                "cash": tape.cash, "position_value": tape.value, "equity": marked, "drawdown": drawdown(marked),
+            }
+        )  # fmt: skip
+
+    @cached_property
+    def flows(self) -> "pd.DataFrame":
+        """One row per amount that holding brought or cost."""
+        import pandas as pd
+
+        feed, tape = self._feed, self._tape
+        kinds = [FLOWS[kind] for kind in tape.flow_kind.tolist()]
+        # Interest is of the account, not of a symbol.
+        codes = zip(feed.codes[tape.flow_row].tolist(), kinds, strict=True)
+        symbols = ["" if kind.endswith("interest") else feed.symbols[code] for code, kind in codes]
+        return pd.DataFrame(
+            {
+                "ts": _stamps(feed.ns[tape.flow_row]), "symbol": pd.Series(symbols, dtype="str"),
+                "kind": pd.Series(kinds, dtype="str"), "amount": tape.flow_amount,
+            }
+        )  # fmt: skip
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Figures of the run."""
+        feed, tape, cash, marked = self._feed, self._tape, self._cash, self._marked
+        per_year = bars_per_year(feed.days[feed.firsts])
+        ratio = sharpe(np.diff(marked) / marked[:-1], per_year)
+        by_symbol = dict(zip(feed.symbols, zip(tape.position.tolist(), tape.mark.tolist(), strict=True), strict=True))
+        held = sorted((FLOWS[kind], fsum(tape.flow_amount[tape.flow_kind == kind])) for kind in set(tape.flow_kind))
+        return {
+            "initial_cash": cash,
+            "final_equity": float(marked[-1]),
+            "total_return": float(marked[-1] / cash - 1),
+            "n_bars": len(marked),
+            "n_fills": len(tape.row),
+            "n_round_trips": len(self._matched),
+            "total_commission": float(tape.commission.sum()),
+            "total_slippage": float((np.abs(tape.change) * np.abs(tape.price - tape.quoted)).sum()),
+            "holding": dict(held),
+            "max_drawdown": max_drawdown(marked),
+            "sharpe": None if np.isnan(ratio) else ratio,
+            "bars_per_year": per_year,
+            "first_session": str(feed.days.min()),
+            "last_session": str(feed.days.max()),
+            "marks": {symbol: mark for symbol, (_, mark) in by_symbol.items()},
+            "open_position": {symbol: quantity for symbol, (quantity, _) in by_symbol.items() if quantity},
+            "lowest_cash": min(cash, float(tape.cash.min())),
+            "fill": self._fill,
+            "unfilled": {
+                symbol: left for symbol, left in zip(feed.symbols, tape.waiting.tolist(), strict=True) if left
+            },
+            "bars_of_unclear_order": tape.unclear,
+            "orders_cut": tape.cut,
+            "orders_refused": tape.refused,
+            "looks_ahead": self._fill == "same_close",
+        }  # fmt: skip
+
+    @cached_property
+    def _marked(self) -> NDArray[np.float64]:
+        return self._tape.cash + self._tape.value
+
+    @cached_property
+    def _matched(self) -> "list[Matched]":
+        tape = self._tape
+        symbols = [self._feed.symbols[code] for code in self._feed.codes[tape.row].tolist()]
+        return _first_in_first_out(
+            symbols, tape.change.tolist(), tape.price.tolist(), tape.commission.tolist(), _splits(self._feed, tape)
+        )
 
 
-def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) -> pd.DataFrame:
+def _stamps(ns: NDArray[np.int64]) -> "pd.DatetimeIndex":
+    import pandas as pd
+
+    return pd.DatetimeIndex(ns.astype("datetime64[ns]"), tz="UTC")
+
+
+def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) -> "pd.DataFrame":
+    import pandas as pd
+
     if not len(tape.row):
         return pd.DataFrame({name: [] for name in _FILL_COLUMNS}).astype(_FILL_COLUMNS)
-    at = feed.rows.iloc[tape.row]
-    symbols, days = at["symbol"].tolist(), at["session"].to_numpy("datetime64[D]").astype(str).tolist()
+    sessions = feed.days[tape.row]
+    symbols, days = [feed.symbols[code] for code in feed.codes[tape.row].tolist()], sessions.astype(str).tolist()
     ids: dict[tuple[str, int, int], str] = {}
     orders, because = [], []
     opens = feed.columns["open"][tape.row].tolist()
@@ -200,15 +238,14 @@ def _fills(feed: Feed, tape: Tape, costs: Costs, book: str, strategy_id: str) ->
         rule = "" if kind == DELISTED else costs.rule(volumes[place])
         said = _evidence(kind, quoted[place], opens[place], days[place])
         because.append(f"{said}; {rule}" if rule else said)
-    buys = tape.change > 0
     units = np.abs(tape.change)
     made = pd.DataFrame(
         {
-            "ts": at["ts"].array, "session": at["session"].array, "symbol": symbols,
-            "side": np.where(buys, Side.BUY.value, Side.SELL.value), "quantity": units, "price": tape.price,
+            "ts": _stamps(feed.ns[tape.row]), "session": sessions.astype("datetime64[ns]"), "symbol": symbols,
+            "side": np.where(tape.change > 0, Side.BUY.value, Side.SELL.value), "quantity": units, "price": tape.price,
             "commission": tape.commission, "slippage": units * np.abs(tape.price - tape.quoted), "order_id": orders,
             "reason": [REASONS[kind] for kind in tape.kind.tolist()], "evidence": because,
-            "decided_ts": feed.rows["ts"].iloc[feed.firsts[tape.decided]].array, "quoted_price": tape.quoted,
+            "decided_ts": _stamps(feed.ns[feed.firsts[tape.decided]]), "quoted_price": tape.quoted,
         }
     )  # fmt: skip
     return made.astype(_FILL_COLUMNS)
@@ -234,7 +271,7 @@ def _splits(feed: Feed, tape: Tape) -> dict[int, list[tuple[str, float]]]:
     return found
 
 
-def round_trips(fills: pd.DataFrame, splits: dict[int, list[tuple[str, float]]] | None = None) -> pd.DataFrame:
+def round_trips(fills: "pd.DataFrame", splits: dict[int, list[tuple[str, float]]] | None = None) -> "pd.DataFrame":
     """Return fills matched first in, first out into round trips.
 
     Parameters
@@ -247,29 +284,55 @@ def round_trips(fills: pd.DataFrame, splits: dict[int, list[tuple[str, float]]] 
     -------
     DataFrame with entry, exit, commission of both (in proportion to quantity) and profit after commission
     """
-    symbols, sides = fills["symbol"].tolist(), fills["side"].tolist()
-    units, prices, paid = (fills[name].tolist() for name in ("quantity", "price", "commission"))
-    made: list[tuple[int, int, int, float, float, float]] = []
+    signs = np.where(fills["side"].to_numpy() == Side.BUY.value, 1, -1)
+    changes = (signs * fills["quantity"].to_numpy()).tolist()
+    prices, paid = fills["price"].tolist(), fills["commission"].tolist()
+    return _trades(fills, _first_in_first_out(fills["symbol"].tolist(), changes, prices, paid, splits or {}))
+
+
+class Matched(NamedTuple):
+    """A round trip: numbers of the fills that opened and closed it, units, price of entry, fees and profit."""
+
+    entry: int
+    exit: int
+    units: int
+    price: float
+    fees: float
+    profit: float
+
+
+def _first_in_first_out(
+    symbols: list[str], changes: list[int], prices: list[float], paid: list[float],
+    splits: dict[int, list[tuple[str, float]]],
+) -> list[Matched]:  # fmt: skip
+    made: list[Matched] = []
     open_lots: dict[str, deque[_Lot]] = {}
-    for number, symbol in enumerate(symbols):
-        for split, ratio in (splits or {}).get(number, ()):
-            for lot in open_lots.get(split, ()):
-                lot.split(ratio)
+    for number, (symbol, change, price) in enumerate(zip(symbols, changes, prices, strict=True)):
+        if splits:
+            for split, ratio in splits.get(number, ()):
+                for lot in open_lots.get(split, ()):
+                    lot.split(ratio)
         lots = open_lots.setdefault(symbol, deque())
-        left, price = units[number], prices[number]
-        while left and lots and sides[lots[0].fill] != sides[number]:
+        left = units = abs(change)
+        while left and lots and (changes[lots[0].fill] > 0) != (change > 0):
             lot = lots[0]
             matched = min(left, lot.left)
-            fees = paid[lot.fill] * matched / lot.units + paid[number] * matched / units[number]
-            move = (price - lot.price) * (1 if sides[lot.fill] == Side.BUY else -1)
-            made.append((lot.fill, number, matched, lot.price, fees, matched * move - fees))
+            fees = paid[lot.fill] * matched / lot.units + paid[number] * matched / units
+            move = (price - lot.price) * (1 if changes[lot.fill] > 0 else -1)
+            made.append(Matched(lot.fill, number, matched, lot.price, fees, matched * move - fees))
             left -= matched
             lot.left -= matched
             if not lot.left:
                 lots.popleft()
         if left:
-            lots.append(_Lot(number, units[number], left, price))
-    entry, exit_, quantity, price, fees, profit = zip(*made, strict=True) if made else [[]] * 6
+            lots.append(_Lot(number, units, left, price))
+    return made
+
+
+def _trades(fills: "pd.DataFrame", matched: list[Matched]) -> "pd.DataFrame":
+    import pandas as pd
+
+    entry, exit_, quantity, price, fees, profit = zip(*matched, strict=True) if matched else [[]] * 6
     begin, end = fills.iloc[list(entry)], fills.iloc[list(exit_)]
     return pd.DataFrame(
         {
@@ -294,23 +357,24 @@ class _Lot:
         self.units, self.left, self.price = int(self.units * ratio) or 1, int(self.left * ratio), self.price / ratio
 
 
-def bars_per_year(ts: "pd.Series[pd.Timestamp]", session: "pd.Series[pd.Timestamp]") -> float:
+def bars_per_year(session: Any) -> float:
     """Return how many bars a year has, from the bars themselves.
 
     Parameters
     ----------
-    ts, session : of the bars of an equity curve, in time order, shape (n,)
+    session : of each bar of an equity curve, in time order, dates of shape (n,)
 
     Returns
     -------
     float : 252 for sessions of an exchange, 365 where weekends trade, times the median bars per session; 52 and 12 for
         weekly and monthly bars
     """
-    days = pd.DatetimeIndex(session.unique())
-    gap = float(np.median(np.diff(days.to_numpy()).astype("timedelta64[D]").astype(int))) if len(days) > 1 else 1.0
+    days, counts = np.unique(np.asarray(session).astype("datetime64[D]").astype(np.int64), return_counts=True)
+    gap = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
     if gap > 20:
         return 12.0
     if gap > 4:
         return 52.0
-    year = 365.0 if (days.dayofweek >= 5).any() else 252.0
-    return year * float(np.median(session.groupby(session).size()))
+    # The first day of all is a Thursday.
+    year = 365.0 if ((days + 3) % 7 >= 5).any() else 252.0
+    return year * float(np.median(counts))

@@ -4,16 +4,18 @@ from dataclasses import dataclass, fields
 from datetime import date
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError, InvalidTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ACCOUNTS = Path(__file__).parent / "configs" / "accounts"
 #: Which of a stop and a target came first in a bar that reached both; the bar itself does not say.
@@ -148,10 +150,10 @@ def holding_of(
     feed: Feed,
     terms: Terms,
     *,
-    actions: pd.DataFrame | None = None,
-    funding: pd.DataFrame | None = None,
-    recalls: pd.DataFrame | None = None,
-    delistings: pd.DataFrame | None = None,
+    actions: "pd.DataFrame | None" = None,
+    funding: "pd.DataFrame | None" = None,
+    recalls: "pd.DataFrame | None" = None,
+    delistings: "pd.DataFrame | None" = None,
 ) -> Holding | None:
     """Lay out on a feed's rows what holding costs and brings; None if it is nothing.
 
@@ -177,7 +179,7 @@ def holding_of(
     if all(table is None for table in tables.values()) and not timed and free:
         return None
     n, firsts = len(feed.ns), feed.firsts
-    sessions = feed.rows["session"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    sessions = feed.days.astype(np.int64)
     nights = np.concatenate([[0], np.diff(sessions[firsts])]).astype(float) / _YEAR
     split, dividend, paid = np.ones(n), np.zeros(n), np.zeros(n)
     borrow, delisted = np.zeros(n), np.full(n, np.nan)
@@ -202,6 +204,8 @@ def holding_of(
             delisted[rows[_place(days, end["session"]) :]] = end["price"]
         stamps = feed.ns[rows]
         for charge in _of(funding, symbol, ("ts", "rate"), "funding"):
+            import pandas as pd
+
             at = pd.Timestamp(charge["ts"])
             if at.tzinfo is None or not np.isfinite(charge["rate"]):
                 raise InvalidTable(f"funding: {symbol} {charge['ts']} {charge['rate']}: give a UTC time and a fraction")
@@ -214,7 +218,7 @@ def holding_of(
     return Holding(split, dividend, borrow, paid, available, delisted, *interest)
 
 
-def _of(table: pd.DataFrame | None, symbol: str, needs: tuple[str, ...], name: str) -> list[dict[str, Any]]:
+def _of(table: "pd.DataFrame | None", symbol: str, needs: tuple[str, ...], name: str) -> list[dict[str, Any]]:
     if table is None:
         return []
     if absent := [column for column in ("symbol", *needs) if column not in table.columns]:
@@ -223,4 +227,4 @@ def _of(table: pd.DataFrame | None, symbol: str, needs: tuple[str, ...], name: s
 
 
 def _place(days: NDArray[np.int64], day: date) -> int:
-    return int(np.searchsorted(days, pd.Timestamp(day).to_datetime64().astype("datetime64[D]").astype(np.int64)))
+    return int(np.searchsorted(days, np.datetime64(day, "D").astype(np.int64)))

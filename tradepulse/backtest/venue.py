@@ -10,7 +10,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from math import exp, floor, isfinite, log, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from tradepulse.backtest.settings import load_settings, shipped
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import BP
 from tradepulse.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: What a venue's ``book`` may say, for runs on books, and from where to where: fees in bp, microseconds, deviations of
 #: the logarithm, and the queue's parameter (:class:`tradepulse.execution.matching.Venue`).
@@ -95,10 +92,10 @@ class Commission:
         return own
 
 
-def rates(table: tuple[tuple[Any, ...], ...], days: "pd.Series[date]") -> tuple[NDArray[np.float64], ...]:
+def rates(table: tuple[tuple[Any, ...], ...], days: NDArray[np.datetime64]) -> tuple[NDArray[np.float64], ...]:
     """Return a dated fee's figures on each of many days, each of shape (n,); NaN before the table begins."""
     known = np.array([row[0] for row in table], dtype="datetime64[D]")
-    place = np.searchsorted(known, days.to_numpy().astype("datetime64[D]"), side="right") - 1
+    place = np.searchsorted(known, days, side="right") - 1
     columns = np.array([row[1:] for row in table], dtype=float).T
     return tuple(np.where(place < 0, np.nan, column[np.maximum(place, 0)]) for column in columns)
 
