@@ -34,12 +34,14 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    # The whole run takes a minute and a half. One worker waits for it while the others get on, and it goes first; then
-    # what else is slow, so that no worker is left alone with it at the end.
-    for item in items:
-        if "whole_run" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("whole_run"))
-    items.sort(key=lambda item: ("whole_run" not in item.fixturenames, "slow" not in item.keywords))
+    # The whole run takes more than a minute. The first test that needs it goes first, and those beside it wait until
+    # the other worker has done what else is slow: so none waits for the run, nor is left alone with them at the end.
+    # Those of a file stay together, since they share servers.
+    using = [item for item in items if "whole_run" in item.fixturenames]
+    for item in using[1:]:
+        item.add_marker(pytest.mark.xdist_group(f"whole_run {item.path.name}"))
+    later, first = set(using[1:]), using[:1]
+    items.sort(key=lambda item: 0 if item in first else 2 if item in later else 1 if "slow" in item.keywords else 3)
 
 
 @pytest.fixture(scope="session")
