@@ -4,9 +4,11 @@ import json
 import pytest
 
 from tests.execution.orders import request_text
+from tradepulse.core.sessions import calendar
 from tradepulse.errors import BookLocked, ConfigError, MissingData, SessionOutOfOrder
+from tradepulse.execution.accounting import BORROW, FUNDING, ledger_of
 from tradepulse.execution.book import Book
-from tradepulse.execution.journal import read_journal
+from tradepulse.execution.journal import Journal, read_journal
 from tradepulse.execution.session import parse_request, run_session
 
 
@@ -187,20 +189,12 @@ def test_the_broken_unit_of_a_split_needs_a_price(tmp_path):
         run(tmp_path, "2018-10-03", actions=[split(1, 3, "2018-10-03")])
 
 
-@pytest.mark.parametrize("writes", range(10))
-def test_a_split_is_booked_once_wherever_the_run_before_died(tmp_path, monkeypatch, writes):
-    from tradepulse.execution.journal import Journal
+class Died(Exception):
+    pass
 
-    class Died(Exception):
-        pass
 
-    def ex(folder):
-        run(folder, "2018-10-02", target=301, opens={"2018-10-02": "40"},
-            actions=[split(3, 1), dividend("1")], limits=WIDE)  # fmt: skip
-
-    run(tmp_path / "whole", "2018-10-01")
-    ex(tmp_path / "whole")
-    run(tmp_path / "cut", "2018-10-01")
+def dies_after(writes, monkeypatch, what):
+    """Do something in a process that dies after so many records."""
     with monkeypatch.context() as patched:
         append, left = Journal.append, iter(range(writes))
 
@@ -211,11 +205,124 @@ def test_a_split_is_booked_once_wherever_the_run_before_died(tmp_path, monkeypat
 
         patched.setattr(Journal, "append", until)
         with pytest.raises(Died):
-            ex(tmp_path / "cut")
+            what()
+
+
+@pytest.mark.parametrize("writes", range(10))
+def test_a_split_is_booked_once_wherever_the_run_before_died(tmp_path, monkeypatch, writes):
+    def ex(folder):
+        run(folder, "2018-10-02", target=301, opens={"2018-10-02": "40"},
+            actions=[split(3, 1), dividend("1")], limits=WIDE)  # fmt: skip
+
+    run(tmp_path / "whole", "2018-10-01")
+    ex(tmp_path / "whole")
+    run(tmp_path / "cut", "2018-10-01")
+    dies_after(writes, monkeypatch, lambda: ex(tmp_path / "cut"))
     ex(tmp_path / "cut")
 
     for part in ("positions", "cash_micros", "parts", "actions"):
         assert getattr(book(tmp_path / "cut"), part) == getattr(book(tmp_path / "whole"), part), part
+
+
+def short_100(folder, **more):
+    """Sold short at 99.98, 100 less 2 bp; the close of that day is 101.5."""
+    run(folder, "2018-10-04", target=-100)
+    run(folder, "2018-10-05", target=-100, opens={"2018-10-05": "100"}, **more)
+    return book(folder).cash_micros
+
+
+def test_a_short_pays_for_what_it_borrows_each_night_and_funding_is_paid_or_received(tmp_path):
+    rates = {"borrow_bp": {"AAA": "360", "BBB": "1"}}
+    before = short_100(tmp_path, **rates)  # nothing was short over the night before
+    assert book(tmp_path).actions == {}
+
+    run(
+        tmp_path, "2018-10-08", target=-100, opens={"2018-10-08": "110"}, **rates,
+        funding=[{"symbol": "AAA", "session": "2018-10-08", "rate": "0.0002"}],
+    )  # fmt: skip
+
+    # Friday to Monday: 3 nights of 360 on 10,150 at 3.6 % are 3.045; 2 bp of 10,150 come from the longs, 2.03.
+    paid = {kind: body["micros"] for (kind, *_), body in book(tmp_path).actions.items()}
+    assert paid == {"borrow": 3_045_000, "funding": -2_030_000}
+    assert book(tmp_path).cash_micros == before - 3_045_000 + 2_030_000
+    # A long borrows nothing, and pays the funding that a short gets.
+    run(tmp_path, "2018-10-09", target=100, opens={"2018-10-09": "100"})
+    run(tmp_path, "2018-10-10", target=100, opens={"2018-10-10": "100"})
+    before = book(tmp_path).cash_micros
+    run(tmp_path, "2018-10-11", target=100, **rates,
+        funding=[{"symbol": "AAA", "session": "2018-10-11", "rate": "0.0002"}])  # fmt: skip
+    assert book(tmp_path).cash_micros == before - 2_030_000
+
+
+def test_what_was_charged_is_in_the_books(tmp_path):
+    short_100(tmp_path)
+    run(tmp_path, "2018-10-08", target=-100, borrow_bp={"AAA": "360"},
+        funding=[{"symbol": "AAA", "session": "2018-10-08", "rate": "-0.0001"}])  # fmt: skip
+    found = book(tmp_path)
+
+    books = ledger_of(found, calendar())
+
+    assert (books.balance(BORROW), books.balance(FUNDING)) == (3_045_000, 1_015_000)
+    assert books.equity({"AAA": 0}) == found.cash_micros
+
+
+@pytest.mark.parametrize("writes", range(7))
+def test_a_night_is_charged_once_wherever_the_run_before_died(tmp_path, monkeypatch, writes):
+    def night(folder):
+        run(folder, "2018-10-08", target=-50, opens={"2018-10-08": "110"}, borrow_bp={"AAA": "360"},
+            funding=[{"symbol": "BBB", "session": "2018-10-08", "rate": "0.01"}])  # fmt: skip
+
+    for name in ("whole", "cut"):
+        short_100(tmp_path / name)
+    night(tmp_path / "whole")
+    dies_after(writes, monkeypatch, lambda: night(tmp_path / "cut"))
+    night(tmp_path / "cut")
+
+    for part in ("positions", "cash_micros", "actions"):
+        assert getattr(book(tmp_path / "cut"), part) == getattr(book(tmp_path / "whole"), part), part
+
+
+def test_a_purchase_of_the_day_pays_nothing_for_the_night_before_it_also_after_a_death(tmp_path, monkeypatch):
+    def day(folder):
+        run(folder, "2018-10-02", opens={"2018-10-02": "100"},
+            funding=[{"symbol": "AAA", "session": "2018-10-02", "rate": "0.01"}])  # fmt: skip
+
+    run(tmp_path, "2018-10-01")
+    dies_after(4, monkeypatch, lambda: day(tmp_path))  # started, charged, traded at the venue, filled
+    assert book(tmp_path).positions == {"AAA": 100}
+    day(tmp_path)
+
+    assert book(tmp_path).actions == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"borrow_bp": {"AAA": "-1"}}, "borrow_bp of AAA must lie between 0 and 1000000"),
+        ({"borrow_bp": {"AAA": "nan"}}, "is not valid"),
+        ({"borrow_bp": ["AAA"]}, "is not valid"),
+        ({"funding": [{"symbol": "AAA", "session": "2018-10-01", "rate": "2"}]}, "AAA must lie between -1 and 1"),
+        ({"funding": [{"symbol": "AAA", "session": "x", "rate": "0"}]}, "is not valid"),
+        ({"funding": [{"symbol": "AAA", "session": "2018-10-01", "rate": "0", "at": 1}]}, "unknown key 'at'"),
+        ({"funding": [{"symbol": "AAA", "session": "2018-10-01", "rate": "0"}] * 2}, "two rates of funding"),
+    ],
+)  # fmt: skip
+def test_charges_that_make_no_sense_are_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        parse_request(request_text(**changes))
+
+
+def test_a_short_without_a_close_to_go_by_is_refused_and_nothing_is_lost(tmp_path):
+    run(tmp_path, "2018-10-04", target=-100)
+    run(tmp_path, "2018-10-05", target=-100, opens={"2018-10-05": "100"}, closes={})
+    content = book(tmp_path)
+
+    with pytest.raises(MissingData, match="AAA was held over the night of 2018-10-05 and has no close then"):
+        run(tmp_path, "2018-10-08", target=-100, borrow_bp={"AAA": "360"})
+    assert book(tmp_path).cash_micros == content.cash_micros
+    run(tmp_path, "2018-10-08", target=-100, borrow_bp={"AAA": "360"},
+        closes={"2018-10-05": {"AAA": "101.5"}, "2018-10-08": {"AAA": "101.5"}})  # fmt: skip
+    assert book(tmp_path).cash_micros == content.cash_micros - 3_045_000
 
 
 WIDE = {"max_order_quantity": 500, "max_order_notional": "100000", "max_position": 500}

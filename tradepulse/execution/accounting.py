@@ -101,8 +101,12 @@ def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo") -> "Ledge
         for kind, symbol, body in actions[day.isoformat()]:
             if kind == "split":
                 books.split(day, symbol, body["numerator"], body["denominator"], body["price_micros"])
-            else:
+            elif kind == "dividend":
                 books.dividend(day, symbol, body["micros"])
+            elif kind == "borrow":
+                books.borrow(day, symbol, body["micros"])
+            else:
+                books.fund(day, symbol, body["micros"])
         for fill in fills[day.isoformat()]:
             books.trade(fill)
         books.settle(day)

@@ -44,8 +44,10 @@ class Book:
     parts: dict[tuple[str, str], int] = field(default_factory=dict)
     orders: dict[str, OrderState] = field(default_factory=dict)
     fills: dict[str, tuple[Fill, int]] = field(default_factory=dict)
-    #: Splits and dividends that were booked, by kind, symbol and ex-date, in the order of the journal.
+    #: Splits, dividends, borrow fees and funding that were booked, by kind, symbol and date, in the journal's order.
     actions: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    #: Newest session over whose night borrow fees and funding were booked, ISO, or empty.
+    charged: str = ""
     #: What the book held after each session that was completed.
     closed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -143,6 +145,11 @@ class Book:
             case "dividend":
                 self.actions[record.kind, body["symbol"], body["ex_date"]] = body
                 self.cash_micros += self.positions.get(body["symbol"], 0) * body["micros"]
+            case "borrow" | "funding":
+                self.actions[record.kind, body["symbol"], body["ex_date"]] = body
+                self.cash_micros -= body["micros"]
+            case "charged":
+                self.charged = body["session"]
             case "session_closed":
                 self.closed[body["session"]] = {**body, "link": record.link}
             case "session_started" | "order_resent":

@@ -50,6 +50,14 @@ class Dividend(NamedTuple):
     micros: int
 
 
+class Funding(NamedTuple):
+    """Who is long a perpetual pays a rate of its value to who is short, below zero the other way, on a session."""
+
+    symbol: str
+    session: str
+    rate_micros: int
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Everything a session's run is told. It asks nothing else: no clock, no network, no database.
@@ -66,6 +74,8 @@ class Request:
     broker : ``simulated``, or one of :data:`tradepulse.execution.brokers.BROKERS`
     actions : what goes ex in the sessions since the book's last one
     strategies : limits of each strategy on what it has of the account
+    borrow : fee for a unit that is short, micros of a bp of its value in a year of 360 days, by symbol
+    funding : what perpetuals pay in the sessions since the book's last one
     """
 
     book: str
@@ -79,6 +89,8 @@ class Request:
     broker: str = "simulated"
     actions: Sequence[Split | Dividend] = ()
     strategies: Mapping[str, Limits] = field(default_factory=dict)
+    borrow: Mapping[str, int] = field(default_factory=dict)
+    funding: Sequence[Funding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,8 @@ def parse_request(text: str) -> Request:
             broker=str(raw.get("broker", "simulated")),
             actions=_actions(raw.get("actions", ())),
             strategies={name: _limits(of, _ACCOUNT[:4]) for name, of in raw.get("strategies", {}).items()},
+            borrow={symbol: _bounded(bp, f"borrow_bp of {symbol}", 0, 10**6) for symbol, bp in _fees(raw)},
+            funding=_funding(raw.get("funding", ())),
         )
     except KeyError as exc:
         raise ConfigError(f"request lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
@@ -229,10 +243,46 @@ class _Session:
         request, past = self.request, self.book.last_session
         for session in sorted({*request.opens, request.session}):
             if past < session <= request.session:
+                self._charge(session, before=past)
+                past = session
                 self._go_ex(session)
                 if isinstance(self.venue, SimulatedVenue):  # a real broker's auction happens without us
                     self.venue.auction(session, request.opens.get(session, {}))
                 self._hear_fills(until=session)
+
+    def _charge(self, session: str, before: str) -> None:
+        """Book what holding over the nights before a session costs: borrow fees of shorts, funding of perpetuals."""
+        if not before or session <= self.book.charged:
+            return
+        nights = (date.fromisoformat(session) - date.fromisoformat(before)).days
+        due = [("borrow", symbol, micro_bp * nights, _YEAR_BP) for symbol, micro_bp in self.request.borrow.items()]
+        due += [
+            ("funding", one.symbol, one.rate_micros, 10**6) for one in self.request.funding if one.session == session
+        ]
+        if not due:
+            return
+        self._hear_fills(until=before)  # what is held is known only then
+        for kind, symbol, part, whole in sorted(due):
+            held = self.book.positions.get(symbol, 0)
+            if (kind, symbol, session) in self.book.actions or not held or (kind == "borrow" and held > 0):
+                continue
+            close = self._close_of(symbol, before)
+            if close is None:
+                raise MissingData(
+                    f"{symbol} was held over the night of {before} and has no close then, which its {kind} goes by; "
+                    "add it to the request"
+                )
+            paid = share_of((abs(held) if kind == "borrow" else held) * close, part, whole)
+            if paid:
+                self._record(kind, session=session, symbol=symbol, ex_date=session, units=held, price_micros=close,
+                             micros=paid)  # fmt: skip
+                self.progress(f"{kind} of {symbol}, {held} units")
+        # Who held nothing pays nothing, also where a run that dies here is run again after the fills of the day.
+        self._record("charged", session=session)
+
+    def _close_of(self, symbol: str, session: str) -> int | None:
+        known = self.request.closes.get(session, {}).get(symbol)
+        return known if known is not None else self.book.closed.get(session, {}).get("closes", {}).get(symbol)
 
     def _go_ex(self, session: str) -> None:
         """Book what goes ex up to a session and is not booked yet; of a day's, splits come before dividends."""
@@ -329,7 +379,12 @@ class _Session:
         )
 
 
-_KEYS = {"book", "session", "cash", "opens", "closes", "targets", "limits", "fees", "broker", "actions", "strategies"}
+_KEYS = {
+    "book", "session", "cash", "opens", "closes", "targets", "limits", "fees", "broker", "actions", "strategies",
+    "borrow_bp", "funding",
+}  # fmt: skip
+#: A year of borrowing, in which a micro-bp is a whole number: 360 days (the convention of the market), bp and micros.
+_YEAR_BP = 360 * 10_000 * 10**6
 #: Limits of an account; the first three it has to have, and the last a strategy cannot have.
 _ACCOUNT = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders", "max_daily_loss")
 
@@ -359,6 +414,28 @@ def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] 
         **{f"{name}_micros": to_micros(value) for name, value in raw.items() if name in money},
         **{name: _integer(value) for name, value in raw.items() if name not in money},
     )
+
+
+def _fees(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return list(raw.get("borrow_bp", {}).items())
+
+
+def _bounded(text: str, what: str, least: int, most: int) -> int:
+    micros = to_micros(text)
+    if not least * 10**6 <= micros <= most * 10**6:
+        raise ConfigError(f"{what} must lie between {least} and {most}, not {text}")
+    return micros
+
+
+def _funding(raw: Sequence[Mapping[str, Any]]) -> list[Funding]:
+    found = []
+    for one in raw:
+        _only(one, ("symbol", "session", "rate"), "funding")
+        session = date.fromisoformat(one["session"]).isoformat()
+        found.append(Funding(str(one["symbol"]), session, _bounded(one["rate"], f"rate of {one['symbol']}", -1, 1)))
+    if len({one[:2] for one in found}) < len(found):
+        raise ValueError("a symbol has two rates of funding in one session; add them up")
+    return found
 
 
 def _actions(raw: Sequence[Mapping[str, Any]]) -> list[Split | Dividend]:
