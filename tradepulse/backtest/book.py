@@ -22,9 +22,9 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Desk, Move, View, answer
+from tradepulse.execution.desk import Desk, Move, View, Views, answer
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.matching import Venue
+from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
 from tradepulse.ingestion.recording import Recording
 
@@ -46,8 +46,10 @@ class BookResult:
     Parameters
     ----------
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
-        when the order was decided and when it arrived, what made the fill possible, what was displayed before and after
-    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled
+        when the order was decided and when it arrived, what made the fill possible, what was displayed before and
+        after, and where, of several venues
+    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled; of several venues
+        which, and why the router chose it
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
         the mid that we saw
     summary : figures of the run
@@ -231,8 +233,15 @@ def replay(
     feed, orders, answers = (
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
-    venue = Venue(position=terms.position, cancels_ahead=in_reach(cancels_ahead), lot=terms.lot)
-    view = View()
+    several = terms.venues
+    held = [terms.position] + [0] * (len(several) - 1)
+    venues = venues_of(held, [place.lot for place in several] or [terms.lot], in_reach(cancels_ahead))
+    view = Views(len(several)) if several else View()
+    # Each venue is as far away as it is said to be, the others as orders take.
+    apart = {
+        number: Way(Latency(place.latency_us), ways.seed * 3 + 3 + number)
+        for number, place in enumerate(several) if place.latency_us
+    }  # fmt: skip
     queue: list[tuple[int, int, str, Any]] = []
     count = 0
 
@@ -242,7 +251,16 @@ def replay(
         heapq.heappush(queue, (ns, count, kind, body))
 
     def send(ns: int, kind: str, body: Any) -> None:
-        push(orders.arrival(ns), kind, body)
+        number = venue_of(kind, body)
+        push(apart.get(number, orders).arrival(ns), kind, body)
+
+    def venue_of(kind: str, body: Any) -> int:
+        if not several:
+            return 0
+        number: int = (
+            body.venue if kind == "submit" else path.state.orders[body if kind == "cancel" else body[0]].ticket.venue
+        )
+        return number
 
     ordered = iter(moves)
     ahead = next(ordered, None)
@@ -252,7 +270,7 @@ def replay(
     curve: list[tuple[int, int, int, int]] = []
     arrived: dict[str, int] = {}
     marked = 0  # when the account is to be marked next
-    told = 0  # events of the venue that are on their way to us
+    told = [0] * len(venues)  # events of each venue that are on their way to us
     n_moves = 0
     with tempfile.TemporaryDirectory(prefix="tradepulse-book-") as folder:
         journal = Journal(Path(folder) / "orders.journal", "os")
@@ -260,10 +278,10 @@ def replay(
             path = OrderPath(journal, terms)
             desk = Desk(path, view, send, book, strategy)
 
-            def tell(ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
-                """Send on what the venue has said, and keep the evidence of what it has filled."""
-                nonlocal told
-                for event in venue.events[told:]:
+            def tell(number: int, ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
+                """Send on what a venue has said, and keep the evidence of what it has filled."""
+                venue = venues[number]
+                for event in venue.events[told[number] :]:
                     heard = answers.arrival(ns)
                     if event.kind == "filled":
                         facing = (Side.SELL if event.side is Side.BUY else Side.BUY, event.price)
@@ -273,7 +291,7 @@ def replay(
                              "after": venue.others[taken[0]].get(event.price, 0)}
                         )  # fmt: skip
                     push(heard, "answer", event)
-                told = len(venue.events)
+                told[number] = len(venue.events)
 
             last = ahead.ns
             while ahead is not None or queue:
@@ -285,6 +303,9 @@ def replay(
                             f"{move.what} at {move.ns} ns comes after one at {last} ns; sort the moves by time"
                         )
                     last, n_moves = move.ns, n_moves + 1
+                    if move.venue >= len(venues):
+                        raise DataError(f"{move.what} is at venue {move.venue}, of {len(venues)}")
+                    venue = venues[move.venue]
                     venue.advance(move.ns // 1_000_000)
                     before = {(side, price): venue.others[side].get(price, 0) for side, price, _ in move.levels}
                     if move.aggressor is None:
@@ -293,7 +314,7 @@ def replay(
                         met = Side.SELL if move.aggressor is Side.BUY else Side.BUY
                         before = {(met, p): q for p, q in _near(venue, met, move.price)}
                         venue.trade(move.price, move.quantity, move.aggressor)
-                    tell(move.ns, evidence_of(move), before)
+                    tell(move.venue, move.ns, evidence_of(move), before)
                     push(feed.arrival(move.ns), "seen", move)
                     continue
                 ns, _, kind, body = heapq.heappop(queue)
@@ -312,6 +333,7 @@ def replay(
                         curve.append((ns, path.state.cash, path.state.position, _mid(view)))
                     strategy.on_answer(answer(ns, body), desk)
                 else:
+                    venue = venues[number := venue_of(kind, body)]
                     venue.advance(ns // 1_000_000)
                     before = {}
                     if kind == "submit":
@@ -323,7 +345,7 @@ def replay(
                         venue.cancel(body)
                     else:
                         venue.replace(body[0], **body[1])
-                    tell(ns, evidence_of(None), before)
+                    tell(number, ns, evidence_of(None), before)
             state = path.state
             curve.append((last, state.cash, state.position, _mid(view)))
             return result_of(_fill_rows(fills, desk, arrived, terms), _order_rows(desk, arrived), curve, terms, n_moves)
@@ -367,7 +389,7 @@ def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:
     return [(p, q) for p, q in venue.others[side].items() if price is None or side.sign * p >= side.sign * price]
 
 
-def _mid(view: View) -> int:
+def _mid(view: View | Views) -> int:
     bid, ask = view.best(Side.BUY), view.best(Side.SELL)
     if bid is None or ask is None:
         return view.last or 0
@@ -375,18 +397,22 @@ def _mid(view: View) -> int:
 
 
 def _fill_rows(fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int], terms: Terms) -> list[dict[str, Any]]:
-    fee = {"maker": terms.maker_fee / FEE / BP, "taker": terms.taker_fee / FEE / BP}
+    rates = [(place.maker_fee, place.taker_fee) for place in terms.venues] or [(terms.maker_fee, terms.taker_fee)]
+    fees = [{"maker": maker / FEE / BP, "taker": taker / FEE / BP} for maker, taker in rates]
+    known = desk.path.state.orders
     rows = []
     for fill in fills:
         event = fill["event"]
+        number = known[event.id].ticket.venue
         notional = event.price / UNIT * event.quantity / UNIT
         rows.append(
             {
                 "ts": fill["ns"], "heard_ts": fill["heard"], "order_id": event.id, "side": event.side.value,
                 "quantity": event.quantity / UNIT, "price": event.price / UNIT, "liquidity": event.liquidity,
-                "commission": notional * fee[event.liquidity], "decided_ts": desk.decided[event.id],
+                "commission": notional * fees[number][event.liquidity], "decided_ts": desk.decided[event.id],
                 "arrived_ts": arrived[event.id], "evidence": fill["what"],
                 "displayed_before": fill["before"] / UNIT, "displayed_after": fill["after"] / UNIT,
+                "venue": _name(terms, number),
             }
         )  # fmt: skip
     return rows
@@ -398,10 +424,15 @@ def _order_rows(desk: Desk, arrived: dict[str, int]) -> list[dict[str, Any]]:
             "order_id": id, "decided_ts": desk.decided.get(id), "arrived_ts": arrived.get(id),
             "side": known.ticket.side.value, "quantity": known.ticket.quantity / UNIT,
             "price": None if known.ticket.price is None else known.ticket.price / UNIT, "status": known.status,
-            "reason": known.reason, "filled": known.filled / UNIT,
+            "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(desk.path.terms, known.ticket.venue),
+            "routed": desk.path.state.routed.get(id, ""),
         }
         for id, known in desk.path.state.orders.items()
     ]  # fmt: skip
+
+
+def _name(terms: Terms, venue: int) -> str:
+    return terms.venues[venue].name if terms.venues else ""
 
 
 def result_of(
@@ -448,11 +479,11 @@ def result_of(
 _BOOK_FILLS = {
     "ts": "time", "heard_ts": "time", "order_id": "str", "side": "str", "quantity": "float64", "price": "float64",
     "liquidity": "str", "commission": "float64", "decided_ts": "time", "arrived_ts": "time", "evidence": "str",
-    "displayed_before": "float64", "displayed_after": "float64",
+    "displayed_before": "float64", "displayed_after": "float64", "venue": "str",
 }  # fmt: skip
 _BOOK_ORDERS = {
     "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
-    "price": "float64", "status": "str", "reason": "str", "filled": "float64",
+    "price": "float64", "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str",
 }  # fmt: skip
 
 

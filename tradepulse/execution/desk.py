@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from tradepulse.core.orders import Side, client_order_id
 from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
+from tradepulse.errors import LineLost
 from tradepulse.execution.matching import Display
 from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.router import Offered, route
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
 
@@ -19,6 +21,7 @@ class Move(NamedTuple):
     levels : side, price and new quantity of each level that changed; of a trade none
     price, quantity, aggressor : of a trade
     what : where it stands in the source, for the evidence
+    venue : number of the venue, where there are several
     """
 
     ns: int
@@ -27,6 +30,7 @@ class Move(NamedTuple):
     quantity: int = 0
     aggressor: Side | None = None
     what: str = ""
+    venue: int = 0
 
 
 class View(Display):
@@ -51,6 +55,10 @@ class View(Display):
             self.others[side].clear()
         self.bid = self.ask = self.seen_ms = self.venue_ms = None
 
+    def of(self, venue: int) -> "View":
+        """Return the book of a venue: there is one."""
+        return self
+
     def market(self, ns: int) -> Market:
         """Return the top of the book."""
         bid, ask = self.bid, self.ask
@@ -59,21 +67,91 @@ class View(Display):
         return Market(ns, bid, bid_size, ask, ask_size, self.last, self.traded)
 
 
+class Views:
+    """The books of several venues as we have seen them: each by itself, and the best of all."""
+
+    def __init__(self, venues: int) -> None:
+        self.each = [View() for _ in range(venues)]
+        self.last: int | None = None
+
+    def see(self, move: Move, now_ms: int | None = None) -> None:
+        """Take in what others did at one of them."""
+        if move.venue >= len(self.each):
+            raise LineLost(f"a move at venue {move.venue}, of {len(self.each)}")
+        self.each[move.venue].see(move, now_ms)
+        if move.aggressor is not None:
+            self.last = move.price
+
+    def forget(self) -> None:
+        """Begin anew, at all of them."""
+        for view in self.each:
+            view.forget()
+
+    def of(self, venue: int) -> View:
+        """Return the book of a venue."""
+        return self.each[venue]
+
+    @property
+    def others(self) -> dict[Side, dict[int, int]]:
+        """What others display at all of them together."""
+        found: dict[Side, dict[int, int]] = {side: {} for side in Side}
+        for view in self.each:
+            for side, levels in view.others.items():
+                for price, quantity in levels.items():
+                    found[side][price] = found[side].get(price, 0) + quantity
+        return found
+
+    @property
+    def bid(self) -> int | None:
+        """Highest bid anywhere; it may lie above the lowest offer elsewhere."""
+        return max((view.bid for view in self.each if view.bid is not None), default=None)
+
+    @property
+    def ask(self) -> int | None:
+        """Lowest offer anywhere."""
+        return min((view.ask for view in self.each if view.ask is not None), default=None)
+
+    @property
+    def seen_ms(self) -> int | None:
+        """When the newest of it was seen."""
+        return max((view.seen_ms for view in self.each if view.seen_ms is not None), default=None)
+
+    @property
+    def venue_ms(self) -> int | None:
+        """The same by the clock of the venues."""
+        return max((view.venue_ms for view in self.each if view.venue_ms is not None), default=None)
+
+    def best(self, side: Side) -> int | None:
+        """Return the best price that others display on a side anywhere."""
+        return self.bid if side is Side.BUY else self.ask
+
+    def market(self, ns: int) -> Market:
+        """Return the best of all books, with what is displayed at those prices together."""
+        bid, ask = self.bid, self.ask
+        sizes = (
+            sum(view.others[side].get(price, 0) for view in self.each if price is not None)
+            for side, price in ((Side.BUY, bid), (Side.SELL, ask))
+        )
+        traded = sum(view.traded for view in self.each)
+        return Market(ns, bid, next(sizes), ask, next(sizes), self.last, traded)
+
+
 class Desk:
     """What a strategy orders through: risk is asked, the journal is written, and what may leave is sent.
 
     Parameters
     ----------
     path : of the account
-    view : what risk and the strategy see
+    view : what risk and the strategy see; of several venues where the terms of the path have several
     send : is given what leaves: when it was decided (ns), ``submit``, ``cancel`` or ``replace``, and what
     book : name that order ids are made from
     strategy : that orders here
     """
 
     def __init__(
-        self, path: OrderPath, view: View, send: Callable[[int, str, Any], None], book: str, strategy: QuotingStrategy
-    ) -> None:
+        self, path: OrderPath, view: View | Views, send: Callable[[int, str, Any], None], book: str,
+        strategy: QuotingStrategy,
+    ) -> None:  # fmt: skip
         self.path, self.view, self._send, self._book, self._strategy = path, view, send, book, strategy
         self.now = 0
         #: When each order that was sent was decided, ns.
@@ -92,17 +170,64 @@ class Desk:
     def submit(
         self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
     ) -> str:
-        """Send an order, if risk lets it."""
+        """Send an order, if risk lets it; of several venues, one to each that the router chooses.
+
+        What takes is routed: a market order, and what is immediate or meets what others display; each part is limited
+        by the worst price that it is to take, and canceled where that is gone. What is left of a limit order that may
+        rest, and what only rests, goes to the first venue. One that fills whole or not at all is not split.
+
+        Returns
+        -------
+        str
+            The order's id; of several the first one's.
+        """
+        tickets = self._routed(side, quantity, price, tif) if self.path.terms.venues and not post_only else []
+        if not tickets:
+            tickets = [self._ticket(side, quantity, price, TimeInForce(tif), post_only=post_only)]
+        for ticket in tickets:
+            self._submit(ticket)
+        return tickets[0].id
+
+    def _routed(self, side: Side, quantity: int, price: int | None, tif: str) -> list[Ticket]:
+        """Return an order as one for each venue that it is to go to, and say why; none if it takes nothing."""
+        best = self.view.best(Side.SELL if side is Side.BUY else Side.BUY)
+        meets = best is not None and (price is None or side.sign * best <= side.sign * price)
+        venues = self.path.terms.venues
+        if not meets or tif == "fok" or quantity <= 0:
+            return []
+        offers = [
+            Offered(
+                place.name, self.view.of(number).others[Side.SELL if side is Side.BUY else Side.BUY], place.taker_fee,
+                place.latency_us, place.half_life_us, place.lot,
+            )
+            for number, place in enumerate(venues)
+        ]  # fmt: skip
+        found = route(side, quantity, offers, price)
+        numbers = {place.name: number for number, place in enumerate(venues)}
+        tickets = [
+            self._ticket(side, leg.quantity, leg.price, TimeInForce.IOC, venue=numbers[leg.venue]) for leg in found.legs
+        ]
+        if tickets:
+            self.path.route({ticket.id: leg.reason for ticket, leg in zip(tickets, found.legs, strict=True)})
+            if found.left and price is not None and tif != "ioc":
+                tickets.append(self._ticket(side, found.left, price, TimeInForce(tif)))
+        return tickets
+
+    def _ticket(
+        self, side: Side, quantity: int, price: int | None, tif: TimeInForce, *, post_only: bool = False, venue: int = 0
+    ) -> Ticket:
         id = client_order_id(self._book, self._strategy.id, str(self._count))
         self._count += 1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        ticket = Ticket(id, side, kind, quantity, price, tif=TimeInForce(tif), post_only=post_only)
-        if self.path.submit(ticket, self.view, self.now // 1_000_000):
+        return Ticket(id, side, kind, quantity, price, tif=tif, post_only=post_only, venue=venue)
+
+    def _submit(self, ticket: Ticket) -> None:
+        id = ticket.id
+        if self.path.submit(ticket, self.view.of(ticket.venue), self.now // 1_000_000):
             self.decided[id] = self.now
             self._send(self.now, "submit", ticket)
         else:
             self._strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
-        return id
 
     def cancel(self, id: str) -> None:
         """Ask for the end of an order."""
@@ -112,7 +237,8 @@ class Desk:
     def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
         """Ask for another price or another total."""
         change = {"price": price, "quantity": quantity, "stop_price": None}
-        if self.path.replace(id, self.view, **change):
+        order = self.path.state.orders.get(id)
+        if self.path.replace(id, self.view.of(order.ticket.venue if order else 0), **change):
             self._send(self.now, "replace", (id, change))
 
 

@@ -13,7 +13,7 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost
-from tradepulse.execution.desk import Desk, View, answer
+from tradepulse.execution.desk import Desk, View, Views, answer
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Place, Terms
 from tradepulse.execution.packing import event_of, plain
 
 #: Seconds between looks at the kill switch and the lease.
@@ -130,6 +130,11 @@ def parse_desk(text: str) -> Spec:
             Limits(**{key: units(value, LIMIT_UNITS[key], key) for key, value in limits.items()}),
             units(raw.pop("cash", "0"), MONEY, "cash"), units(raw.pop("position", "0"), UNIT, "position"),
         )  # fmt: skip
+        if others := raw.pop("venues", []):
+            first = Place(str(raw.pop("venue", "first")), terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
+            terms = replace(terms, venues=(first, *(_place(one, units) for one in others)))
+            if len({place.name for place in terms.venues}) < len(terms.venues):
+                raise ConfigError("desk: two venues have one name")
         if terms.tick <= 0 or terms.lot <= 0:
             raise ConfigError("desk: tick and lot are above zero")
         known = {field.name for field in fields(Spec)} - {"terms"}
@@ -153,6 +158,21 @@ def parse_desk(text: str) -> Spec:
         if isinstance(exc, ConfigError):
             raise
         raise ConfigError(f"desk: is not valid ({exc}); see tradepulse/execution/README.md for its form") from exc
+
+
+def _place(raw: Mapping[str, Any], units: Callable[[object, int, str], int]) -> Place:
+    """Return one of several venues from its part of a desk file."""
+    known = {"name", "tick", "lot", "maker_bp", "taker_bp", "latency_us", "fades_us"}
+    if unknown := sorted(set(raw) - known):
+        raise ConfigError(f"desk: a venue has the unknown key {unknown[0]!r}; it may have {', '.join(sorted(known))}")
+    place = Place(
+        str(raw["name"]), units(raw["tick"], UNIT, "tick"), units(raw["lot"], UNIT, "lot"),
+        units(raw.get("maker_bp", "0"), FEE, "maker_bp"), units(raw.get("taker_bp", "0"), FEE, "taker_bp"),
+        float(raw.get("latency_us", 0)), float(raw.get("fades_us", 0)),
+    )  # fmt: skip
+    if place.tick <= 0 or place.lot <= 0 or not 0 <= place.latency_us <= 6e7 or not 0 <= place.half_life_us <= 1e12:
+        raise ConfigError(f"desk: {place.name}: tick and lot are above zero, latency and what fades are not below it")
+    return place
 
 
 def trade(
@@ -237,7 +257,7 @@ class _Engine:
     ) -> None:  # fmt: skip
         self.folder, self.spec, self.strategy, self.path, self.journal = folder, spec, strategy, path, journal
         self.epoch, self.progress = epoch, progress
-        self.view = View()
+        self.view = Views(len(spec.terms.venues)) if spec.terms.venues else View()
         self.desk = Desk(path, self.view, self._send, spec.book, strategy)
         self.line: Line | None = None
         #: Seconds to wait for the venue to be there; less once a deadline runs.
@@ -380,7 +400,7 @@ class _Engine:
             case "move" | "book":
                 move = move_of(body)
                 if what == "book":
-                    self.view.forget()
+                    self.view.of(move.venue).forget()
                 self._data = time.monotonic()
                 self.view.see(move)
                 self.path.mark(self.view)

@@ -17,7 +17,7 @@ from tradepulse.core.orders import Side
 from tradepulse.errors import ConfigError, DataError, LineLost
 from tradepulse.execution.desk import Move
 from tradepulse.execution.line import Line, plain_move
-from tradepulse.execution.matching import Venue
+from tradepulse.execution.matching import venues_of
 from tradepulse.execution.packing import plain_event, ticket_of
 from tradepulse.execution.ticket import Event
 
@@ -26,7 +26,7 @@ _BEAT = 0.5
 
 
 class Exchange:
-    """A simulated exchange for one instrument and one book.
+    """A simulated exchange for one instrument and one book, or several that one line leads to.
 
     Parameters
     ----------
@@ -34,8 +34,9 @@ class Exchange:
     place : path of the socket that it listens at
     speed : seconds of the recording in a second; 0 lets the next thing happen when everything before it is answered,
         which makes a run the same every time
-    position : of the book when the exchange opens, in units; reduce-only orders are held to it
-    cancels_ahead, lot : of the queue (:class:`tradepulse.execution.matching.Venue`)
+    positions : of the book at each venue when the exchange opens, in units; reduce-only orders are held to them
+    lots : step of quantities at each
+    cancels_ahead : of their queues (:class:`tradepulse.execution.matching.Venue`)
     cancel_on_disconnect : whether a line that is lost ends the orders of its book
 
     Raises
@@ -50,16 +51,22 @@ class Exchange:
         place: Path,
         *,
         speed: float = 1.0,
-        position: int = 0,
+        positions: Sequence[int] = (0,),
+        lots: Sequence[int] = (1,),
         cancels_ahead: float = 0.0,
-        lot: int = 1,
         cancel_on_disconnect: bool = False,
     ) -> None:
         if not moves:
             raise DataError("there is nothing to trade on: no quote, level or trade")
         if not 0 <= speed <= 1e6:
             raise ConfigError(f"speed must lie between 0 and 1e+06, not {speed}")
-        self.venue = Venue(position=position, cancels_ahead=cancels_ahead, lot=lot)
+        if (most := max(move.venue for move in moves)) >= len(positions):
+            raise ConfigError(f"a move is at venue {most}, of {len(positions)}")
+        self.venues = venues_of(positions, lots, cancels_ahead)
+        self.venue = self.venues[0]
+        #: What happened to orders, wherever, in the order in which it did.
+        self.events: list[Event] = self.venue.events if len(self.venues) == 1 else []
+        self._collected = [0] * len(self.venues)
         #: Highest epoch that has logged on, and how many orders each older one still tried to send.
         self.epoch = 0
         self.turned_away = 0
@@ -114,7 +121,9 @@ class Exchange:
 
     def go_on_from(self, heard: int, fills: int) -> None:
         """Number events and fills from here on: a book that knows those of an exchange that is gone hears new ones."""
-        self._first, self.venue.traded = heard, fills
+        self._first = heard
+        for venue in self.venues:
+            venue.traded = fills
 
     def step(self, timeout: float) -> None:
         """Do what is due, and wait at most so long for what is said to us."""
@@ -160,11 +169,13 @@ class Exchange:
         for _ in range(count):
             move = self._moves[self._next]
             self._next += 1
-            self.venue.advance(move.ns // 1_000_000)
+            venue = self.venues[move.venue]
+            self._advance(move.ns // 1_000_000)
             if move.aggressor is None:
-                self.venue.display(move.levels)
+                venue.display(move.levels)
             else:
-                self.venue.trade(move.price, move.quantity, move.aggressor)
+                venue.trade(move.price, move.quantity, move.aggressor)
+            self._collect()
             # What it did to our orders is told before it is: the order that the backtest has.
             messages += [*self._news(), ["move", *plain_move(move)]]
         self._say(*messages)
@@ -200,22 +211,26 @@ class Exchange:
             self._asked = bool(news)
             self._say(*news, *([["turn"]] if news else []))
             return
-        self.venue.advance(self.now // 1_000_000)
+        self._advance(self.now // 1_000_000)
         match what:
             case "submit":
-                self.venue.submit(ticket_of(body[0]))
+                ticket = ticket_of(body[0])
+                self.venues[ticket.venue].submit(ticket)
             case "cancel":
-                self.venue.cancel(body[0], body[1])
+                for venue in self.venues:
+                    venue.cancel(body[0], body[1])
             case "replace":
-                self.venue.replace(body[0], **body[1])
+                for venue in self.venues:
+                    venue.replace(body[0], **body[1])
             case "again":
                 self._say(*self._events(int(body[0]) - self._first, self._told))
             case "open":
-                self._say(["open", self.venue.open_ids()])
+                self._say(["open", self._open_ids()])
             case "copy":
-                self._say(["copy", [plain_event(e) for e in self.venue.events if e.kind == "filled"]])
+                self._say(["copy", [plain_event(e) for e in self.events if e.kind == "filled"]])
             case _:
                 raise ValueError("no such message")
+        self._collect()
         if self._speed:
             self._say(*self._news())
 
@@ -229,13 +244,13 @@ class Exchange:
                 self._line.send(["fenced", epoch])
         self._line = line
         self._news()
-        shown = tuple((side, p, q) for side in Side for p, q in self.venue.others[side].items())
-        unknown = [id for id in open_ids if not self.venue.knows(id)]
-        self._say(
-            ["book", *plain_move(Move(self.now, shown, what="snapshot"))],
-            *self._events(heard - self._first, self._told),
-            ["welcome", unknown, self.venue.open_ids()],
-        )
+        books = []
+        for number, venue in enumerate(self.venues):
+            shown = tuple((side, p, q) for side in Side for p, q in venue.others[side].items())
+            books.append(["book", *plain_move(Move(self.now, shown, what="snapshot", venue=number))])
+        unknown = [id for id in open_ids if not any(venue.knows(id) for venue in self.venues)]
+        events = self._events(heard - self._first, self._told)
+        self._say(*books, *events, ["welcome", unknown, self._open_ids()])
         if not self._speed:
             self._asked = True
             self._say(["turn"])
@@ -246,17 +261,31 @@ class Exchange:
 
     def _news(self) -> list[list[Any]]:
         """Return what has happened to orders since this was asked last."""
-        first, self._told = self._told, len(self.venue.events)
+        first, self._told = self._told, len(self.events)
         self._stamps += [self.now] * (self._told - first)
         return self._events(first, self._told)
 
     def _events(self, first: int, end: int) -> list[list[Any]]:
         first = max(first, 0)
-        events: Sequence[Event] = self.venue.events[first:end]
         return [
             ["event", n + self._first, self._stamps[n], plain_event(event)]
-            for n, event in enumerate(events, start=first)
+            for n, event in enumerate(self.events[first:end], start=first)
         ]
+
+    def _advance(self, now_ms: int) -> None:
+        for venue in self.venues:
+            venue.advance(now_ms)
+        self._collect()
+
+    def _collect(self) -> None:
+        """Take what has happened at each of several venues in one order."""
+        if len(self.venues) > 1:
+            for number, venue in enumerate(self.venues):
+                self.events += venue.events[self._collected[number] :]
+                self._collected[number] = len(venue.events)
+
+    def _open_ids(self) -> list[str]:
+        return [id for venue in self.venues for id in venue.open_ids()]
 
     def _say(self, *messages: Sequence[Any]) -> None:
         if self._line is None or not messages:
@@ -273,8 +302,9 @@ class Exchange:
         if line is self._line:
             self._line, self._asked = None, False
             if self._ends_orders:
-                for id in self.venue.open_ids():
-                    self.venue.cancel(id, "disconnected")
+                for venue in self.venues:
+                    for id in venue.open_ids():
+                        venue.cancel(id, "disconnected")
 
 
 def connect(place: Path, wait: float) -> Line:

@@ -89,7 +89,8 @@ class Line:
 
 def plain_move(move: Move) -> list[Any]:
     """Return what others did as JSON values."""
-    return [move.ns, move.levels, move.price, move.quantity, move.aggressor, move.what]
+    said = [move.ns, move.levels, move.price, move.quantity, move.aggressor, move.what]
+    return [*said, move.venue] if move.venue else said
 
 
 def move_of(body: Sequence[Any]) -> Move:
@@ -101,11 +102,12 @@ def move_of(body: Sequence[Any]) -> Move:
         If they are none: a price or quantity that is no whole number would disable every limit that looks at it.
     """
     try:
-        ns, levels, price, quantity, aggressor, what = body
-        numbers = [ns, price, quantity, *(n for _, *rest in levels for n in rest)]
-        if any(type(number) is not int for number in numbers):
+        ns, levels, price, quantity, aggressor, what, *more = body
+        venue = more[0] if len(more) == 1 else 0
+        numbers = [ns, price, quantity, venue, *(n for _, *rest in levels for n in rest)]
+        if len(more) > 1 or venue < 0 or any(type(number) is not int for number in numbers):
             raise ValueError("not whole numbers")
         made = tuple((Side(side), int(p), int(q)) for side, p, q in levels)
-        return Move(ns, made, price, quantity, None if aggressor is None else Side(aggressor), str(what))
+        return Move(ns, made, price, quantity, None if aggressor is None else Side(aggressor), str(what), venue)
     except (ValueError, TypeError) as exc:
         raise LineLost(f"not a market message: {str(body)[:80]}") from exc

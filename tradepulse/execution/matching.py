@@ -106,6 +106,7 @@ class Venue(Display):
     cancels_ahead : how much of its share in the level what stands ahead of us has in what others take back there: 0
         none, it all stood behind as far as it can; 1 all of it, any unit being as likely to be taken back as any other
     lot : step that what has left ahead of us is rounded down to, in units
+    prefix : of the ids of fills, which several venues of one account number each by itself
     """
 
     self_trade: str = "cancel_newest"
@@ -113,6 +114,7 @@ class Venue(Display):
     traded: int = 0
     cancels_ahead: float = 0.0
     lot: int = 1
+    prefix: str = "V"
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
@@ -420,7 +422,7 @@ class Venue(Display):
         order.filled += quantity
         self.position += ticket.side.sign * quantity
         self.traded += 1
-        fill_id = f"V{self.traded}"
+        fill_id = f"{self.prefix}{self.traded}"
         self._fill_ids.add(fill_id)
         self.events.append(
             Event("filled", ticket.id, "", "", ticket.side, price, quantity, liquidity, fill_id, moment=self.moment)
@@ -570,3 +572,11 @@ class Venue(Display):
 
 def _other(side: Side) -> Side:
     return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def venues_of(positions: Iterable[int], lots: Iterable[int], cancels_ahead: float = 0.0) -> list[Venue]:
+    """Return the venues of one account, by their number: what it holds at each, and the step of quantities there."""
+    return [
+        Venue(position=position, cancels_ahead=cancels_ahead, lot=lot, prefix=f"V{number}." if number else "V")
+        for number, (position, lot) in enumerate(zip(positions, lots, strict=True))
+    ]

@@ -55,6 +55,27 @@ class Limits:
     max_clock_skew_ms: int | None = None
 
 
+class Place(NamedTuple):
+    """One of several venues that an instrument is traded at.
+
+    Parameters
+    ----------
+    name : of it
+    tick, lot : steps of price and quantity there, in units
+    maker_fee, taker_fee : in units of :data:`FEE`; below zero is a rebate
+    latency_us : until an order of ours is there
+    half_life_us : after which half of what it displays is gone; 0 if it waits for us
+    """
+
+    name: str
+    tick: int
+    lot: int
+    maker_fee: int = 0
+    taker_fee: int = 0
+    latency_us: float = 0.0
+    half_life_us: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What holds for an account at a venue.
@@ -65,6 +86,7 @@ class Terms:
     maker_fee, taker_fee : in units of :data:`FEE`; below zero is a rebate
     limits : of risk
     cash, position : at the start, in units
+    venues : all of them where there are several, by the number that tickets have; the first is the one said above
     """
 
     tick: int
@@ -74,6 +96,7 @@ class Terms:
     limits: Limits = Limits()
     cash: int = 0
     position: int = 0
+    venues: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True)
@@ -118,12 +141,35 @@ class Booked(NamedTuple):
 class Market(Protocol):
     """What risk looks at: others' display and the last print, and by which clocks they were seen."""
 
-    others: dict[Side, dict[int, int]]
-    bid: int | None
-    ask: int | None
-    last: int | None
-    seen_ms: int | None
-    venue_ms: int | None
+    @property
+    def others(self) -> dict[Side, dict[int, int]]:
+        """Quantity that others display by price, of each side."""
+        ...
+
+    @property
+    def bid(self) -> int | None:
+        """Highest price that others bid."""
+        ...
+
+    @property
+    def ask(self) -> int | None:
+        """Lowest price that others offer."""
+        ...
+
+    @property
+    def last(self) -> int | None:
+        """Price of the last trade."""
+        ...
+
+    @property
+    def seen_ms(self) -> int | None:
+        """When the newest of it was seen, by our clock."""
+        ...
+
+    @property
+    def venue_ms(self) -> int | None:
+        """The same by the venue's clock."""
+        ...
 
     def best(self, side: Side) -> int | None:
         """Return the best price that others display on a side."""
@@ -147,6 +193,7 @@ class State:
     heard : events of the venue so far
     opening : equity at the first moment at which it could be marked
     epoch : of the newest process that had the book
+    routed : why an order went to the venue that it went to, by its id, where it could choose
     """
 
     cash: int
@@ -166,11 +213,12 @@ class State:
     opening: int | None = None
     epoch: int = 0
     flagged: list[str] = field(default_factory=list)
+    routed: dict[str, str] = field(default_factory=dict)
 
 
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
-    "cash", "position", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged",
+    "cash", "position", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
 )  # fmt: skip
 
 
@@ -284,6 +332,10 @@ class OrderPath:
     def reset(self, reason: str, by: str) -> None:
         """Release the kill switch; who does, says why."""
         self._note("reset", reason=reason, by=by)
+
+    def route(self, reasons: Mapping[str, str]) -> None:
+        """Book why orders that are about to be sent go where they go, by their ids."""
+        self._note("routed", reasons=dict(reasons))
 
     def start(self, epoch: int) -> None:
         """Book that a process has the book from here on."""
@@ -400,8 +452,12 @@ class OrderPath:
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""
-        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _ = ticket
+        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _, venue = ticket
         tick, lot = self.terms.tick, self.terms.lot
+        if venue:
+            if venue >= len(self.terms.venues):
+                return "bad_flags"
+            tick, lot = self.terms.venues[venue][1:3]
         if (
             kind is OrderType.LIMIT and tif is TimeInForce.GTC and expire is shown is None and price is not None
             and price > 0 and not price % tick and quantity > 0 and not quantity % lot
@@ -532,6 +588,8 @@ class OrderPath:
                 if event.fill_id not in state.seen_fills:
                     state.flagged.append(f"fill {event.fill_id} of {event.id} was told by the drop copy only")
                 self._filled(event, state.orders.get(event.id))
+            case "routed":
+                state.routed |= body["reasons"]
             case "duplicate" | "replacing":
                 pass
             case "snapshot":
@@ -544,7 +602,8 @@ class OrderPath:
         state = State(body["cash"], body["position"], deque(body["sent_ms"], maxlen=self.state.sent_ms.maxlen))
         self.state = state
         for name in _PLAIN:
-            setattr(state, name, body[name])
+            if name in body:  # what a version before this one did not have is as it begins
+                setattr(state, name, body[name])
         for number, (text, status, reason, filled, canceling) in enumerate(body["orders"]):
             order = Known(packing.ticket_of_text(text), status, reason, filled, canceling, number)
             state.orders[order.ticket.id] = order
@@ -627,6 +686,9 @@ class OrderPath:
             return
         state.seen_fills.add(fill_id)
         rate = terms.maker_fee if liquidity == "maker" else 0 if liquidity == "reported" else terms.taker_fee
+        if order is not None and order.ticket.venue and liquidity != "reported":
+            place = terms.venues[order.ticket.venue]
+            rate = place.maker_fee if liquidity == "maker" else place.taker_fee
         sign = side.sign
         state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
         state.position += sign * quantity

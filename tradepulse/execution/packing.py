@@ -45,10 +45,10 @@ _REASON_CODE = {name: number for number, name in enumerate(_REASONS)}
 
 def sent(ticket: Ticket, at_ms: int) -> bytes | None:
     """Pack an order that is about to be sent."""
-    id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger = ticket
+    id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger, venue = ticket
     if stop is expire is display is trail is None and price is not None and not (post_only or reduce_only):
         # What most orders are: a limit order with nothing to it.
-        flags, there = (4 if trigger == "quote" else 0), 1
+        flags, there = (4 if trigger == "quote" else 0) | venue << 3, 1
         try:
             return _TICKET.pack(
                 _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price, 0, 0, 0, 0, at_ms
@@ -62,7 +62,7 @@ def sent(ticket: Ticket, at_ms: int) -> bytes | None:
         | (display is not None) << 3
         | (trail is not None) << 4
     )
-    flags = post_only | reduce_only << 1 | (trigger == "quote") << 2
+    flags = post_only | reduce_only << 1 | (trigger == "quote") << 2 | venue << 3
     try:
         return _TICKET.pack(
             _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price or 0, stop or 0, expire or 0,
@@ -80,12 +80,13 @@ def read_sent(payload: bytes) -> tuple[Ticket, int]:
     if there == 1 and not flags & 3:
         usual = (
             id, _SIDES[side], _TYPES[type], quantity, price, None, _TIFS[tif], None, None, None, False, False, trigger,
+            flags >> 3,
         )  # fmt: skip
         return _new(Ticket, usual), at_ms
     whole = (
         id, _SIDES[side], _TYPES[type], quantity, price if there & 1 else None, stop if there & 2 else None, _TIFS[tif],
         expire if there & 4 else None, display if there & 8 else None, trail if there & 16 else None, bool(flags & 1),
-        bool(flags & 2), trigger,
+        bool(flags & 2), trigger, flags >> 3,
     )  # fmt: skip
     return _new(Ticket, whole), at_ms
 
@@ -152,7 +153,10 @@ def read_said(code: int, payload: bytes) -> tuple[int, str, str, str]:
 
 def plain(ticket: Ticket) -> dict[str, Any]:
     """Return an order as JSON values, without what it does not have."""
-    return {key: value for key, value in ticket._asdict().items() if value is not None and value is not False}
+    said = {key: value for key, value in ticket._asdict().items() if value is not None and value is not False}
+    if not ticket.venue:
+        del said["venue"]
+    return said
 
 
 def ticket_of(body: Mapping[str, Any]) -> Ticket:

@@ -13,6 +13,7 @@ from tradepulse.errors import ConfigError, ExecutionError, MissingData
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
 from tradepulse.execution.exchange import Exchange
+from tradepulse.execution.orderpath import State, Terms
 from tradepulse.execution.watch import Watched
 
 #: How often an engine that died is started again.
@@ -36,6 +37,15 @@ def desk_of(folder: Path) -> Spec:
 def watched_desk(folder: Path) -> Watched:
     """Return a desk to look at."""
     return Watched(folder, desk_of(folder).terms)
+
+
+def _positions(terms: Terms, before: State | None) -> list[int]:
+    """Return what the book holds at each venue: what its orders there have come to, the rest at the first."""
+    held = [0] * max(1, len(terms.venues))
+    for order in before.by_number if before else ():
+        held[order.ticket.venue] += order.ticket.side.sign * order.filled
+    held[0] += (before.position if before else terms.position) - sum(held)
+    return held
 
 
 def run_paper(
@@ -77,8 +87,8 @@ def run_paper(
         (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
     replace_text(folder / "desk.json", text)
     exchange = Exchange(
-        moves, place, speed=speed, position=before.position if before else spec.terms.position,
-        cancels_ahead=cancels_ahead, lot=spec.terms.lot,
+        moves, place, speed=speed, positions=_positions(spec.terms, before),
+        lots=[one.lot for one in spec.terms.venues] or [spec.terms.lot], cancels_ahead=cancels_ahead,
     )  # fmt: skip
     if before is not None:
         exchange.go_on_from(before.heard, len(before.seen_fills))

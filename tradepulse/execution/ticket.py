@@ -48,6 +48,7 @@ class Ticket(NamedTuple):
     expire_at_ms : of a ``gtd`` order
     display_quantity : shown part of an iceberg
     trigger : ``last`` trade or opposite ``quote``
+    venue : number of the venue that it goes to, where there are several
     """
 
     id: str
@@ -63,6 +64,7 @@ class Ticket(NamedTuple):
     post_only: bool = False
     reduce_only: bool = False
     trigger: Literal["last", "quote"] = "last"
+    venue: int = 0
 
 
 class Event(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 from tradepulse.core.orders import UNIT
 from tradepulse.errors import MissingData
 from tradepulse.execution.journal import ReadOnly
-from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
+from tradepulse.execution.orderpath import MONEY, Known, OrderPath, Terms
 
 
 class Watched:
@@ -87,15 +87,21 @@ class Watched:
         shown = list(state.open.values())[-(room // 2) :]
         orders = [f"  {len(state.open)} open"] + [
             f"    {order.ticket.side:<4} {order.left / UNIT:>12.8g} at {_price(order.ticket.price)}  {order.status}"
-            f"{'  (canceling)' if order.canceling else ''}"
+            f"{'  (canceling)' if order.canceling else ''}{self._where(order)}"
             for order in shown
         ]
         fills = [f"  {len(state.fills):,} fills"] + [
             f"    {fill.side:<4} {fill.quantity / UNIT:>12.8g} at {_price(fill.price)}  {fill.liquidity}"
+            f"{self._where(state.orders.get(fill.order))}"
             for fill in state.fills[-max(1, room - len(shown)) :][::-1]
         ]
         flagged = [f"  ! {text}" for text in state.flagged[-2:]]
         return [*head, *orders, *fills, *flagged][:rows]
+
+    def _where(self, order: Known | None) -> str:
+        """Return the venue of an order, where there are several."""
+        venues = self.path.terms.venues
+        return f"  {venues[order.ticket.venue].name}" if venues and order is not None else ""
 
 
 def _price(units: int | None) -> str:

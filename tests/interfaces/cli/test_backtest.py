@@ -507,6 +507,54 @@ def test_a_queue_goes_from_a_log_and_its_market_into_the_next_run(cli, refused, 
     assert "--trades go with --quotes" in refused("backtest", "calibrate", log, "--recording", log, "--trades", log)
 
 
+def test_a_book_of_two_venues_is_routed_and_traded_on_paper_alike(cli, refused, shared_data, tmp_path):
+    from tradepulse.core.files import replace_text
+
+    folder = shared_data / "l2"
+    spot, usdm = (folder / f"binance_{name}_btcusdt_20240808.gz" for name in ("spot", "usdm"))
+    given = ("--recording", spot, "--beside", f"{usdm},tick=0.1,lot=0.001,taker_bp=2", "--lot", 0.001, "--strategy",
+             "imbalance_taker", "--param", "size=0.05", "--param", "most=0.5")  # fmt: skip
+    none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
+
+    tested = cli("backtest", "book", *given, *none, "--out", tmp_path / "out", "--json").json
+    paper = cli("execution", "paper", *given, "--speed", 0, "--durability", "os", "--json").json
+
+    assert tested["n_fills"] > 500
+    assert (paper["orders"], paper["fills"]) == (tested["n_orders"], tested["n_fills"])
+    assert paper["position"] == pytest.approx(tested["final_position"])
+    orders = pd.read_parquet(tmp_path / "out" / "orders.parquet")
+    assert set(orders["venue"]) == {"binance_spot_btcusdt_20240808", "binance_usdm_btcusdt_20240808"}
+    said = orders["routed"].str.contains("a unit with [24] bp of fee")
+    assert said.mean() > 0.95
+    # Where less than a lot is displayed there is nothing to choose.
+    assert set(orders.loc[~said, "venue"]) <= {"binance_spot_btcusdt_20240808"}
+    alone = cli("backtest", "book", *given[:2], *given[4:], *none, "--out", tmp_path / "one", "--json").json
+    assert alone["trial_id"] != tested["trial_id"]
+    replace_text(tmp_path / "venue.yaml", "book: {taker_bp: 1}\n")
+    cheap = cli("backtest", "book", *given, "--venue", tmp_path / "venue.yaml", "--out", tmp_path / "c", "--json").json
+    assert cheap["total_commission"] < tested["total_commission"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ("a.gz,tock=1", "unknown key 'tock'; it takes tick, lot, maker_bp, taker_bp, latency_us, fades_us"),
+        ("a.gz,tick=0", "tick must lie between 1e-09 and 1e+12, not 0"),
+        ("a.gz,tick", "--beside 'tick': write it as name=value"),
+        ("a.gz,lot=x", "--beside lot=x: not a number"),
+        ("here.gz", "two files have one name"),
+        ("a.gz", "a.gz: cannot be read"),
+    ],
+)
+def test_another_venue_that_makes_no_sense_is_refused(refused, tmp_path, beside, words):
+    (tmp_path / "here.csv").write_text(
+        "ts,bid,bid_size,ask,ask_size\n2024-08-08T00:00:00Z,99,5,101,5\n2024-08-08T00:00:01Z,99,5,101,5\n"
+    )
+    given = ("backtest", "book", "--quotes", tmp_path / "here.csv", "--strategy", "touch_maker")
+
+    assert words in refused(*given, "--beside", beside, "--out", tmp_path / "out")
+
+
 def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):
     rates = bars_of([2.0] * 8, symbol="EURUSD")[["session", "symbol", "open", "high", "low", "close", "volume"]]
     rates.to_csv(tmp_path / "rates.csv", index=False)

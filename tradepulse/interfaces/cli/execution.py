@@ -156,6 +156,7 @@ def paper(
         **{key: f"{value:.12g}" for key, value in asked.numbers.items()}, "book": name, "durability": durability,
         "strategy": asked.strategy.name, "params": asked.strategy.settings,
         "limits": {key: _limit(key, found) for key in found},
+        **({"venue": asked.market_name, "venues": asked.venues} if asked.beside else {}),
     }  # fmt: skip
     moves, source_hash = asked.moves()
     folder = obj["home"] / "execution" / "desks" / name

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from tradepulse.core.orders import UNIT
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.interfaces.cli.params import key_values, values_of
+from tradepulse.execution.orderpath import FEE, Place
+from tradepulse.interfaces.cli.params import key_values, number, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +43,9 @@ _OPTIONS = (
     click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity."),
     click.option("--maker-bp", default=0.0, show_default=True, help="Fee of a resting order, bp; below 0 a rebate."),
     click.option("--taker-bp", default=4.0, show_default=True, help="Fee of an order that takes, bp."),
+    click.option("--beside", multiple=True, metavar="FILE,KEY=VALUE,...",
+                 help="Recording of another venue of the instrument; what takes is routed. Keys: tick, lot, maker_bp, "
+                      "taker_bp, latency_us, fades_us. May be repeated."),
     click.option("--cancels-ahead", default=0.0, show_default=True,
                  help="How much of its share stood ahead of us in what others take back: 0 none, 1 all of it."),
 )  # fmt: skip
@@ -54,6 +59,7 @@ class OnBook:
     terms: "Terms"
     numbers: dict[str, float]
     cancels_ahead: float
+    beside: tuple[Path, ...]
     recording: Path | None
     quotes: Path | None
     trades: Path | None
@@ -71,8 +77,30 @@ class OnBook:
         return (self.recording or self.quotes or Path()).name.partition(".")[0]
 
     def moves(self) -> "tuple[list[Move], str]":
-        """Read the market; return what others do, and the hash of the file."""
-        return moves_from(self.recording, self.quotes, self.trades)
+        """Read the market, of all venues; return what others do, and the hash of the file, or of all of them."""
+        from hashlib import sha256
+
+        moves, source_hash = moves_from(self.recording, self.quotes, self.trades)
+        hashes = [source_hash]
+        for place, path in enumerate(self.beside, 1):
+            more, its = moves_from(path, None, None)
+            moves += [move._replace(venue=place) for move in more]
+            hashes.append(its)
+        if len(hashes) == 1:
+            return moves, source_hash
+        return sorted(moves, key=lambda move: move.ns), sha256("|".join(hashes).encode()).hexdigest()[:16]
+
+    @property
+    def venues(self) -> list[dict[str, Any]]:
+        """The venues beside the first one, as a desk file says them."""
+        return [
+            {
+                "name": one.name, "tick": _plain(one.tick, UNIT), "lot": _plain(one.lot, UNIT),
+                "maker_bp": _plain(one.maker_fee, FEE), "taker_bp": _plain(one.taker_fee, FEE),
+                "latency_us": one.latency_us, "fades_us": one.half_life_us,
+            }
+            for one in self.terms.venues[1:]
+        ]  # fmt: skip
 
     def ways(self, line: "Line") -> "Ways":
         """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
@@ -91,6 +119,8 @@ class OnBook:
         self.cancels_ahead = figures.pop("cancels_ahead", self.cancels_ahead)
         if self.cancels_ahead:
             self.numbers["cancels_ahead"] = self.cancels_ahead
+        for one in self.venues:
+            self.numbers |= {f"{one['name']}.{key}": float(value) for key, value in one.items() if key != "name"}
         self.numbers |= {
             "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
             "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
@@ -103,7 +133,6 @@ class OnBook:
     def _at(self, venue: Path) -> dict[str, float]:
         """Take a venue's fees, and return the latencies that its file says; refuse what the command line says too."""
         from tradepulse.backtest.venue import load_book
-        from tradepulse.execution.orderpath import FEE
 
         said = load_book(venue)
         context = click.get_current_context()
@@ -112,7 +141,9 @@ class OnBook:
                 raise ConfigError(f"--{key.replace('_', '-')} and {venue.name} both say it; leave one out")
         self.numbers |= {key: said.pop(key) for key in ("maker_bp", "taker_bp") if key in said}
         maker, taker = (round(self.numbers[key] * FEE) for key in ("maker_bp", "taker_bp"))
-        self.terms = replace(self.terms, maker_fee=maker, taker_fee=taker)
+        first = [one._replace(maker_fee=maker, taker_fee=taker) for one in self.terms.venues[:1]]
+        venues = (*first, *self.terms.venues[1:])
+        self.terms = replace(self.terms, maker_fee=maker, taker_fee=taker, venues=venues)
         return said
 
 
@@ -176,6 +207,7 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
             "maker_bp",
             "taker_bp",
             "cancels_ahead",
+            "beside",
         )
         return function(asked=_checked(**{name: given.pop(name) for name in names}), **given)
 
@@ -208,10 +240,10 @@ def moves_from(recording: Path | None, quotes: Path | None, trades: Path | None)
 def _checked(
     recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str, params: tuple[str, ...],
     cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
+    beside: tuple[str, ...],
 ) -> OnBook:  # fmt: skip
-    from tradepulse.core.orders import UNIT
     from tradepulse.core.quoting.loader import quoting_strategy
-    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+    from tradepulse.execution.orderpath import MONEY, Terms
 
     grid = {key: values_of(key, value) for key, value in key_values(params).items()}
     if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
@@ -229,8 +261,43 @@ def _checked(
     terms = Terms(
         round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
     )
+    others = [_other_venue(text) for text in beside]
+    if others:
+        name = (recording or quotes or Path()).name.partition(".")[0]
+        first = Place(name, terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
+        terms = replace(terms, venues=(first, *(place for _, place in others)))
+        if len({place.name for place in terms.venues}) < len(terms.venues):
+            raise ConfigError("--beside: two files have one name, which is that of the venue")
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
-    return OnBook(strategies, terms, numbers, cancels_ahead, recording, quotes, trades)
+    paths = tuple(path for path, _ in others)
+    return OnBook(strategies, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
+
+
+def _other_venue(text: str) -> "tuple[Path, Place]":
+    """Return the recording and the terms of another venue."""
+    file, *given = text.split(",")
+    said = {key: number(f"--beside {key}", value) for key, value in key_values(tuple(given), "--beside").items()}
+    ranges = {
+        "tick": (1e-9, 1e12), "lot": (1e-9, 1e12), "maker_bp": (-100.0, 100.0), "taker_bp": (-100.0, 100.0),
+        "latency_us": (0.0, 6e7), "fades_us": (0.0, 1e12),
+    }  # fmt: skip
+    if unknown := sorted(set(said) - set(ranges)):
+        raise ConfigError(f"--beside {text}: unknown key {unknown[0]!r}; it takes {', '.join(ranges)}")
+    for key, value in said.items():
+        low, high = ranges[key]
+        if not low <= value <= high:
+            raise ConfigError(f"--beside {text}: {key} must lie between {low:g} and {high:g}, not {value:g}")
+    return Path(file), Place(
+        Path(file).name.partition(".")[0], round(said.get("tick", 0.01) * UNIT), round(said.get("lot", 1e-5) * UNIT),
+        round(said.get("maker_bp", 0.0) * FEE), round(said.get("taker_bp", 4.0) * FEE), said.get("latency_us", 0.0),
+        said.get("fades_us", 0.0),
+    )  # fmt: skip
+
+
+def _plain(units: int, unit: int) -> str:
+    from decimal import Decimal
+
+    return f"{Decimal(units) / unit:f}"
 
 
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
