@@ -80,6 +80,20 @@ def test_a_resting_order_waits_for_what_stands_ahead_of_it():
     assert result.equity["cash"].iloc[-1] == pytest.approx(1000 - 198 + 0.0198)
 
 
+def test_a_cancel_leaves_before_an_order_that_was_decided_with_it():
+    # The sale at 100 is in the way of the purchase that is decided before its cancel.
+    plan = {
+        "m0": [("submit", "sell", 2, 100)],
+        "m1": [("submit", "buy", 2, 100), ("cancel", 0), ("submit", "buy", 1, 98), ("cancel", 2)],
+    }
+
+    result = replay([BOOK, levels(1, ("buy", 98, 1)), levels(2, ("buy", 98, 2))], Scripted(**plan), TERMS)
+
+    assert (result.orders["status"] + " " + result.orders["reason"]).tolist() == [
+        "canceled requested", "working ", "canceled requested",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("cancels_ahead", "filled"), [(0, 0), (0.5, 1), (1, 2)])
 def test_what_others_take_back_stood_ahead_of_us_as_far_as_the_venue_says(cancels_ahead, filled):
     # 5 stand ahead; 5 join behind; then 4 of the 10 are taken back. In proportion 2 of them stood ahead, so that

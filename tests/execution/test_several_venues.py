@@ -138,10 +138,10 @@ FLAT = replace(TWO, venues=(TWO.venues[0], Place("far", UNIT, UNIT, 0, 1 * FEE))
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("name", ["imbalance_taker", "twap"])
+@pytest.mark.parametrize("name", ["touch_maker", "imbalance_taker", "twap"])
 def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, name, seed):
     params = {
-        "imbalance_taker": {"size": 2, "most": 10, "lean": 0.7},
+        "touch_maker": {"size": 3, "most": 12}, "imbalance_taker": {"size": 2, "most": 10, "lean": 0.7},
         "twap": {"quantity": 40, "seconds": 1, "least": 1},
     }[name]  # fmt: skip
     moves = two_markets(seed)

@@ -8,6 +8,7 @@ venue's rules (queue, trade-through, liquidity sold once) are those of its cards
 import heapq
 import json
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -250,9 +251,20 @@ def replay(
         count += 1
         heapq.heappush(queue, (ns, count, kind, body))
 
+    leaving: list[tuple[int, str, Any]] = []
+
     def send(ns: int, kind: str, body: Any) -> None:
-        number = venue_of(kind, body)
-        push(apart.get(number, orders).arrival(ns), kind, body)
+        leaving.append((ns, kind, body))
+
+    def leave() -> None:
+        """Let what was decided at once leave as the engine lets it: cancels first, but none before its order."""
+        cancels = deque(one for one in leaving if one[1] == "cancel")
+        others = deque(one for one in leaving if one[1] != "cancel")
+        leaving.clear()
+        while cancels or others:
+            waits = cancels and any(kind == "submit" and body.id == cancels[0][2] for _, kind, body in others)
+            ns, kind, body = (others if waits or not cancels else cancels).popleft()
+            push(apart.get(venue_of(kind, body), orders).arrival(ns), kind, body)
 
     def venue_of(kind: str, body: Any) -> int:
         if not several:
@@ -326,12 +338,14 @@ def replay(
                         curve.append((ns, path.state.cash, path.state.position, mid))
                         marked = ns + MARK_NS
                     strategy.on_market(view.market(ns), desk)
+                    leave()
                 elif kind == "answer":
                     desk.now = ns
                     path.hear(body)
                     if body.kind == "filled":
                         curve.append((ns, path.state.cash, path.state.position, _mid(view)))
                     strategy.on_answer(answer(ns, body), desk)
+                    leave()
                 else:
                     venue = venues[number := venue_of(kind, body)]
                     venue.advance(ns // 1_000_000)

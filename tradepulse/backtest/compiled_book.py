@@ -729,6 +729,7 @@ def _run(
                     if wish[0] == 1:
                         order = wish[1]
                         if orders[order, _STATUS] > _PARTLY:
+                            wish[1] = -1
                             continue
                         orders[order, _CANCELING] = 1
                     else:
@@ -745,21 +746,29 @@ def _run(
                                             seen_tops, ladder)  # fmt: skip
                         if reason:
                             row[_STATUS], row[_REASON] = _REFUSED, reason
+                            wish[1] = -1
                             continue
                         if n_open >= most_open:
                             return _FULL_OPEN, 0, 0, 0
                         opened[n_open] = order
                         n_open += 1
                         waiting[0 if wish[1] > 0 else 1] += wish[2]
-                    if n_requests - at_request > on_the_way:
-                        return _FULL_REQUESTS, 0, 0, 0
-                    there = _arrival(ns, 1, delays, fixed, order_draws, line[2], line[3], line[4])
-                    if there < 0:
-                        return _FULL_DRAWS, 0, 0, 0
-                    n[_COUNT] += 1
-                    sent = requests[n_requests & on_the_way]
-                    sent[0], sent[1], sent[2], sent[3] = there, n[_COUNT], wish[0], order
-                    n_requests += 1
+                        wish[1] = order
+                # Of what was decided at once, cancels leave first.
+                for turn in range(2 if wishes else 0):
+                    for at in range(wishes):
+                        wish = asks[at]
+                        if wish[1] < 0 or wish[0] == turn:
+                            continue
+                        if n_requests - at_request > on_the_way:
+                            return _FULL_REQUESTS, 0, 0, 0
+                        there = _arrival(ns, 1, delays, fixed, order_draws, line[2], line[3], line[4])
+                        if there < 0:
+                            return _FULL_DRAWS, 0, 0, 0
+                        n[_COUNT] += 1
+                        sent = requests[n_requests & on_the_way]
+                        sent[0], sent[1], sent[2], sent[3] = there, n[_COUNT], wish[0], wish[1]
+                        n_requests += 1
             elif which == 1:
                 kind, order = requests[at_request & on_the_way, 2], requests[at_request & on_the_way, 3]
                 at_request += 1
