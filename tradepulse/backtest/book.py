@@ -338,14 +338,16 @@ def replay(
                         curve.append((ns, path.state.cash, path.state.position, mid))
                         marked = ns + MARK_NS
                     strategy.on_market(view.market(ns), desk)
-                    leave()
+                    if leaving:
+                        leave()
                 elif kind == "answer":
                     desk.now = ns
                     path.hear(body)
                     if body.kind == "filled":
                         curve.append((ns, path.state.cash, path.state.position, _mid(view)))
                     strategy.on_answer(answer(ns, body), desk)
-                    leave()
+                    if leaving:
+                        leave()
                 else:
                     venue = venues[number := venue_of(kind, body)]
                     venue.advance(ns // 1_000_000)
