@@ -54,6 +54,8 @@ def served(command, home, reports, log, **more):
         process = subprocess.Popen(
             [dagster, *command[1:], "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)], cwd=ROOT,
             env={**os.environ, **places, **more}, stdout=file, stderr=subprocess.STDOUT,
+            # In the background SIGINT is ignored, and who is started there would not hear it below.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
     address, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
     try:
