@@ -8,7 +8,8 @@ import pytest
 from tests.execution.desks import MS, TERMS, Running, Scripted, levels, market, print_, spec
 from tests.execution.test_engine import state_of
 from tradepulse.backtest import compiled_book
-from tradepulse.backtest.book import replay
+from tradepulse.backtest.book import Ways, replay
+from tradepulse.backtest.latency import Latency
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import ConfigError, DataError, LineLost
@@ -109,11 +110,11 @@ def test_risk_is_asked_of_each_part_with_all_before_it_counted():
 def test_a_venue_is_as_far_away_as_it_is_said_to_be():
     terms = replace(TWO, venues=(TWO.venues[0], TWO.venues[1]._replace(latency_us=2_000.0)))
 
-    _, result = traded(once("buy", 10), terms)
+    result = replay([*START, *LATER], once("buy", 10)(), terms, ways=Ways(order=Latency(700)))
 
     took = (result.orders["arrived_ts"] - result.orders["decided_ts"]) / pd.Timedelta("1us")
-    # Equal costs would go to the nearer; here the fee decides, and what comes later is no reason.
-    assert dict(zip(result.orders["venue"], took, strict=True)) == {"far": 2_000.0, "near": 0.0}
+    # The fee decides here; among equal costs it would be the nearer.
+    assert dict(zip(result.orders["venue"], took, strict=True)) == {"far": 2_000.0, "near": 700.0}
 
 
 def test_the_best_of_all_books_is_what_a_strategy_sees():

@@ -238,10 +238,10 @@ def replay(
     held = [terms.position] + [0] * (len(several) - 1)
     venues = venues_of(held, [place.lot for place in several] or [terms.lot], in_reach(cancels_ahead))
     view = Views(len(several)) if several else View()
-    # Each venue is as far away as it is said to be, the others as orders take.
+    # A venue is as far away as it is said to be, if that is another way than to the first one.
     apart = {
         number: Way(Latency(place.latency_us), ways.seed * 3 + 3 + number)
-        for number, place in enumerate(several) if place.latency_us
+        for number, place in enumerate(several) if number and place.latency_us not in (0, ways.order.median_us)
     }  # fmt: skip
     queue: list[tuple[int, int, str, Any]] = []
     count = 0

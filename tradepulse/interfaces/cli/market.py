@@ -119,6 +119,9 @@ class OnBook:
         self.cancels_ahead = figures.pop("cancels_ahead", self.cancels_ahead)
         if self.cancels_ahead:
             self.numbers["cancels_ahead"] = self.cancels_ahead
+        # Who is not said to be elsewhere is as far away as the first one, also to the router.
+        venues = (one._replace(latency_us=one.latency_us or figures["order_us"]) for one in self.terms.venues)
+        self.terms = replace(self.terms, venues=tuple(venues))
         for one in self.venues:
             self.numbers |= {f"{one['name']}.{key}": float(value) for key, value in one.items() if key != "name"}
         self.numbers |= {
