@@ -64,7 +64,7 @@ test: setup lint  ## lint, types, architecture and the whole suite, with the gat
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not long" $(GATED:%=--ignore=%)
 	@$(BIN)/python -c 'from time import perf_counter as now; t = now(); import tradepulse_jobs.definitions; print(f"Definitions load in {now() - t:.1f} s")'
 
-coverage: setup  ## how much of everything the whole suite reaches (a quarter of an hour)
+coverage: setup  ## how much of everything the whole suite reaches; slower than make test
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not long" --cov --cov-report=
 	@$(BIN)/coverage report --precision=1

@@ -29,7 +29,7 @@ from tradepulse.backtest import engine as engine_of
 from tradepulse.backtest.engine import backtest
 from tradepulse.backtest.feed import Feed
 from tradepulse.backtest.frictions import Costs
-from tradepulse.backtest.result import Result
+from tradepulse.backtest.result import FillRule, Result
 from tradepulse.backtest.venue import Commission, Liquidity, Slippage, Venue
 from tradepulse.core.strategies.sma_cross import SmaCross
 
@@ -133,16 +133,8 @@ def _at_the_close(python: str, n: int) -> list[str]:
     bars = bars_of(n)
     for name in ("open", "high", "low", "close"):
         bars[name] = bars[name].round(8)
-    feed = Feed(bars)
     costs = Costs(COSTS.commission_bp, 0.0)
-    feed.groups  # noqa: B018
-    ours, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=costs, fill="same_close")), 3)
-    equity, fills = result.summary["final_equity"], len(result.fills)
-    rows = [f"| ours: event engine, at the same close | {ours / n * 1e9:,.0f} | {fills:,} | |"]
-    found = _script(python, "nautilus", feed)
-    if found is not None:
-        rows.append(_row("nautilus_trader, at the same close", found, n, fills, equity, ours))
-    return rows
+    return _beside(python, "nautilus", "nautilus_trader", Feed(bars), costs, "same_close")
 
 
 def _at_the_next_close(python: str, days: int = 280) -> list[str]:
@@ -153,14 +145,20 @@ def _at_the_next_close(python: str, days: int = 280) -> list[str]:
     bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()
     prices = ["open", "high", "low", "close"]
     bars[prices] = bars[prices].round(3)
-    feed = Feed(bars)
+    return _beside(python, "zipline", "zipline-reloaded", Feed(bars), COSTS, "next_close")
+
+
+def _beside(python: str, script: str, label: str, feed: Feed, costs: Costs, fill: FillRule) -> list[str]:
+    """Return the rows of ours and of a peer with a script of its own, both filling at a close."""
     feed.groups  # noqa: B018
-    ours, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=COSTS, fill="next_close")), 3)
-    equity, fills = result.summary["final_equity"], len(result.fills)
-    rows = [f"| ours: event engine, at the next close | {ours / len(bars) * 1e9:,.0f} | {fills:,} | |"]
-    found = _script(python, "zipline", feed)
-    if found is not None:
-        rows.append(_row("zipline-reloaded, at the next close", found, len(bars), fills, equity, ours))
+    ours, result = timed(lambda: _with_tables(backtest(feed, MAKE, cash=CASH, costs=costs, fill=fill)), 3)
+    n, equity, fills, where = len(feed.ns), result.summary["final_equity"], len(result.fills), fill.replace("_", " ")
+    rows = [f"| ours: event engine, at the {where} | {ours / n * 1e9:,.0f} | {fills:,} | |"]
+    if (found := _script(python, script, feed)) is not None:
+        same = found["orders"] == fills and abs(found["equity"] - equity) <= 1e-9 * equity
+        ratio = f"{found['cpu_s'] / ours:,.1f} x" if same else f"not the same: equity {found['equity']:,.2f}"
+        rows.append(f"| {label}, at the {where} | {found['cpu_s'] / n * 1e9:,.0f} | {found['orders']:,} | {ratio} |")
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -176,14 +174,6 @@ def _script(python: str, name: str, feed: Feed) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def _row(label: str, found: dict[str, Any], n: int, fills: int, equity: float, ours: float) -> str:
-    same = found["orders"] == fills and abs(found["equity"] - equity) <= 1e-9 * equity
-    ratio = f"{found['cpu_s'] / ours:,.1f} x" if same else f"not the same: equity {found['equity']:,.2f}"
-    row = f"| {label} | {found['cpu_s'] / n * 1e9:,.0f} | {found['orders']:,} | {ratio} |"
-    print(row, flush=True)
-    return row
 
 
 def first_result(python: str) -> list[str]:

@@ -234,3 +234,13 @@ def test_a_split_is_no_move_of_the_market(seed, splits, made):
     assert other.fills["quantity"].tolist() == [q * grown[ts] for q, ts in zip(one.fills["quantity"], one.fills["ts"],
                                                                                strict=True)]  # fmt: skip
     np.testing.assert_allclose(other.equity["equity"], one.equity["equity"], rtol=1e-12)
+
+
+def test_a_sharpe_ratio_of_returns_that_are_all_about_the_same_is_not_rounding():
+    wiggle = np.where(np.arange(400) % 2, 1e-9, -1e-9)
+    equity = 1e6 * np.cumprod(np.concatenate([[1.0], 1.01 + wiggle]))
+    returns = equity[1:] / equity[:-1] - 1
+
+    _, ratio = compiled._figures(np.zeros(len(equity)), equity)
+
+    assert ratio == pytest.approx(returns.mean() / returns.std(ddof=1), rel=1e-9)

@@ -1,11 +1,12 @@
 """One account at several venues: by hand, on paper as in the backtest, and after a death."""
 
+import json
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from tests.execution.desks import MS, TERMS, Running, Scripted, levels, market, print_, spec
+from tests.execution.desks import TERMS, Running, Scripted, levels, market, print_, spec
 from tests.execution.test_engine import state_of
 from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import Ways, replay
@@ -240,8 +241,6 @@ def test_a_desk_at_two_venues_dies_goes_on_and_is_watched(tmp_path):
     ],
 )
 def test_venues_that_make_no_sense_are_refused(venues, words):
-    import json
-
     text = {"book": "b", "place": "p", "strategy": "touch_maker", "tick": "1", "lot": "1", "venue": "near"}
     with pytest.raises(ConfigError, match=words):
         parse_desk(json.dumps({**text, "venues": venues}))
@@ -254,4 +253,3 @@ def test_a_market_of_more_venues_than_there_are_is_refused(tmp_path):
         Exchange(START, tmp_path / "venue")
     maker = quoting_strategy("touch_maker")(size=2, most=2)
     assert compiled_book.replay(START, maker, TWO) is None
-    assert MS == 1_000_000

@@ -201,7 +201,7 @@ def _units(value: float) -> int:
     return round(value * UNIT)
 
 
-def in_reach(cancels_ahead: float) -> float:
+def checked_share(cancels_ahead: float) -> float:
     """Return the parameter of a venue's queue, or raise ConfigError where it makes no sense."""
     if not 0 <= cancels_ahead <= 1:
         raise ConfigError(f"cancels_ahead must lie between 0 and 1, not {cancels_ahead}")
@@ -236,7 +236,7 @@ def replay(
     )
     several = terms.venues
     held = [terms.position] + [0] * (len(several) - 1)
-    venues = venues_of(held, [place.lot for place in several] or [terms.lot], in_reach(cancels_ahead))
+    venues = venues_of(held, [place.lot for place in several] or [terms.lot], checked_share(cancels_ahead))
     view = Views(len(several)) if several else View()
     # A venue is as far away as it is said to be, if that is another way than to the first one.
     apart = {

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tradepulse.backtest.book import MARK_NS, BookResult, Ways, evidence_of, in_reach, result_of
+from tradepulse.backtest.book import MARK_NS, BookResult, Ways, checked_share, evidence_of, result_of
 from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
@@ -149,7 +149,7 @@ def replay(
     market = lay_out(moves, terms, plan.sizes)
     if market is None:
         return None
-    ran = run(market, plan, terms, ways, in_reach(cancels_ahead))
+    ran = run(market, plan, terms, ways, checked_share(cancels_ahead))
     if ran is None:
         return None
     return _tables(ran, market, moves, strategy, terms, book)

@@ -323,7 +323,8 @@ def _replay(
                 shared: dict[str, int] | None = seat.taken([group[0].symbol])
             else:
                 shown = group
-                seat.seen = number if quiet else seat.seen
+                if quiet:
+                    seat.seen = number
                 if grown is not None:
                     shown = unsplit[number]
                     held.units |= {bar.symbol: float(grown[row]) for row, bar in enumerate(group, starts[number])}

@@ -146,7 +146,7 @@ class Book:
                 self.actions[record.kind, body["symbol"], body["ex_date"]] = body
                 self.cash_micros += self.positions.get(body["symbol"], 0) * body["micros"]
             case "borrow" | "funding":
-                self.actions[record.kind, body["symbol"], body["ex_date"]] = body
+                self.actions[record.kind, body["symbol"], body["session"]] = body
                 self.cash_micros -= body["micros"]
             case "charged":
                 self.charged = body["session"]

@@ -190,15 +190,16 @@ class Desk:
 
     def _routed(self, side: Side, quantity: int, price: int | None, tif: str) -> list[Ticket]:
         """Return an order as one for each venue that it is to go to, and say why; none if it takes nothing."""
-        best = self.view.best(Side.SELL if side is Side.BUY else Side.BUY)
+        facing = Side.SELL if side is Side.BUY else Side.BUY
+        best = self.view.best(facing)
         meets = best is not None and (price is None or side.sign * best <= side.sign * price)
         venues = self.path.terms.venues
         if not meets or tif == "fok" or quantity <= 0:
             return []
         offers = [
             Offered(
-                place.name, self.view.of(number).others[Side.SELL if side is Side.BUY else Side.BUY], place.taker_fee,
-                place.latency_us, place.half_life_us, place.lot,
+                place.name, self.view.of(number).others[facing], place.taker_fee, place.latency_us,
+                place.half_life_us, place.lot,
             )
             for number, place in enumerate(venues)
         ]  # fmt: skip

@@ -130,7 +130,10 @@ def parse_request(text: str) -> Request:
             broker=str(raw.get("broker", "simulated")),
             actions=_actions(raw.get("actions", ())),
             strategies={name: _limits(of, _ACCOUNT[:4]) for name, of in raw.get("strategies", {}).items()},
-            borrow={symbol: _bounded(bp, f"borrow_bp of {symbol}", 0, 10**6) for symbol, bp in _fees(raw)},
+            borrow={
+                symbol: _bounded(bp, f"borrow_bp of {symbol}", 0, 10**6)
+                for symbol, bp in raw.get("borrow_bp", {}).items()
+            },
             funding=_funding(raw.get("funding", ())),
         )
     except KeyError as exc:
@@ -274,7 +277,7 @@ class _Session:
                 )
             paid = share_of((abs(held) if kind == "borrow" else held) * close, part, whole)
             if paid:
-                self._record(kind, session=session, symbol=symbol, ex_date=session, units=held, price_micros=close,
+                self._record(kind, session=session, symbol=symbol, units=held, price_micros=close,
                              micros=paid)  # fmt: skip
                 self.progress(f"{kind} of {symbol}, {held} units")
         # Who held nothing pays nothing, also where a run that dies here is run again after the fills of the day.
@@ -414,10 +417,6 @@ def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] 
         **{f"{name}_micros": to_micros(value) for name, value in raw.items() if name in money},
         **{name: _integer(value) for name, value in raw.items() if name not in money},
     )
-
-
-def _fees(raw: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return list(raw.get("borrow_bp", {}).items())
 
 
 def _bounded(text: str, what: str, least: int, most: int) -> int:

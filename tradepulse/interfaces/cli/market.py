@@ -82,9 +82,9 @@ class OnBook:
 
         moves, source_hash = moves_from(self.recording, self.quotes, self.trades)
         hashes = [source_hash]
-        for place, path in enumerate(self.beside, 1):
+        for venue, path in enumerate(self.beside, 1):
             more, its = moves_from(path, None, None)
-            moves += [move._replace(venue=place) for move in more]
+            moves += [move._replace(venue=venue) for move in more]
             hashes.append(its)
         if len(hashes) == 1:
             return moves, source_hash
