@@ -114,3 +114,25 @@ def broken_checkout(tmp_path_factory) -> Path:
     assert text.count(right) == 1
     path.write_text(text.replace(right, f"{right} * 1.001"))
     return folder
+
+
+@pytest.fixture
+def binance(httpserver, monkeypatch):
+    """Binance on loopback, which the environment names as the account's exchange; it hurries."""
+    pytest.importorskip("ccxt")
+    from tests.execution.binance import KEY, SECRET, Binance
+    from tradepulse.execution import gateway
+    from tradepulse.execution.brokers import ccxt
+
+    exchange = Binance(httpserver)
+    for name, value in (
+        ("EXCHANGE", "binance"), ("KEY", KEY), ("SECRET", SECRET), ("URL", httpserver.url_for("").rstrip("/")),
+        ("WS_URL", exchange.streams),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"TRADEPULSE_CCXT_{name}", value)
+    monkeypatch.setattr(ccxt, "TIMEOUT", 1.0)
+    monkeypatch.setattr(gateway, "SETTLED", 1.0)
+    monkeypatch.setattr(gateway, "LOOK", 0.5)
+    exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
+    yield exchange
+    exchange.close()

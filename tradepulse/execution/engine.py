@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tradepulse.core.files import replace_text
 from tradepulse.core.orders import UNIT
@@ -61,6 +61,7 @@ class Spec:
     messages_per_second : that the venue takes; cancels go first, 0 for no limit
     rotate_mb : megabytes of journal, and no less than its snapshot has, after which a start goes on in a new file
     keep_files : older files that are kept, newest first; all by default
+    clock : ``venue``'s, which a replayed market has, or our ``own``: by which risk says how old a price is
     """
 
     book: str
@@ -75,6 +76,7 @@ class Spec:
     messages_per_second: int = 0
     rotate_mb: float = 64.0
     keep_files: int | None = None
+    clock: Literal["venue", "own"] = "venue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def parse_desk(text: str) -> Spec:
         durability = raw.get("durability", "group")
         if durability not in {"os", "group", "each"}:
             raise ConfigError(f"desk: durability is {durability!r}; it is os, group or each")
+        if raw.get("clock", "venue") not in {"venue", "own"}:
+            raise ConfigError(f"desk: clock is {raw['clock']!r}; it is venue or own")
         for key in ("silence_s", "deadline_s", "reconnect_s", "messages_per_second"):
             if key in raw and not 0 <= float(raw[key]) <= 86_400:
                 raise ConfigError(f"desk: {key} must lie between 0 and 86400, not {raw[key]!r}")
@@ -402,9 +406,9 @@ class _Engine:
                 if what == "book":
                     self.view.of(move.venue).forget()
                 self._data = time.monotonic()
-                self.view.see(move)
+                self.desk.now = self._now(move.ns)
+                self.view.see(move, self.desk.now // 1_000_000)
                 self.path.mark(self.view)
-                self.desk.now = move.ns
                 if strategy and what == "move":
                     self.strategy.on_market(self.view.market(move.ns), self.desk)
             case "event":
@@ -443,8 +447,12 @@ class _Engine:
         if event.kind == "filled":
             self.progress(f"{event.side} {event.quantity / UNIT:g} at {event.price / UNIT:g} ({event.liquidity})")
         if strategy:
-            self.desk.now = ns
+            self.desk.now = self._now(ns)
             self.strategy.on_answer(answer(ns, event), self.desk)
+
+    def _now(self, ns: int) -> int:
+        """Return what time it is for risk when it is ``ns`` at the venue."""
+        return ns if self.spec.clock == "venue" else time.time_ns()
 
     def _ask_again(self) -> None:
         if self.line is not None:

@@ -114,6 +114,7 @@ class Exchange:
                 self._say(["beat", self.now, self._first + self._told])
         if self.over:
             self.say_over()
+            self.step(0.02)  # whoever logs on only now hears it too
 
     def say_over(self) -> None:
         """Say that the market has ended; said again to whoever logs on late."""

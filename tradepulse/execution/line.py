@@ -12,7 +12,7 @@ from tradepulse.errors import LineLost
 from tradepulse.execution.desk import Move
 
 #: More than any message has; what is longer is no message of ours.
-_LONGEST = 1 << 24
+LONGEST = 1 << 24
 #: Bytes taken from the line at once, at most; what is done with them does not hang on it.
 _CHUNK = 1 << 20
 
@@ -42,9 +42,8 @@ class Line:
         LineLost
             If the other side has gone.
         """
-        text = "".join(json.dumps(message, separators=(",", ":"), allow_nan=False) + "\n" for message in messages)
         try:
-            self._stream.sendall(text.encode())
+            self._stream.sendall(text_of(messages))
         except OSError as exc:
             raise LineLost(f"the line is lost ({exc.strerror or exc})") from exc
 
@@ -65,26 +64,39 @@ class Line:
         if not part:
             raise LineLost("the other side has closed the line")
         self._heard += part
-        if len(self._heard) > _LONGEST:
+        if len(self._heard) > LONGEST:
             raise LineLost("a message never ends")
         *whole, rest = bytes(self._heard).split(b"\n")
         self._heard = bytearray(rest)
-        messages = []
-        for text in whole:
-            try:
-                message = json.loads(text)
-            except ValueError as exc:
-                raise LineLost(f"not a message: {text[:60]!r}") from exc
-            if not isinstance(message, list) or not message or not isinstance(message[0], str):
-                raise LineLost(f"not a message: {text[:60]!r}")
-            messages.append(message)
-        return messages
+        return [message_of(text) for text in whole]
 
     def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):
             self._stream.shutdown(socket.SHUT_RDWR)
         self._stream.close()
+
+
+def text_of(messages: Sequence[Sequence[Any]]) -> bytes:
+    """Return messages as they go over a line."""
+    return "".join(json.dumps(one, separators=(",", ":"), allow_nan=False) + "\n" for one in messages).encode()
+
+
+def message_of(text: bytes) -> list[Any]:
+    """Return the message of a line.
+
+    Raises
+    ------
+    LineLost
+        If it is none.
+    """
+    try:
+        message = json.loads(text)
+    except ValueError as exc:
+        raise LineLost(f"not a message: {text[:60]!r}") from exc
+    if not isinstance(message, list) or not message or not isinstance(message[0], str):
+        raise LineLost(f"not a message: {text[:60]!r}")
+    return message
 
 
 def plain_move(move: Move) -> list[Any]:

@@ -674,12 +674,13 @@ class OrderPath:
     def _filled(self, event: Event, order: Known | None) -> None:
         liquidity = "reported" if event.kind == "reported" else event.liquidity
         self._book_fill(
-            order, event.id, event.side, event.price, event.quantity, liquidity, event.moment, event.fill_id
-        )
+            order, event.id, event.side, event.price, event.quantity, liquidity, event.moment, event.fill_id,
+            event.fee, event.fee_units,
+        )  # fmt: skip
 
     def _book_fill(
         self, order: Known | None, id: str, side: Side, price: int, quantity: int, liquidity: str, moment: int,
-        fill_id: str,
+        fill_id: str, fee: int | None = None, fee_units: int = 0,
     ) -> None:  # fmt: skip
         state, terms = self.state, self.terms
         if fill_id in state.seen_fills:
@@ -690,8 +691,12 @@ class OrderPath:
             place = terms.venues[order.ticket.venue]
             rate = place.maker_fee if liquidity == "maker" else place.taker_fee
         sign = side.sign
-        state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
-        state.position += sign * quantity
+        if fee is None and not fee_units:
+            state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
+            state.position += sign * quantity
+        else:  # as the venue says, not as its terms do
+            state.cash -= price * quantity * sign * _WHOLE_BP + (fee or 0)
+            state.position += sign * quantity - fee_units
         # As Booked(...) makes it, a third sooner.
         state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id)))
         if order is None:

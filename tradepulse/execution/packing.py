@@ -120,7 +120,7 @@ def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
     kind = event.kind
     if kind == "filled":
         liquidity = _LIQUIDITY_CODE.get(event.liquidity)
-        if liquidity is None:
+        if liquidity is None or event.fee is not None or event.fee_units:
             return None
         try:
             body = _FILL.pack(number, _SIDE[event.side], liquidity, event.price, event.quantity, event.moment)
@@ -184,7 +184,12 @@ def ticket_of_text(text: str | Mapping[str, Any]) -> Ticket:
 
 def plain_event(event: Event) -> dict[str, Any]:
     """Return what the venue said as JSON values."""
-    return {**event._asdict(), "ticket": plain(event.ticket) if event.ticket else None}
+    said = {**event._asdict(), "ticket": plain(event.ticket) if event.ticket else None}
+    if event.fee is None:
+        del said["fee"]
+    if not event.fee_units:
+        del said["fee_units"]
+    return said
 
 
 def event_of(body: Mapping[str, Any]) -> Event:

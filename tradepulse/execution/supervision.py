@@ -1,4 +1,7 @@
-"""Paper trading: a simulated exchange in this process, the engine in another that is started again when it dies."""
+"""A desk as a person runs it: the exchange, or the way to one, in this process, the engine in another.
+
+On paper the exchange is simulated; live, a gateway leads to a real one. An engine that dies is started again.
+"""
 
 import json
 import subprocess
@@ -6,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradepulse.core.files import replace_text
 from tradepulse.errors import ConfigError, ExecutionError, MissingData
@@ -15,6 +18,9 @@ from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.orderpath import State, Terms
 from tradepulse.execution.watch import Watched
+
+if TYPE_CHECKING:
+    from tradepulse.execution.gateway import Counterparty, Gateway
 
 #: How often an engine that died is started again.
 _STARTS = 5
@@ -77,21 +83,94 @@ def run_paper(
     ExecutionError
         If the engine refuses, or dies again and again.
     """
+    if (folder / "gateway.journal").exists():
+        raise ConfigError(f"{folder}: this book trades live; name another with --book")
     place = Path(_short_folder(folder)) / "venue"
-    text = json.dumps({**desk, "place": str(place)}, indent=1)
-    spec = parse_desk(text)
-    folder.mkdir(parents=True, exist_ok=True)
+    spec = _written(folder, {**desk, "place": str(place)})
     before = Watched(folder, spec.terms).path.state if (folder / "orders.journal").is_file() else None
     if before is not None and before.open:
         # The exchange of the last run is gone, and with it what was open there; the engine learns it when it logs on.
         (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
-    replace_text(folder / "desk.json", text)
     exchange = Exchange(
         moves, place, speed=speed, positions=_positions(spec.terms, before),
         lots=[one.lot for one in spec.terms.venues] or [spec.terms.lot], cancels_ahead=cancels_ahead,
     )  # fmt: skip
     if before is not None:
         exchange.go_on_from(before.heard, len(before.seen_fills))
+    try:
+        return _supervise(folder, spec, exchange, until, say, picture)
+    finally:
+        exchange.close()
+        place.parent.rmdir()
+
+
+def run_live(
+    folder: Path,
+    desk: Mapping[str, Any],
+    counterparty: "Counterparty",
+    *,
+    until: float | None = None,
+    say: Callable[[str], None] | None = None,
+    picture: Callable[[Watched], None] | None = None,
+) -> dict[str, Any]:
+    """Trade at a real exchange until the kill switch is pulled, and return how it ended.
+
+    Grid and fees are those that the exchange says. Whatever ends the run, what is open there is canceled.
+
+    Parameters
+    ----------
+    folder, until, say, picture : as of :func:`run_paper`
+    desk : its desk file, without ``place``, grid and fees
+    counterparty : instrument and account
+
+    Raises
+    ------
+    ExecutionError
+        If the engine refuses, dies again and again, or something is left open at the exchange.
+    """
+    from decimal import Decimal
+
+    from tradepulse.core.orders import UNIT
+    from tradepulse.execution.gateway import Gateway
+    from tradepulse.execution.orderpath import FEE
+
+    if (folder / "orders.journal").is_file() and not (folder / "gateway.journal").exists():
+        raise ConfigError(f"{folder}: this book trades on paper; name another with --book")
+    place = Path(_short_folder(folder)) / "gateway"
+    gateway = None
+    try:
+        gateway = Gateway(counterparty, folder, place, say or (lambda line: None))
+        terms, said = gateway.terms, {"place": str(place), "clock": "own"}
+        for key, value, unit in (
+            ("tick", terms.tick, UNIT), ("lot", terms.lot, UNIT),
+            ("maker_bp", terms.maker_fee, FEE), ("taker_bp", terms.taker_fee, FEE),
+        ):  # fmt: skip
+            said[key] = f"{Decimal(value) / unit:f}"
+        return _supervise(folder, _written(folder, {**desk, **said}), gateway, until, say, picture)
+    finally:
+        left = gateway.leave() if gateway is not None else []
+        if gateway is not None:
+            gateway.close()
+        place.parent.rmdir()
+        if left:
+            raise ExecutionError(
+                f"{folder}: ESCALATED: {', '.join(left)} may be open at {counterparty.name}; look there"
+            )
+
+
+def _written(folder: Path, desk: Mapping[str, Any]) -> Spec:
+    """Write a desk file, for the engine and for who watches; return what it says."""
+    text = json.dumps(desk, indent=1)
+    spec = parse_desk(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "desk.json", text)
+    return spec
+
+
+def _supervise(
+    folder: Path, spec: Spec, exchange: "Exchange | Gateway", until: float | None, say: Callable[[str], None] | None,
+    picture: Callable[[Watched], None] | None,
+) -> dict[str, Any]:  # fmt: skip
     log = folder / "engine.log"
     engine = _start(folder, log)
     end = None if until is None else time.monotonic() + until
@@ -106,14 +185,10 @@ def run_paper(
                     say(f"the engine died (signal {-engine.returncode}); starting it again")
                 engine = _start(folder, log)
             try:
-                if exchange.over:
-                    exchange.say_over()
-                    exchange.step(0.02)
-                else:
-                    exchange.serve(0.1)
+                exchange.serve(0.1)
                 if end is not None and time.monotonic() > end:
                     end = None
-                    pull_kill_switch(folder, "the time is up", "execution paper")
+                    pull_kill_switch(folder, "the time is up", "--until")
             except KeyboardInterrupt:
                 pull_kill_switch(folder, "Ctrl-C", "the terminal")
             told = _tell(log, told, say)
@@ -126,8 +201,6 @@ def run_paper(
         if engine.poll() is None:
             engine.terminate()
             engine.wait()
-        exchange.close()
-        place.parent.rmdir()
     _tell(log, told, say)
     output = engine.stdout.read() if engine.stdout else ""
     if not output:

@@ -78,6 +78,9 @@ class Event(NamedTuple):
     side, price, quantity, liquidity, fill_id : of a fill
     ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
     moment : of a fill: what happens at the venue at once has the same
+    fee : that the venue took for a fill, in units of :data:`~tradepulse.execution.orderpath.MONEY`; None where it is
+        the rate that the account's terms say
+    fee_units : that it took of what is traded
     """
 
     kind: str
@@ -91,3 +94,5 @@ class Event(NamedTuple):
     fill_id: str = ""
     ticket: Ticket | None = None
     moment: int = 0
+    fee: int | None = None
+    fee_units: int = 0

@@ -179,7 +179,7 @@ def test_an_answer_that_is_lost_after_acceptance_is_unanswered_and_not_sent_agai
     exchange.faults = [fault]
     broker = open_broker("alpaca")
 
-    with pytest.raises(Unanswered, match="whether it arrived is asked at the next run"):
+    with pytest.raises(Unanswered, match="whether it arrived is asked later"):
         broker.submit(Approved(order("o1")))
     assert [method for method, _ in exchange.asked] == ["POST"]
     assert waits == []

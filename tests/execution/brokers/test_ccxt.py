@@ -6,6 +6,7 @@ import time
 import pytest
 from werkzeug import Response
 
+from tests.execution.binance import INFO, KEY, PAIR, SECRET, busy, down, fault
 from tests.execution.brokers.test_alpaca import the_contract
 from tests.execution.orders import order, request_text
 from tradepulse.core.orders import Approved, OrderStatus, Side
@@ -17,17 +18,6 @@ from tradepulse.execution.journal import read_journal
 from tradepulse.execution.session import parse_request, run_session
 
 pytest.importorskip("ccxt")
-KEY, SECRET, PAIR = "test-key-1234567890", "very-secret-value-0987654321", "BTC/USDT"
-MARKET = {
-    "symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "baseAssetPrecision": 8,
-    "quotePrecision": 8, "quoteAssetPrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
-    "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "permissionSets": [["SPOT"]], "filters": [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
-        {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000", "stepSize": "0.00001"},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": "9000", "stepSize": "0"},
-        {"filterType": "NOTIONAL", "minNotional": "5"},
-    ],
-}  # fmt: skip
 
 
 def ms(text):
@@ -40,9 +30,7 @@ class Exchange:
     def __init__(self, server):
         self.orders, self.trades, self.faults, self.asked = {}, [], [], []
         self.skew, self.has_clock = 0, True
-        server.expect_request("/exchangeInfo").respond_with_json(
-            {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [], "symbols": [MARKET]}
-        )
+        server.expect_request("/exchangeInfo").respond_with_json(INFO)
         server.expect_request("/time").respond_with_handler(
             lambda request: (
                 Response(json.dumps({"serverTime": int(time.time() * 1000) + self.skew})) if self.has_clock else down()
@@ -136,18 +124,6 @@ def btc(id, side=Side.BUY, quantity=100):
     return order(id, side, quantity, symbol=PAIR)
 
 
-def fault(status, code, words, **headers):
-    return Response(json.dumps({"code": code, "msg": words}), status, headers=headers, content_type="application/json")
-
-
-def busy(after):
-    return fault(429, -1003, "Too many requests.", **{"Retry-After": after})
-
-
-def down():
-    return fault(503, -1, "Service unavailable from a restricted maintenance.")
-
-
 def test_it_keeps_the_contract_of_brokers(exchange):
     the_contract(open_broker("ccxt"), exchange.open, lambda: open_broker("ccxt"), btc, PAIR)
 
@@ -166,7 +142,7 @@ def test_an_answer_that_is_lost_after_acceptance_is_unanswered_and_not_sent_agai
     broker.knows(btc("o0"))
     exchange.faults = [lost]
 
-    with pytest.raises(Unanswered, match="whether it arrived is asked at the next run") as told:
+    with pytest.raises(Unanswered, match="whether it arrived is asked later") as told:
         broker.submit(Approved(btc("o1")))
     assert [method for method, _ in exchange.asked].count("POST") == 1
     assert waits == []

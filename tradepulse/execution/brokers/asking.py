@@ -1,6 +1,7 @@
 """Asking a broker over a line that fails: again where that is safe, and never twice where it is not."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from tradepulse.errors import Unanswered
@@ -18,11 +19,13 @@ class Failure(NamedTuple):
     why : in words
     arrived : whether what was asked may have been done all the same
     wait : seconds that the broker asks us to wait, if it does
+    clock : whether our clock is what was wrong
     """
 
     why: str
     arrived: bool
     wait: float | None = None
+    clock: bool = False
 
 
 def ask(
@@ -42,17 +45,42 @@ def ask(
     Unanswered
         If there is no answer.
     """
-    failure = Failure("nothing was asked", arrived=False)
-    for number in range(TRIES):
+    number = 0
+    while True:
         try:
             return call()
         except Exception as exc:
             failure = judge(exc)
-        if failure.arrived and not again:
-            break
-        if number + 1 < TRIES:
-            sleep(min(float(2**number) if failure.wait is None else failure.wait, LONGEST))
-    raise Unanswered(f"{failure.why}; whether it arrived is asked at the next run")
+        sleep(_wait_after(failure, number, again=again))
+        number += 1
+
+
+async def ask_async(
+    call: Callable[[], Awaitable[Answer]],
+    judge: Callable[[Exception], Failure],
+    *,
+    again: bool,
+    mend: Callable[[], Awaitable[None]],
+) -> Answer:
+    """Do what :func:`ask` does in a loop that does other things meanwhile; ``mend`` sets our clock."""
+    number = 0
+    while True:
+        try:
+            return await call()
+        except Exception as exc:
+            failure = judge(exc)
+        wait = _wait_after(failure, number, again=again)
+        if failure.clock:
+            await mend()
+        await asyncio.sleep(wait)
+        number += 1
+
+
+def _wait_after(failure: Failure, number: int, *, again: bool) -> float:
+    """Return the seconds until what failed may be asked again; raise where it may not, or has been asked enough."""
+    if (failure.arrived and not again) or number + 1 == TRIES:
+        raise Unanswered(f"{failure.why}; whether it arrived is asked later")
+    return min(float(2**number) if failure.wait is None else failure.wait, LONGEST)
 
 
 def seconds_of(header: str | None) -> float | None:

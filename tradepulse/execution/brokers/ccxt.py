@@ -1,7 +1,8 @@
-"""Crypto exchanges as brokers of the daily session, by their common client: ``pip install tradepulse[ccxt]``.
+"""Crypto exchanges as brokers, by their common client: ``pip install tradepulse[ccxt]``.
 
-Orders are market orders, sent at once: these markets never close, and a session is a day in UTC. The environment says
-which account: ``TRADEPULSE_CCXT_EXCHANGE`` (ccxt's name, for instance ``binance``), ``TRADEPULSE_CCXT_KEY``,
+In a daily session orders are market orders, sent at once: these markets never close, and a session is a day in UTC. For
+a desk that trades continuously see :mod:`tradepulse.execution.brokers.ccxt_live`. The environment says which account:
+``TRADEPULSE_CCXT_EXCHANGE`` (ccxt's name, for instance ``binance``), ``TRADEPULSE_CCXT_KEY``,
 ``TRADEPULSE_CCXT_SECRET`` and, where the exchange wants one, ``TRADEPULSE_CCXT_PASSWORD``. It is the exchange's sandbox
 unless ``TRADEPULSE_CCXT_LIVE`` is ``yes``: real money is never traded by default.
 """
@@ -14,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
@@ -137,31 +139,57 @@ class CcxtBroker(Broker):
     def _judge(self, exc: Exception) -> Failure:
         import ccxt
 
-        name, status, self._status = self._exchange.id, self._status, 0
-        # What the client says names the address that it asked, with our signature in it.
-        words = re.sub(r"\?\S*", "", " ".join(str(exc).split()))[:200]
-        if status >= 500:
-            # Whatever it says of itself: what was asked may have been done before it failed.
-            return Failure(f"{name} did not answer ({status}): {words}", arrived=True)
-        if isinstance(exc, ccxt.AuthenticationError):
-            raise ConfigError(f"{name}: the account is not known; set {' and '.join(_NAMES[1:])}") from None
-        if isinstance(exc, ccxt.InvalidNonce):
-            # Refused for our clock: it was not done. Ask what time it is there, and sign by that.
+        failure, self._status = judge(self._exchange, self._status, exc), 0
+        if failure.clock:  # ask what time it is there, and sign by that
             with suppress(ccxt.BaseError):
                 self._exchange.load_time_difference()
-            return Failure(f"{name} does not accept our clock: {words}", arrived=False, wait=0.0)
-        if isinstance(exc, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
-            told = (self._exchange.last_response_headers or {}).get("Retry-After")
-            return Failure(f"{name} limits our rate: {words}", arrived=False, wait=seconds_of(told))
-        if isinstance(exc, ccxt.NetworkError):
-            return Failure(f"{name} did not answer ({type(exc).__name__}): {words}", arrived=True)
-        if isinstance(exc, ccxt.ExchangeError):
-            raise BrokerRejected(f"{name} says: {words}") from None
-        return Failure(f"{name} answered what is no answer ({type(exc).__name__})", arrived=True)
+        return failure
+
+
+def judge(exchange: Any, status: int, exc: Exception) -> Failure:
+    """Return what it means that ccxt raised something; ``status`` is of the answer, 0 without one.
+
+    Raises
+    ------
+    BrokerRejected
+        If the exchange has said no.
+    ConfigError
+        If it does not know the account.
+    """
+    import ccxt
+
+    name = exchange.id
+    # What the client says names the address that it asked, with our signature in it.
+    words = re.sub(r"\?\S*", "", " ".join(str(exc).split()))[:200]
+    if status >= 500:
+        # Whatever it says of itself: what was asked may have been done before it failed.
+        return Failure(f"{name} did not answer ({status}): {words}", arrived=True)
+    if isinstance(exc, ccxt.AuthenticationError):
+        raise ConfigError(f"{name}: the account is not known; set {' and '.join(_NAMES[1:])}") from None
+    if isinstance(exc, ccxt.InvalidNonce):
+        # Refused for our clock: it was not done.
+        return Failure(f"{name} does not accept our clock: {words}", arrived=False, wait=0.0, clock=True)
+    if isinstance(exc, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
+        told = (exchange.last_response_headers or {}).get("Retry-After")
+        return Failure(f"{name} limits our rate: {words}", arrived=False, wait=seconds_of(told))
+    if isinstance(exc, ccxt.NetworkError):
+        return Failure(f"{name} did not answer ({type(exc).__name__}): {words}", arrived=True)
+    if isinstance(exc, ccxt.ExchangeError):
+        raise BrokerRejected(f"{name} says: {words}") from None
+    return Failure(f"{name} answered what is no answer ({type(exc).__name__})", arrived=True)
 
 
 def from_environment() -> CcxtBroker:
+    """Return the account that the environment names, as a broker of the daily session."""
+    return CcxtBroker(account("ccxt"))
+
+
+def account(client: str) -> Any:
     """Return the account that the environment names, in the exchange's sandbox unless it says otherwise.
+
+    Parameters
+    ----------
+    client : which of ccxt's: ``ccxt``, or ``ccxt.pro`` which streams
 
     Raises
     ------
@@ -181,7 +209,9 @@ def from_environment() -> CcxtBroker:
         )
     if exchange not in ccxt.exchanges:
         raise ConfigError(f"TRADEPULSE_CCXT_EXCHANGE={exchange}: ccxt knows no such exchange; for instance binance")
-    made = getattr(ccxt, exchange)(
+    if client == "ccxt.pro" and exchange not in import_module(client).exchanges:
+        raise ConfigError(f"TRADEPULSE_CCXT_EXCHANGE={exchange}: ccxt has no streams of it; for instance binance")
+    made = getattr(import_module(client), exchange)(
         {
             "apiKey": key, "secret": secret, "password": os.environ.get("TRADEPULSE_CCXT_PASSWORD", ""),
             "enableRateLimit": True, "timeout": int(1000 * TIMEOUT),
@@ -195,5 +225,15 @@ def from_environment() -> CcxtBroker:
             raise ConfigError(f"{exchange} has no sandbox; to trade real money there, set TRADEPULSE_CCXT_LIVE=yes")
         made.set_sandbox_mode(True)
     if url := os.environ.get("TRADEPULSE_CCXT_URL"):
-        made.urls["api"] = dict.fromkeys(made.urls["api"], url)
-    return CcxtBroker(made)
+        streams = made.urls["api"].get("ws")
+        made.urls["api"] = dict.fromkeys(made.urls["api"], url) | ({"ws": streams} if streams else {})
+    if url := os.environ.get("TRADEPULSE_CCXT_WS_URL"):
+        made.urls["api"]["ws"] = _at(made.urls["api"]["ws"], url)
+    return made
+
+
+def _at(urls: Any, url: str) -> Any:
+    """Return addresses of streams, one in the other, with another host."""
+    if isinstance(urls, dict):
+        return {name: _at(inner, url) for name, inner in urls.items()}
+    return re.sub(r"^wss?://[^/]+", url, urls)

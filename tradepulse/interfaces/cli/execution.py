@@ -1,8 +1,10 @@
-"""``tradepulse_cli execution``: trade on paper, watch and stop a desk, look into journals, run scenario cards."""
+"""``tradepulse_cli execution``: trade on paper and live, watch and stop a desk, look into journals, run cards."""
 
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +15,7 @@ from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.journal import read_journal, verify_journal
-from tradepulse.interfaces.cli.market import OnBook, on_book
+from tradepulse.interfaces.cli.market import OnBook, on_book, strategy_options
 from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,7 +24,36 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Trade on paper, watch and stop a desk; look into journals; run scenario cards."""
+    """Trade on paper and live, watch and stop a desk; look into journals; run scenario cards."""
+
+
+_DESK = (
+    click.option("--book", "name", default="desk", show_default=True, help="Name of the book; run again, it goes on."),
+    click.option("--until", type=float, help="Stop after so many seconds; by default when the market ends."),
+    click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05."),
+    click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
+                 help="What the journal survives when an order leaves."),
+    click.option("--watch", "watched", is_flag=True, help="Show the desk while it trades."),
+)  # fmt: skip
+
+
+def _on_a_desk(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a desk; pass on what a desk file has of them, and how to run it."""
+
+    @wraps(function)
+    def command(
+        name: str, until: float | None, limits: tuple[str, ...], durability: str, watched: bool, **given: Any
+    ) -> int:
+        found = key_values(limits, "--limit")
+        desk = {"book": name, "durability": durability, "limits": {key: _limit(key, found) for key in found}}
+        folder = click.get_current_context().obj["home"] / "execution" / "desks" / name
+        say = None if watched or given["as_json"] else click.echo
+        run = {"until": until, "say": say, "picture": _paint if watched else None}
+        return _print_outcome(folder, function(desk=desk, folder=folder, run=run, **given), given["as_json"])
+
+    for option in reversed(_DESK):
+        command = option(command)
+    return command
 
 
 @command.command()
@@ -129,44 +160,72 @@ def ledger(obj: Places, book_name: str, method: Literal["fifo", "lifo", "hifo"],
 
 @command.command()
 @on_book
-@click.option("--book", "name", default="desk", show_default=True, help="Name of the book; run again, it goes on.")
+@_on_a_desk
 @click.option("--speed", default=1.0, show_default=True, help="Seconds of the market in a second; 0 for step by step.")
-@click.option("--until", type=float, help="Stop after so many seconds; by default when the market ends.")
-@click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05.")
-@click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
-              help="What the journal survives when an order leaves.")  # fmt: skip
-@click.option("--watch", "watched", is_flag=True, help="Show the desk while it trades.")
 @as_json
-@click.pass_obj
 def paper(
-    obj: Places, asked: OnBook, name: str, speed: float, until: float | None, limits: tuple[str, ...],
-    durability: str, watched: bool, as_json: bool,
-) -> int:  # fmt: skip
+    asked: OnBook, desk: dict[str, Any], folder: Path, run: dict[str, Any], speed: float, as_json: bool
+) -> dict[str, Any]:
     """Trade on paper: replay a real market at a simulated exchange, and trade there with the engine as a process.
 
     Ctrl-C pulls the kill switch; an engine that dies is started again, and goes on where its journal ends. Exit code 1
     if the kill switch ended it, 3 if that was ESCALATED.
     """
-    from tradepulse.core.orders import UNIT
-    from tradepulse.execution.orderpath import MONEY
     from tradepulse.execution.supervision import run_paper
 
-    found = key_values(limits, "--limit")
-    desk = {
-        **{key: f"{value:.12g}" for key, value in asked.numbers.items()}, "book": name, "durability": durability,
+    said = {
+        **{key: f"{value:.12g}" for key, value in asked.numbers.items()}, **desk,
         "strategy": asked.strategy.name, "params": asked.strategy.settings,
-        "limits": {key: _limit(key, found) for key in found},
         **({"venue": asked.market_name, "venues": asked.venues} if asked.beside else {}),
     }  # fmt: skip
     moves, source_hash = asked.moves()
-    folder = obj["home"] / "execution" / "desks" / name
-    outcome = run_paper(
-        folder, desk, moves, speed=speed, until=until, cancels_ahead=asked.cancels_ahead,
-        say=None if watched or as_json else click.echo, picture=_paint if watched else None,
-    )  # fmt: skip
+    outcome = run_paper(folder, said, moves, speed=speed, cancels_ahead=asked.cancels_ahead, **run)
+    return {**outcome, "source_hash": source_hash}
+
+
+@command.command()
+@click.option("--symbol", required=True, help="Pair to trade, as BTC/USDT.")
+@strategy_options
+@click.option("--cash", default=10_000.0, show_default=True, help="Cash that a new book begins with.")
+@_on_a_desk
+@as_json
+def live(
+    symbol: str, strategy_name: str, params: tuple[str, ...], cash: float, desk: dict[str, Any],
+    folder: Path, run: dict[str, Any], as_json: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
+
+    The environment says at which, and who we are (TRADEPULSE_CCXT_EXCHANGE, _KEY and _SECRET); it is the exchange's
+    sandbox unless TRADEPULSE_CCXT_LIVE is yes. Grid and fees are the exchange's. Ctrl-C pulls the kill switch; whatever
+    ends the run, what is open is canceled. Exit code 1 if the kill switch ended it, 3 if that was ESCALATED.
+    """
+    from tradepulse.core.quoting.loader import quoting_strategy
+    from tradepulse.execution.brokers.ccxt_live import from_environment
+    from tradepulse.execution.supervision import run_live
+
+    strategy = quoting_strategy(strategy_name)(
+        **{key: number(f"--param {key}", value) for key, value in key_values(params).items()}
+    )
+    if "max_position" not in desk["limits"]:
+        raise ConfigError("a live desk has a bound; say --limit max_position=, in units of what is traded")
+    if not 0 <= cash <= 1e12:
+        raise ConfigError(f"--cash must lie between 0 and 1e+12, not {cash}")
+    # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
+    limits = {"max_price_age_ms": 5000, **desk["limits"]}
+    said = {
+        **desk, "cash": f"{cash:.12g}", "strategy": strategy.name, "params": strategy.settings, "limits": limits,
+        "reconnect_s": 20, "deadline_s": 10,
+    }  # fmt: skip
+    return run_live(folder, said, from_environment(symbol), **run)
+
+
+def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:
+    """Print how a desk ended, and return its exit code."""
+    from tradepulse.core.orders import UNIT
+    from tradepulse.execution.orderpath import MONEY
+
     shown = {
-        **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "source_hash": source_hash,
-        "folder": str(folder),
+        **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "folder": str(folder)
     }  # fmt: skip
     if as_json:
         print_json(shown)

@@ -32,12 +32,15 @@ _MARKET = (
     click.option("--quotes", type=_PATH, help="File of quotes, in place of a recording."),
     click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
 )
-_OPTIONS = (
-    *_MARKET,
+_STRATEGY = (
     click.option("--strategy", "strategy_name", required=True, help="imbalance_taker, touch_maker, twap, vwap or pov."),
     click.option(
         "--param", "params", multiple=True, help="name=value, to sweep name=first:last:step; may be repeated."
     ),
+)
+_OPTIONS = (
+    *_MARKET,
+    *_STRATEGY,
     click.option("--cash", default=10_000.0, show_default=True, help="Cash at the start."),
     click.option("--tick", default=0.01, show_default=True, help="Smallest step of a price."),
     click.option("--lot", default=0.00001, show_default=True, help="Smallest step of a quantity."),
@@ -184,6 +187,13 @@ def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WAYS):
         command = option(command)
     return command
+
+
+def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a strategy."""
+    for option in reversed(_STRATEGY):
+        function = option(function)
+    return function
 
 
 def market_options(function: Callable[..., Any]) -> Callable[..., Any]:

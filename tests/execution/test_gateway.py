@@ -1,0 +1,496 @@
+"""A desk at a real exchange's interface: Binance on loopback, over HTTP and streams that fail."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from decimal import Decimal
+from typing import ClassVar
+
+import pytest
+
+from tests.execution.binance import KEY, PAIR, SECRET, busy, down, text, units
+from tradepulse.core.orders import Side
+from tradepulse.errors import ConfigError
+from tradepulse.execution import gateway as gateway_of
+from tradepulse.execution.brokers.ccxt_live import from_environment
+from tradepulse.execution.exchange import connect, logon
+from tradepulse.execution.gateway import Gateway
+from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
+from tradepulse.execution.packing import event_of, plain, plain_event
+from tradepulse.execution.supervision import run_live, run_paper
+from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
+
+pytest.importorskip("ccxt")
+
+
+class Open:
+    """A gateway that runs, and what it has said to the desk that is logged on."""
+
+    totals: ClassVar[dict[str, int]] = {}
+
+    def __init__(self, folder, epoch=1, heard=0, open_ids=()):
+        self.lines, self.place = [], folder / "venue"
+        self.gateway = Gateway(from_environment(PAIR), folder, self.place, self.lines.append)
+        self._ends = threading.Event()
+        self._failed = None
+        self._runs = threading.Thread(target=self._run, daemon=True)
+        self._runs.start()
+        self.line, self.said = connect(self.place, 5), []
+        logon(self.line, epoch, heard, list(open_ids))
+        self.until(lambda: self.of("welcome"))
+
+    def _run(self):
+        try:
+            while not self._ends.is_set():
+                self.gateway.serve(0.02)
+        except Exception as exc:
+            self._failed = exc
+
+    def until(self, condition, seconds=10.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            if self._failed is not None:
+                raise self._failed
+            assert time.monotonic() < end, "\n".join(map(str, [*self.of("event"), *self.said[-3:], *self.lines]))
+            self.said += self.line.receive(0.05)
+
+    def of(self, kind):
+        return [message for message in self.said if message[0] == kind]
+
+    @property
+    def events(self):
+        """Events as they were numbered."""
+        found = {}
+        for _, number, _, body in self.of("event"):
+            assert found.setdefault(number, event_of(body)) == event_of(body)
+        assert sorted(found) == list(range(len(found)))
+        return [found[number] for number in sorted(found)]
+
+    def told(self, id):
+        return [
+            (event.kind, event.status or text(event.quantity), event.reason) for event in self.events if event.id == id
+        ]
+
+    @property
+    def others(self):
+        """What the desk takes others to display."""
+        shown = {}
+        for message in self.said:
+            if message[0] in {"move", "book"}:
+                for side, price, quantity in message[2]:
+                    shown[side, text(price)] = text(quantity)
+        return {level: quantity for level, quantity in shown.items() if Decimal(quantity)}
+
+    def left(self, id):
+        """Units that can still fill; None of one of which nothing is known."""
+        told = [event for event in self.events if event.id == id]
+        if any(event.kind == "ended" for event in told):
+            return 0
+        total = self.totals[id] if not (new := [e.ticket for e in told if e.kind == "changed"]) else new[-1].quantity
+        return max(0, total - sum(event.quantity for event in told if event.kind == "filled"))
+
+    def change(self, id, price=None, quantity=None):
+        change = {"price": price and units(price), "quantity": quantity and units(quantity), "stop_price": None}
+        self.line.send(["replace", id, change])
+
+    def submit(self, id, side, quantity, price=None, **more):
+        kind = OrderType.MARKET if price is None else OrderType.LIMIT
+        self.totals[id] = units(quantity)
+        ticket = Ticket(id, Side(side), kind, units(quantity), None if price is None else units(price), **more)
+        self.line.send(["submit", plain(ticket)])
+
+    def close(self):
+        self._ends.set()
+        self._runs.join(5)
+        self.line.close()
+        self.gateway.close()
+
+
+@pytest.fixture
+def opened(tmp_path, binance):
+    """Opens gateways on one folder, and closes what is still open."""
+    made = []
+
+    def make(**given):
+        if made:
+            made[-1].close()
+        made.append(Open(tmp_path, **given))
+        return made[-1]
+
+    yield make
+    made[-1].close()
+
+
+def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(binance, opened):
+    desk = opened()
+    assert (desk.gateway.terms.tick, desk.gateway.terms.lot) == (units("0.01"), units("0.00001"))
+    desk.until(lambda: ("buy", "99") in desk.others)
+    desk.submit("a1", "buy", "2", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.display(buy={"98.00": "1"})
+    desk.until(lambda: ("buy", "98") in desk.others)
+    assert desk.others["buy", "99"] == "5"
+
+    binance.trade("99.00", "5.5", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    filled = desk.events[-1]
+    # Half a unit of the print is ours: five stood ahead. A thousandth of it is Binance's.
+    assert (filled.price, filled.quantity, filled.liquidity, filled.fill_id) == (
+        units("99"),
+        units("0.5"),
+        "maker",
+        "1",
+    )
+    assert (filled.fee, filled.fee_units) == (0, units("0.0005"))
+
+    desk.line.send(["cancel", "a1", "requested"])
+    desk.until(lambda: len(desk.told("a1")) == 3)
+    assert desk.told("a1") == [("working", "0", ""), ("filled", "0.5", ""), ("ended", "canceled", "requested")]
+
+
+def test_what_takes_ends_as_the_contract_says(binance, opened):
+    desk = opened()
+    for id, *order in (
+        ("m1", "buy", "5"), ("i1", "sell", "9", "98.50", "ioc"), ("f1", "buy", "9", "101.50", "fok"),
+        ("p1", "buy", "1", "101.50", "gtc"),
+    ):  # fmt: skip
+        side, quantity, price, tif = [*order, None, "gtc"][:4] if len(order) == 2 else order
+        desk.submit(id, side, quantity, price, tif=TimeInForce(tif), post_only=id == "p1")
+        desk.until(lambda id=id: desk.left(id) == 0)
+    desk.submit("s1", "buy", "1", "100.00", display_quantity=units("0.5"))
+    desk.until(lambda: desk.left("s1") == 0)
+
+    assert desk.told("m1") == [("working", "0", ""), ("filled", "4", ""), ("filled", "1", "")]
+    assert desk.told("i1")[1:] == [("filled", "5", ""), ("filled", "3", ""), ("ended", "canceled", "ioc")]
+    assert desk.told("f1")[-1:] == [("ended", "canceled", "fok")]
+    assert desk.told("p1") == [("ended", "rejected", "post_only_would_take")]
+    assert desk.told("s1") == [("ended", "rejected", "not_supported")]
+    # Of what was sold the fee is taken in money: a thousandth of 5 at 99 and 3 at 98.5.
+    assert [event.fee for event in desk.events if event.id == "i1" and event.kind == "filled"] == [
+        495 * MONEY // 1000, 2955 * MONEY // 10_000
+    ]  # fmt: skip
+
+
+def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(binance, opened):
+    desk = opened()
+    binance.refused["POST /order"] = [busy("0.2"), busy("0.2")]
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+
+    assert list(binance.placed) == ["a1"]
+    assert binance.asked.count("POST /order") == 3
+
+
+def test_a_clock_that_is_off_is_set_by_the_exchanges(binance, opened):
+    desk = opened()
+    binance.ahead = 60_000
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    assert desk.told("a1") == [("working", "0", "")]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_answer_that_is_lost_after_acceptance_is_found_and_the_order_not_sent_again(binance, opened, silent):
+    desk = opened()
+    binance.silent = silent
+    binance.lost["POST /order"] = [down()]
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+
+    assert desk.told("a1") == [("working", "0", "")]
+    assert binance.asked.count("POST /order") == 1
+    desk.until(lambda: any("unknown" in line for line in desk.lines))  # the stream may have told it before
+
+
+def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(binance, opened):
+    desk = opened()
+    binance.refused["POST /order"] = [down()]
+    began = time.monotonic()
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+
+    assert desk.told("a1") == [("ended", "rejected", "not_received")]
+    assert time.monotonic() - began > gateway_of.SETTLED
+
+
+def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_once(binance, opened):
+    desk = opened()
+    binance.times = 2
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.trade("99.00", "5.25", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    binance.silent = True
+    binance.trade("99.00", "0.5", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 3)
+    binance.trade("99.00", "7", "sell")
+    desk.until(lambda: desk.left("a1") == 0)
+
+    assert [event.quantity for event in desk.events if event.kind == "filled"] == [
+        units("0.25"), units("0.5"), units("0.25")
+    ]  # fmt: skip
+    assert [event.fill_id for event in desk.events if event.kind == "filled"] == ["1", "2", "3"]
+
+
+def test_an_end_is_told_only_after_every_fill_before_it(binance, opened, monkeypatch):
+    monkeypatch.setattr(gateway_of, "LOOK", 60.0)  # only what was noticed is asked for
+    desk = opened()
+    desk.until(lambda: binance.is_followed)
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.silent = True
+    binance.trade("99.00", "5.5", "sell")
+    binance.silent = False
+    desk.line.send(["cancel", "a1", "requested"])
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1")[1:] == [("filled", "0.5", ""), ("ended", "canceled", "requested")]
+
+
+def test_what_is_said_late_of_what_an_order_was_before_its_change_ends_nothing(binance, opened):
+    desk = opened()
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    desk.change("a1", price="98.00")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    binance.repeat()
+    binance.display(buy={"90.00": "7"})
+    desk.until(lambda: ("buy", "90") in desk.others)
+    assert [kind for kind, *_ in desk.told("a1")] == ["working", "changed"]
+    desk.line.send(["open"])
+    desk.until(lambda: desk.of("open"))
+    assert desk.of("open") == [["open", ["a1"]]]
+
+
+def test_streams_that_break_begin_anew_and_nothing_is_missed(binance, opened):
+    desk = opened()
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.cut()
+    binance.trade("99.00", "5.25", "sell")
+    binance.display(buy={"97.00": "2"})
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    desk.until(lambda: ("buy", "97") in desk.others)
+
+    assert desk.told("a1")[-1] == ("filled", "0.25", "")
+    assert any("the stream of" in line for line in desk.lines)
+    # Ours, three quarters, is not among what others display.
+    assert ("buy", "99") not in desk.others
+
+
+def test_a_gateway_that_died_asks_what_became_of_its_orders_and_turns_older_processes_away(binance, opened):
+    desk = opened(epoch=4)
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.submit("a2", "sell", "1", "101.00")
+    desk.until(lambda: desk.told("a1") and desk.told("a2"))
+    before = desk.events
+    desk.close()
+    binance.trade("99.00", "5.5", "sell")
+
+    desk = opened(epoch=5, heard=len(before), open_ids=["a1", "a2", "never"])
+    desk.said[:0] = [["event", number, 0, plain_event(event)] for number, event in enumerate(before)]
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    assert desk.told("a1")[-1] == ("filled", "0.5", "")
+    assert desk.of("welcome") == [["welcome", ["never"], ["a1", "a2"]]]
+
+    old = connect(desk.place, 5)
+    logon(old, 4, 0, [])
+    assert old.receive(5) == [["fenced", 5]]
+    old.send(["submit", plain(Ticket("a3", Side.BUY, OrderType.MARKET, units("1")))])
+    assert old.receive(5) == [["fenced", 5]]
+    assert "a3" not in binance.placed
+    old.close()
+    desk.line.send(["open"])
+    desk.until(lambda: desk.of("open"))
+    assert desk.of("open") == [["open", ["a1", "a2"]]]
+
+
+def test_a_journal_of_another_gateway_or_pair_is_refused(binance, opened, tmp_path, monkeypatch):
+    desk = opened()
+    logon(desk.line, 1, 7, [])
+    with pytest.raises(ConfigError, match="the desk has heard 7 events, and this says 0"):
+        desk.until(lambda: False)
+    desk.close()
+    with pytest.raises(ConfigError, match="binance has no ETH/USDT; name a pair as BTC/USDT"):
+        Gateway(from_environment("ETH/USDT"), tmp_path / "eth", tmp_path / "venue")
+    monkeypatch.setenv("TRADEPULSE_CCXT_EXCHANGE", "binanceus")
+    with pytest.raises(ConfigError, match="this book trades binance BTC/USDT, not binanceus BTC/USDT"):
+        Gateway(from_environment(PAIR), tmp_path, tmp_path / "venue")
+
+
+def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(binance, opened):
+    desk = opened()
+    desk.until(lambda: binance.is_followed)
+    binance.by_hand("hand", "buy", "1", "101.00")
+    desk.until(lambda: desk.events)
+    assert [(event.kind, event.id, event.quantity) for event in desk.events] == [
+        ("filled", "binance BTC/USDT 100", units("1"))
+    ]
+
+
+def test_a_change_is_a_new_order_for_what_is_left(binance, opened):
+    desk = opened()
+    desk.submit("a1", "buy", "2", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.trade("99.00", "5.5", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    desk.change("a1", price="100.00")
+    desk.until(lambda: len(desk.told("a1")) == 3)
+    changed = desk.events[-1]
+    assert (changed.kind, changed.ticket.price, changed.ticket.quantity) == ("changed", units("100"), units("2"))
+    assert [(one["clientOrderId"], one["origQty"], one["status"]) for one in binance.placed.values()] == [
+        ("a1", "2", "CANCELED"), ("a1-1", "1.5", "NEW")
+    ]  # fmt: skip
+    binance.trade("100.00", "1", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 4)
+    desk.change("a1", quantity="1.5")  # which has filled
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1")[-2:] == [("filled", "1", ""), ("ended", "filled", "")]
+    assert not binance.venue.open_ids()
+
+
+def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, opened):
+    desk = opened()
+    desk.submit("a1", "buy", "2", "99.00", post_only=True)
+    desk.until(lambda: desk.told("a1"))
+    desk.change("a1", price="101.00")
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1") == [("working", "0", ""), ("ended", "canceled", "post_only_would_take")]
+
+
+def test_nothing_is_proven_while_the_exchange_does_not_answer(binance, opened, monkeypatch):
+    monkeypatch.setattr("tradepulse.execution.brokers.asking.TRIES", 1)
+    desk = opened()
+    desk.submit("a1", "buy", "2", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.refused["GET /openOrders"] = [down() for _ in range(50)]
+    desk.line.send(["cancel", "a1", "killed"])
+    desk.line.send(["open"])
+    desk.until(lambda: any("what is open there is not known" in line for line in desk.lines))
+    assert not desk.of("open")
+    binance.refused.clear()
+    desk.until(lambda: desk.left("a1") == 0)
+    desk.line.send(["open"])
+    desk.until(lambda: desk.of("open"))
+    assert desk.of("open") == [["open", []]]
+
+
+def test_what_nobody_watches_is_canceled(binance, opened, monkeypatch):
+    monkeypatch.setattr(gateway_of, "ALONE", 0.3)
+    desk = opened()
+    desk.submit("a1", "buy", "2", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    desk.line.close()
+    end = time.monotonic() + 10
+    while binance.venue.open_ids() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not binance.venue.open_ids()
+    assert "nobody is at the desk; canceling what is open" in desk.lines
+
+
+def test_a_fee_in_a_third_currency_is_booked_at_the_desks_rate_and_said(binance, opened):
+    desk = opened()
+    binance.currency = "BNB"
+    desk.submit("m1", "buy", "1")
+    desk.until(lambda: desk.left("m1") == 0)
+    assert [(event.fee, event.fee_units) for event in desk.events if event.kind == "filled"] == [(None, 0)]
+    assert any("paid its fee in a third currency" in line for line in desk.lines)
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("GATEWAY_RUNS", "4"))))
+def test_whatever_fails_the_books_end_as_the_exchanges(binance, opened, tmp_path, seed):
+    """Orders, cancels and changes through faults of every kind, gateways that die too: the ledger is the exchange's."""
+    chance = random.Random(seed)
+    desk, sent, heard, epoch = opened(), [], [], 1
+    for step in range(60):
+        what = chance.choice(
+            ["submit"] * 4 + ["cancel", "change", "trade", "trade", "display", "fault", "stream", "die"]
+        )
+        price = f"{chance.randint(98, 102)}.00"
+        if what == "submit":
+            id = f"o{step}"
+            sent.append(id)
+            tif = TimeInForce(chance.choice(["gtc", "gtc", "ioc", "fok"]))
+            desk.submit(id, chance.choice(["buy", "sell"]), f"{chance.randint(1, 4)}", price, tif=tif)
+        elif what == "cancel" and sent:
+            desk.line.send(["cancel", chance.choice(sent), "requested"])
+        elif what == "change" and sent:
+            desk.change(chance.choice(sent), price=price, quantity=f"{chance.randint(1, 4)}")
+        elif what == "trade":
+            binance.trade(price, f"{chance.randint(1, 8)}", chance.choice(["buy", "sell"]))
+        elif what == "display":
+            buys = {f"{chance.randint(95, 99)}.00": f"{chance.randint(0, 5)}"}
+            binance.display(buy=buys, sell={f"{chance.randint(101, 105)}.00": f"{chance.randint(0, 5)}"})
+        elif what == "fault":
+            way = chance.choice(["POST /order", "DELETE /order", "GET /openOrders", "GET /myTrades"])
+            chance.choice([binance.refused, binance.lost])[way] = [chance.choice([down(), busy("0")])]
+        elif what == "stream":
+            binance.silent, binance.times = chance.random() < 0.3, chance.choice([1, 2])
+            if chance.random() < 0.5:
+                binance.cut()
+        elif what == "die":
+            desk.close()
+            heard, epoch = desk.of("event"), epoch + 1
+            desk = opened(epoch=epoch, heard=len(heard), open_ids=sent)
+            lost = desk.of("welcome")[0][1]
+            assert not set(lost) & set(binance.placed)
+            sent = [id for id in sent if id not in lost]
+            desk.said[:0] = heard
+        desk.until(lambda: True)
+        time.sleep(chance.random() * 0.05)
+    binance.refused.clear()
+    binance.lost.clear()
+    binance.silent = False
+    for id in sent:
+        desk.line.send(["cancel", id, "requested"])
+    desk.until(lambda: all(desk.left(id) == 0 for id in sent), 30)
+
+    with Journal(tmp_path / "path.journal") as journal:
+        path = OrderPath(journal, Terms(1, 1))
+        for event in desk.events:
+            path.hear(event)
+    assert (path.state.position, path.state.cash) == binance.ledger()
+    assert len(path.state.fills) == len(binance.trades)
+    assert not binance.venue.open_ids()
+    assert all(len([id for id in binance.placed if id == one]) <= 1 for one in sent)
+
+
+def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchanges(binance, tmp_path):
+    """The engine as a process, a quoting strategy, a market that moves; killed by SIGKILL, then by its switch."""
+    folder, lines, ends = tmp_path / "live", [], threading.Event()
+
+    def killer():
+        while not ends.wait(0.05):
+            if len(binance.trades) > 3:
+                os.kill(json.loads((folder / "status.json").read_text())["pid"], signal.SIGKILL)
+                return
+
+    kills = threading.Thread(target=killer)
+    kills.start()
+    try:
+        with binance.moving():
+            outcome = run_live(
+                folder,
+                {"book": "live", "strategy": "touch_maker", "params": {"size": 1, "most": 3}, "cash": "0",
+                 "limits": {"max_position": "5"}, "reconnect_s": 20, "deadline_s": 10},
+                from_environment(PAIR), until=6, say=lines.append,
+            )  # fmt: skip
+    finally:
+        ends.set()
+        kills.join()
+
+    assert (outcome["ended"], outcome["starts"]) == ("killed", 2)
+    assert "the engine died (signal 9); starting it again" in lines
+    assert outcome["fills"] == len(binance.trades) > 3
+    assert (outcome["position"], outcome["cash"]) == binance.ledger()
+    assert not binance.venue.open_ids()
+    assert verify_journal(folder / "orders.journal").records
+    assert verify_journal(folder / "gateway.journal").records
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + str(lines).encode()
+    assert SECRET.encode() not in everything
+    assert KEY.encode() not in everything
+    with pytest.raises(ConfigError, match="this book trades live; name another"):
+        run_paper(folder, {"book": "live"}, [])

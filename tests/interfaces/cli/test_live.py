@@ -1,0 +1,43 @@
+"""``execution live``: at Binance on loopback."""
+
+import pytest
+
+pytest.importorskip("ccxt")
+LIVE = ("execution", "live", "--strategy", "touch_maker")
+BOUND = ("--limit", "max_position=3")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--symbol", "BTC/USDT"), "a live desk has a bound; say --limit max_position="),
+        (("--symbol", "BTC/USDT", *BOUND, "--param", "size=x"), "size"),
+        (("--symbol", "BTC/USDT", *BOUND, "--cash", "nan"), "--cash must lie between 0 and 1e+12"),
+        (("--symbol", "XXX/YYY", *BOUND), "binance has no XXX/YYY; name a pair as BTC/USDT"),
+        (("--symbol", "BTC/TUSD", *BOUND), "binance has no BTC/TUSD; for instance BTC/USDT"),
+    ],
+)
+def test_it_says_in_a_line_what_is_wrong(binance, refused, tmp_path, given, said):
+    assert said in refused(*LIVE, *given)
+    assert not (tmp_path / "var" / "execution" / "desks" / "desk" / "orders.journal").exists()
+    assert not binance.placed
+
+
+def test_an_account_that_is_not_named_or_not_known_is_said(binance, refused, monkeypatch):
+    monkeypatch.setenv("TRADEPULSE_CCXT_KEY", "wrong")
+    said = refused(*LIVE, "--symbol", "BTC/USDT", *BOUND)
+    assert "binance: the account is not known; set TRADEPULSE_CCXT_KEY and TRADEPULSE_CCXT_SECRET" in said
+    monkeypatch.delenv("TRADEPULSE_CCXT_KEY")
+    assert "the environment lacks TRADEPULSE_CCXT_KEY" in refused(*LIVE, "--symbol", "BTC/USDT", *BOUND)
+
+
+def test_it_trades_until_its_time_is_up_and_leaves_nothing_open(binance, cli):
+    with binance.moving():
+        done = cli(
+            *LIVE, "--symbol", "BTC/USDT", *BOUND, "--param", "size=1", "--param", "most=2", "--until", 2, "--json"
+        )
+
+    assert done.code == 1
+    assert (done.json["ended"], done.json["reason"]) == ("killed", "the time is up (--until)")
+    assert done.json["orders"] == len(binance.placed) >= 2
+    assert not binance.venue.open_ids()

@@ -1,0 +1,216 @@
+"""Crypto exchanges as the counterparty of a desk: orders over HTTP, books, prints and what happens to ours as streams.
+
+The account is the one of :mod:`tradepulse.execution.brokers.ccxt`, by the same variables of the environment.
+"""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from tradepulse.core.orders import UNIT, Side
+from tradepulse.errors import BrokerRejected, ConfigError
+from tradepulse.execution.brokers.asking import Failure, ask_async
+from tradepulse.execution.brokers.ccxt import account, judge
+from tradepulse.execution.gateway import Said, Trade
+from tradepulse.execution.orderpath import FEE, MONEY, Place
+from tradepulse.execution.ticket import Ticket, TimeInForce
+
+#: Levels of each side that a desk is shown.
+DEPTH = 50
+_PAGE = 500
+
+
+class CcxtCounterparty:
+    """One pair at an exchange that ccxt streams.
+
+    Parameters
+    ----------
+    exchange : ccxt's, of ``ccxt.pro``
+    symbol : ccxt's name of the pair, for instance ``BTC/USDT``
+    """
+
+    def __init__(self, exchange: Any, symbol: str) -> None:
+        self._exchange, self._symbol = exchange, symbol
+        self.name = f"{exchange.id} {symbol}"
+        self._numbers: dict[str, str] = {}
+        self._status = 0
+        self._seen_ms = 0
+        own = exchange.handle_errors
+
+        def handle_errors(status: int, *given: Any) -> Any:
+            self._status = status
+            return own(status, *given)
+
+        exchange.handle_errors = handle_errors
+
+    def __repr__(self) -> str:
+        return f"CcxtCounterparty({self.name})"
+
+    async def open(self) -> Place:
+        """Return what may be traded there, and on what terms."""
+        markets = await self._ask(self._exchange.load_markets, again=True)
+        if self._symbol not in markets:
+            near = [name for name in sorted(markets) if name.startswith(self._symbol.partition("/")[0] + "/")][:3]
+            raise ConfigError(
+                f"{self._exchange.id} has no {self._symbol}; "
+                f"{'for instance ' + ', '.join(near) if near else 'name a pair as BTC/USDT'}"
+            )
+        market = markets[self._symbol]
+        step = market["precision"]
+        return Place(
+            self.name, _units(step["price"]), _units(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
+        )
+
+    async def place(self, leg: str, ticket: Ticket, quantity: int) -> Said:
+        """Send an order."""
+        params: dict[str, Any] = {"clientOrderId": leg}
+        if ticket.price is not None:
+            params["timeInForce"] = "PO" if ticket.post_only else ticket.tif.upper()
+        elif ticket.tif is TimeInForce.FOK:
+            params["timeInForce"] = "FOK"
+        price = None if ticket.price is None else _text(ticket.price)
+        kind = "market" if price is None else "limit"
+        send = partial(
+            self._exchange.create_order, self._symbol, kind, ticket.side.value, _text(quantity), price, params
+        )
+        return self._said(await self._ask(send, again=False), leg)
+
+    async def cancel(self, leg: str) -> None:
+        """Ask for the end of an order."""
+        if leg not in self._numbers and await self.find(leg) is None:
+            raise BrokerRejected(f"{self.name} does not know {leg}")
+        await self._ask(partial(self._exchange.cancel_order, self._numbers[leg], self._symbol), again=True)
+
+    async def find(self, leg: str) -> Said | None:
+        """Return an order as it is there."""
+        exchange = self._exchange
+        if leg in self._numbers:
+            return self._said(
+                await self._ask(partial(exchange.fetch_order, self._numbers[leg], self._symbol), again=True), leg
+            )
+        ways = ["fetch_orders"] if exchange.has.get("fetchOrders") else ["fetch_open_orders", "fetch_closed_orders"]
+        for way in ways:
+            for one in await self._ask(partial(getattr(exchange, way), self._symbol), again=True):
+                if one.get("clientOrderId") == leg:
+                    return self._said(one, leg)
+        return None
+
+    async def open_orders(self) -> list[Said]:
+        """Return what rests there."""
+        found = await self._ask(partial(self._exchange.fetch_open_orders, self._symbol), again=True)
+        return [self._said(one) for one in found]
+
+    async def trades(self, since_ns: int) -> list[Trade]:
+        """Return the account's trades since a moment, oldest first; each once."""
+        found: dict[str, Trade] = {}
+        at = since_ns // 1_000_000
+        while True:
+            page = await self._ask(partial(self._exchange.fetch_my_trades, self._symbol, at, _PAGE), again=True)
+            known = len(found)
+            found |= {one["id"]: self._trade(one) for one in page}
+            # A page that brings nothing new would come for ever.
+            if len(page) < _PAGE or len(found) == known:
+                return sorted(found.values(), key=lambda one: (one.ns, one.id))
+            at = max(one["timestamp"] for one in page)
+
+    async def books(self) -> AsyncIterator[tuple[int, dict[Side, dict[int, int]]]]:
+        """Yield what is displayed, ours too, whenever it changes."""
+        while True:
+            book = await self._ask(partial(self._exchange.watch_order_book, self._symbol), again=False)
+            sides = ((Side.BUY, book["bids"]), (Side.SELL, book["asks"]))
+            yield (
+                self._ns(book["timestamp"]),
+                {side: {_units(level[0]): _units(level[1]) for level in levels[:DEPTH]} for side, levels in sides},
+            )
+
+    async def prints(self) -> AsyncIterator[tuple[int, int, int, Side]]:
+        """Yield trades, ours too: when, price, quantity and who took."""
+        while True:
+            for one in await self._ask(partial(self._exchange.watch_trades, self._symbol), again=False):
+                yield self._ns(one["timestamp"]), _units(one["price"]), _units(one["amount"]), Side(one["side"])
+
+    async def orders(self) -> AsyncIterator[Said]:
+        """Yield our orders as they change."""
+        while True:
+            for one in await self._ask(partial(self._exchange.watch_orders, self._symbol), again=False):
+                yield self._said(one)
+
+    async def fills(self) -> AsyncIterator[Trade]:
+        """Yield our trades."""
+        while True:
+            for one in await self._ask(partial(self._exchange.watch_my_trades, self._symbol), again=False):
+                yield self._trade(one)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._exchange.close()
+
+    def _said(self, one: dict[str, Any], leg: str = "") -> Said:
+        leg = leg or one.get("clientOrderId") or ""
+        if leg:
+            self._numbers[leg] = one["id"]
+        status = one.get("status") or "open"
+        return Said(leg, one["id"], "canceled" if status == "canceling" else status, _units(one.get("filled") or 0))
+
+    def _trade(self, one: dict[str, Any]) -> Trade:
+        price, fee = Decimal(str(one["price"])), one.get("fee") or {}
+        cost, currency = Decimal(str(fee.get("cost") or 0)), fee.get("currency")
+        base, _, quote = one["symbol"].partition("/")
+        money: int | None = 0
+        units = 0
+        if cost and currency == base:
+            units = _units(cost)
+        elif cost and currency == quote.partition(":")[0]:
+            money = int(cost * MONEY)
+        elif cost:
+            money = None  # in a third currency: what it is worth in ours, nobody has said
+        return Trade(
+            str(one["id"]), str(one["order"]), Side(one["side"]), _units(price), _units(one["amount"]),
+            "maker" if one.get("takerOrMaker") == "maker" else "taker", one["timestamp"] * 1_000_000, money, units,
+        )  # fmt: skip
+
+    def _ns(self, ms: int | None) -> int:
+        """Return a time of the exchange; what has none is as late as what came before it."""
+        self._seen_ms = max(self._seen_ms, ms or 0)
+        return (self._seen_ms or int(time.time() * 1000)) * 1_000_000
+
+    async def _ask(self, call: Callable[[], Awaitable[Any]], *, again: bool) -> Any:
+        self._status = 0
+        return await ask_async(call, self._judge, again=again, mend=self._set_clock)
+
+    def _judge(self, exc: Exception) -> Failure:
+        import ccxt
+
+        if isinstance(exc, ccxt.OrderImmediatelyFillable):
+            raise BrokerRejected("post_only_would_take") from None
+        if isinstance(exc, ccxt.InsufficientFunds):
+            raise BrokerRejected("insufficient_funds") from None
+        status, self._status = self._status, 0
+        return judge(self._exchange, status, exc)
+
+    async def _set_clock(self) -> None:
+        import ccxt
+
+        with suppress(ccxt.BaseError):
+            await self._exchange.load_time_difference()
+
+
+def from_environment(symbol: str) -> CcxtCounterparty:
+    """Return a pair of the account that the environment names, in the exchange's sandbox unless it says otherwise."""
+    return CcxtCounterparty(account("ccxt.pro"), symbol)
+
+
+def _units(value: object) -> int:
+    return round(Decimal(str(value)) * UNIT)
+
+
+def _text(units: int) -> str:
+    return f"{Decimal(units) / UNIT:f}"
+
+
+def _fee(share: float | None) -> int:
+    """Return a fee rate from a share of the notional; ccxt has no figure for some exchanges."""
+    return round(Decimal(str(share or 0)) * 10_000 * FEE)
