@@ -127,8 +127,8 @@ def over_a_socket(durability: Durability, seconds: int = 10) -> dict[str, float]
                 exchange.step(0.02)
             os._exit(0)
         terms = Terms(UNIT, UNIT, limits=Limits(max_position=10**6 * UNIT), cash=10**6 * MONEY)
-        spec = Spec("b", place, "", {}, terms, durability)
-        outcome = trade(Path(folder) / "b", spec, strategy=OneAfterAnother())
+        spec = Spec("b", place, [], terms, durability)
+        outcome = trade(Path(folder) / "b", spec, strategies=[OneAfterAnother()])
         os.waitpid(pid, 0)
         return {**outcome.acknowledged_us, "within": outcome.within_200_ms, "orders": outcome.orders}
 

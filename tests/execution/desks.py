@@ -63,7 +63,7 @@ class Scripted(QuotingStrategy):
 
 
 def spec(tmp_path, **changes):
-    made = Spec("book", tmp_path / "venue", "touch_maker", {"size": 3, "most": 12}, TERMS, "os", reconnect_s=2.0)
+    made = Spec("book", tmp_path / "venue", [("touch_maker", {"size": 3, "most": 12})], TERMS, "os", reconnect_s=2.0)
     return replace(made, **changes)
 
 
@@ -75,7 +75,8 @@ class Running:
 
         def run():
             try:
-                self.outcome = trade(folder, wanted, self.said.append, strategy=strategy)
+                given = [] if strategy is None else strategy if isinstance(strategy, list) else [strategy]
+                self.outcome = trade(folder, wanted, self.said.append, strategies=given)
             except Exception as exc:
                 self.error = exc
 

@@ -221,7 +221,7 @@ def run(folder, wanted, exchange, disk, monkeypatch, seed):
     with rigged(disk, folder, monkeypatch):
         monkeypatch.setattr(engine_module, "connect", lambda place, wait: Queue(disk, exchange))
         try:
-            engine_module.trade(folder, wanted, strategy=Busy(seed))
+            engine_module.trade(folder, wanted, strategies=[Busy(seed)])
         except Crash:
             (folder / "orders.journal").write_bytes(disk.found)
             (folder / "orders.journal.mark").unlink(missing_ok=True)

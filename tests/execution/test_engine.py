@@ -63,7 +63,7 @@ def assert_the_ledgers_agree(state, venue):
 def test_the_same_strategy_on_the_same_market_sends_the_same_orders_on_paper(tmp_path, exchange, name, seed):
     params = {"touch_maker": {"size": 3, "most": 12}, "imbalance_taker": {"size": 2, "most": 10, "lean": 0.7}}[name]
     moves = market(seed)
-    engine = Running(tmp_path / "b", spec(tmp_path, strategy=name, params=params))
+    engine = Running(tmp_path / "b", spec(tmp_path, strategies=[(name, params)]))
     engine.until_ended(exchange(moves))
 
     tested = replay(moves, quoting_strategy(name)(**params), TERMS, book="book")

@@ -454,6 +454,10 @@ def test_whatever_fails_the_books_end_as_the_exchanges(binance, opened, tmp_path
             path.hear(event)
     assert (path.state.position, path.state.cash) == binance.ledger()
     assert len(path.state.fills) == len(binance.trades)
+    ended = [event.id for event in desk.events if event.kind == "ended"]
+    last = {event.id: event.kind for event in desk.events}
+    assert len(ended) == len(set(ended))
+    assert {last[id] for id in ended} <= {"ended"}
     assert not binance.venue.open_ids()
     assert all(len([id for id in binance.placed if id == one]) <= 1 for one in sent)
 

@@ -149,7 +149,7 @@ def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, name, seed):
     moves = two_markets(seed)
     exchange = Exchange(moves, tmp_path / "venue", speed=0.0, positions=(0, 0), lots=(UNIT, UNIT))
     try:
-        wanted = spec(tmp_path, strategy=name, params=params, terms=FLAT)
+        wanted = spec(tmp_path, strategies=[(name, params)], terms=FLAT)
         engine = Running(tmp_path / "b", wanted).until_ended(exchange)
     finally:
         exchange.close()

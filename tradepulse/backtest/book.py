@@ -23,7 +23,7 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Desk, Move, View, Views, answer
+from tradepulse.execution.desk import Desks, Move, View, Views
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
@@ -50,7 +50,7 @@ class BookResult:
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and
         after, and where, of several venues
     orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled; of several venues
-        which, and why the router chose it
+        which, and why the router chose it; of several strategies whose it is
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
         the mid that we saw
     summary : figures of the run
@@ -209,15 +209,15 @@ def checked_share(cancels_ahead: float) -> float:
 
 
 def replay(
-    moves: Iterable[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
-    cancels_ahead: float = 0.0,
+    moves: Iterable[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
+    ways: Ways | None = None, book: str = "book", cancels_ahead: float = 0.0,
 ) -> BookResult:  # fmt: skip
-    """Run a quoting strategy over what others did.
+    """Run one or several quoting strategies over what others did.
 
     Parameters
     ----------
     moves : by time
-    strategy : fresh instance
+    strategies : fresh instances; several in the order in which they are asked, and the terms have limits of each
     terms : grid, fees, limits, cash and position of the account
     ways : latencies; none by default
     book : name that order ids are made from
@@ -231,6 +231,7 @@ def replay(
         If ``cancels_ahead`` does not lie between 0 and 1.
     """
     ways = ways or Ways()
+    strategies = [strategies] if isinstance(strategies, QuotingStrategy) else strategies
     feed, orders, answers = (
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
@@ -288,7 +289,7 @@ def replay(
         journal = Journal(Path(folder) / "orders.journal", "os")
         try:
             path = OrderPath(journal, terms)
-            desk = Desk(path, view, send, book, strategy)
+            desks = Desks(path, view, send, book, strategies)
 
             def tell(number: int, ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
                 """Send on what a venue has said, and keep the evidence of what it has filled."""
@@ -333,19 +334,17 @@ def replay(
                 if kind == "seen":
                     view.see(body)
                     path.mark(view)
-                    desk.now = ns
                     if ns >= marked and (mid := _mid(view)):
                         curve.append((ns, path.state.cash, path.state.position, mid))
                         marked = ns + MARK_NS
-                    strategy.on_market(view.market(ns), desk)
+                    desks.on_market(ns, ns)
                     if leaving:
                         leave()
                 elif kind == "answer":
-                    desk.now = ns
                     path.hear(body)
                     if body.kind == "filled":
                         curve.append((ns, path.state.cash, path.state.position, _mid(view)))
-                    strategy.on_answer(answer(ns, body), desk)
+                    desks.on_answer(body, ns)
                     if leaving:
                         leave()
                 else:
@@ -364,26 +363,28 @@ def replay(
                     tell(number, ns, evidence_of(None), before)
             state = path.state
             curve.append((last, state.cash, state.position, _mid(view)))
-            return result_of(_fill_rows(fills, desk, arrived, terms), _order_rows(desk, arrived), curve, terms, n_moves)
+            rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, path)
+            return result_of(*rows, curve, terms, n_moves)
         finally:
             journal.close()
 
 
 def backtest_book(
-    moves: Sequence[Move], strategy: QuotingStrategy, terms: Terms, *, ways: Ways | None = None, book: str = "book",
-    runs: int = 1, cancels_ahead: float = 0.0,
+    moves: Sequence[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
+    ways: Ways | None = None, book: str = "book", runs: int = 1, cancels_ahead: float = 0.0,
 ) -> BookResult:  # fmt: skip
     """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
 
     Parameters and errors are those of :func:`replay`; ``runs`` says how many such runs there will be.
     """
-    if len(moves) * runs >= LONG:
+    strategies = [strategies] if isinstance(strategies, QuotingStrategy) else strategies
+    if len(moves) * runs >= LONG and len(strategies) == 1:
         from tradepulse.backtest import compiled_book
 
-        found = compiled_book.replay(moves, strategy, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
+        found = compiled_book.replay(moves, strategies[0], terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
         if found is not None:
             return found
-    return replay(moves, strategy, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
+    return replay(moves, strategies, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
 
 
 def evidence_of(move: Move | None) -> str:
@@ -412,10 +413,13 @@ def _mid(view: View | Views) -> int:
     return (bid + ask) // 2
 
 
-def _fill_rows(fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int], terms: Terms) -> list[dict[str, Any]]:
+def _fill_rows(
+    fills: list[dict[str, Any]], desks: Desks, arrived: dict[str, int], path: OrderPath
+) -> list[dict[str, Any]]:
+    terms, decided = path.terms, desks.decided
     rates = [(place.maker_fee, place.taker_fee) for place in terms.venues] or [(terms.maker_fee, terms.taker_fee)]
     fees = [{"maker": maker / FEE / BP, "taker": taker / FEE / BP} for maker, taker in rates]
-    known = desk.path.state.orders
+    known = path.state.orders
     rows = []
     for fill in fills:
         event = fill["event"]
@@ -425,7 +429,7 @@ def _fill_rows(fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int],
             {
                 "ts": fill["ns"], "heard_ts": fill["heard"], "order_id": event.id, "side": event.side.value,
                 "quantity": event.quantity / UNIT, "price": event.price / UNIT, "liquidity": event.liquidity,
-                "commission": notional * fees[number][event.liquidity], "decided_ts": desk.decided[event.id],
+                "commission": notional * fees[number][event.liquidity], "decided_ts": decided[event.id],
                 "arrived_ts": arrived[event.id], "evidence": fill["what"],
                 "displayed_before": fill["before"] / UNIT, "displayed_after": fill["after"] / UNIT,
                 "venue": _name(terms, number),
@@ -434,16 +438,18 @@ def _fill_rows(fills: list[dict[str, Any]], desk: Desk, arrived: dict[str, int],
     return rows
 
 
-def _order_rows(desk: Desk, arrived: dict[str, int]) -> list[dict[str, Any]]:
+def _order_rows(desks: Desks, arrived: dict[str, int], path: OrderPath) -> list[dict[str, Any]]:
+    decided, several = desks.decided, len(desks.each) > 1
     return [
         {
-            "order_id": id, "decided_ts": desk.decided.get(id), "arrived_ts": arrived.get(id),
+            "order_id": id, "decided_ts": decided.get(id), "arrived_ts": arrived.get(id),
             "side": known.ticket.side.value, "quantity": known.ticket.quantity / UNIT,
             "price": None if known.ticket.price is None else known.ticket.price / UNIT, "status": known.status,
-            "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(desk.path.terms, known.ticket.venue),
-            "routed": desk.path.state.routed.get(id, ""),
+            "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(path.terms, known.ticket.venue),
+            "routed": path.state.routed.get(id, ""),
+            "strategy": desks.each[known.ticket.strategy].strategy.id if several else "",
         }
-        for id, known in desk.path.state.orders.items()
+        for id, known in path.state.orders.items()
     ]  # fmt: skip
 
 
@@ -489,7 +495,24 @@ def result_of(
         "total_commission": float(fills_frame["commission"].sum()) if len(fills_frame) else 0.0,
         "traded": float((fills_frame["price"] * fills_frame["quantity"]).sum()) if len(fills_frame) else 0.0,
     }
+    if orders_frame["strategy"].any():
+        summary["strategies"] = _each(fills_frame, orders_frame, curve[-1][3] / UNIT)
     return BookResult(fills_frame, orders_frame, equity, summary)
+
+
+def _each(fills: pd.DataFrame, orders: pd.DataFrame, mid: float) -> dict[str, dict[str, float]]:
+    """Return what each of several strategies did, and earned by the last middle."""
+    whose = fills["order_id"].map(orders.set_index("order_id")["strategy"])
+    found = {}
+    for id, own in orders.groupby("strategy", sort=False):
+        mine = fills[whose == id]
+        signed = mine["quantity"].where(mine["side"] == "buy", -mine["quantity"])
+        position, paid = float(signed.sum()), float((signed * mine["price"]).sum() + mine["commission"].sum())
+        found[str(id)] = {
+            "n_orders": len(own), "n_fills": len(mine), "position": position, "profit": position * mid - paid,
+            "total_commission": float(mine["commission"].sum()),
+        }  # fmt: skip
+    return found
 
 
 _BOOK_FILLS = {
@@ -500,6 +523,7 @@ _BOOK_FILLS = {
 _BOOK_ORDERS = {
     "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
     "price": "float64", "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str",
+    "strategy": "str",
 }  # fmt: skip
 
 

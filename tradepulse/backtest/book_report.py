@@ -85,10 +85,26 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
         f"<h2>Equity, marked at the middle</h2>{svg(equity_picture(result.equity))}"
         f"<h2>Fills and position</h2>{svg(book_picture(result.equity, result.fills))}"
         f"<h2>What the market did after fills</h2>{_after(result)}"
+        f"{_each(summary.get('strategies', {}))}"
         f"<h2>How orders ended</h2><table>{ended}</table>"
         f"<h2>Where it comes from</h2>{chain(identity)}"
     )
     return replace_text(path, document(title, body))
+
+
+def _each(strategies: Mapping[str, Mapping[str, float]]) -> str:
+    """Return what each of several strategies did; nothing of one that was alone."""
+    if not strategies:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(id)}</td><td class='n'>{one['profit']:+,.4f}</td><td class='n'>{one['n_orders']:,}</td>"
+        f"<td class='n'>{one['n_fills']:,}</td><td class='n'>{one['total_commission']:,.4f}</td>"
+        f"<td class='n'>{one['position']:g}</td></tr>"
+        for id, one in strategies.items()
+    )
+    names = ("profit", "orders", "fills", "commission", "position at the end")
+    head = "".join(f"<th class='n'>{name}</th>" for name in names)
+    return f"<h2>What each strategy did</h2><table><tr><th></th>{head}</tr>{rows}</table>"
 
 
 def _after(result: BookResult) -> str:

@@ -1,15 +1,18 @@
 """Our side of the line to a venue: what we have seen of its book, and what a strategy may ask and order there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tradepulse.core.orders import Side, client_order_id
 from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
-from tradepulse.errors import LineLost
+from tradepulse.errors import ConfigError, LineLost
 from tradepulse.execution.matching import Display
 from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.router import Offered, route
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
+
+#: Strategies that a ticket can tell apart.
+MOST_STRATEGIES = 8
 
 
 class Move(NamedTuple):
@@ -146,26 +149,34 @@ class Desk:
     send : is given what leaves: when it was decided (ns), ``submit``, ``cancel`` or ``replace``, and what
     book : name that order ids are made from
     strategy : that orders here
+    number : of the strategy, where there are several
     """
 
     def __init__(
         self, path: OrderPath, view: View | Views, send: Callable[[int, str, Any], None], book: str,
-        strategy: QuotingStrategy,
+        strategy: QuotingStrategy, number: int = 0,
     ) -> None:  # fmt: skip
-        self.path, self.view, self._send, self._book, self._strategy = path, view, send, book, strategy
+        self.path, self.view, self._send, self._book = path, view, send, book
+        self.strategy, self._number = strategy, number
         self.now = 0
         #: When each order that was sent was decided, ns.
         self.decided: dict[str, int] = {}
-        self._count = len(path.state.orders)
+        # Orders that ids were made for; those of others do not count, so that an id does not hang on what they do.
+        self._count = sum(order.ticket.strategy == number for order in path.state.by_number)
 
     @property
     def position(self) -> int:
-        """Units held, as far as we know."""
-        return self.path.state.position
+        """Units held, as far as we know: of several strategies, by this one."""
+        state = self.path.state
+        return state.parts[self._number].position if state.parts else state.position
 
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
-        """Return side, price and what is left of each order that can still fill."""
-        return {id: (order.ticket.side, order.ticket.price, order.left) for id, order in self.path.state.open.items()}
+        """Return side, price and what is left of each order of the strategy that can still fill."""
+        return {
+            id: (order.ticket.side, order.ticket.price, order.left)
+            for id, order in self.path.state.open.items()
+            if order.ticket.strategy == self._number
+        }
 
     def submit(
         self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
@@ -217,10 +228,10 @@ class Desk:
     def _ticket(
         self, side: Side, quantity: int, price: int | None, tif: TimeInForce, *, post_only: bool = False, venue: int = 0
     ) -> Ticket:
-        id = client_order_id(self._book, self._strategy.id, str(self._count))
+        id = client_order_id(self._book, self.strategy.id, str(self._count))
         self._count += 1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        return Ticket(id, side, kind, quantity, price, tif=tif, post_only=post_only, venue=venue)
+        return Ticket(id, side, kind, quantity, price, tif=tif, post_only=post_only, venue=venue, strategy=self._number)
 
     def _submit(self, ticket: Ticket) -> None:
         id = ticket.id
@@ -228,7 +239,7 @@ class Desk:
             self.decided[id] = self.now
             self._send(self.now, "submit", ticket)
         else:
-            self._strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
+            self.strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
 
     def cancel(self, id: str) -> None:
         """Ask for the end of an order."""
@@ -243,6 +254,52 @@ class Desk:
             self._send(self.now, "replace", (id, change))
 
 
-def answer(ns: int, event: Event) -> Answer:
-    """Return what a strategy is told of an event of the venue."""
-    return Answer(ns, event.id, event.kind, event.reason, event.price, event.quantity)
+class Desks:
+    """The desks of the strategies of one account; each hears of the market, and of orders its own.
+
+    Parameters
+    ----------
+    path, view, send, book : of each :class:`Desk`
+    strategies : in the order in which they are asked
+
+    Raises
+    ------
+    ConfigError
+        If two are the same, which would give their orders the same ids, or are more than tickets can tell apart.
+    """
+
+    def __init__(
+        self, path: OrderPath, view: View | Views, send: Callable[[int, str, Any], None], book: str,
+        strategies: Sequence[QuotingStrategy],
+    ) -> None:  # fmt: skip
+        ids = [strategy.id for strategy in strategies]
+        if twice := next((id for id in ids if ids.count(id) > 1), None):
+            raise ConfigError(f"{twice} trades this desk twice; name each strategy once")
+        if not 1 <= len(ids) <= MOST_STRATEGIES:
+            raise ConfigError(f"a desk has between 1 and {MOST_STRATEGIES} strategies, not {len(ids)}")
+        if len(ids) != max(1, len(path.terms.strategies)):
+            raise ConfigError(
+                f"{len(ids)} strategies trade, and the account's terms are of {len(path.terms.strategies)}"
+            )
+        self._path, self._view = path, view
+        self.each = [Desk(path, view, send, book, one, number) for number, one in enumerate(strategies)]
+
+    @property
+    def decided(self) -> dict[str, int]:
+        """When each order that was sent was decided, ns."""
+        return {id: ns for desk in self.each for id, ns in desk.decided.items()}
+
+    def on_market(self, ns: int, now: int) -> None:
+        """Tell the strategies what the market is, as it was at ``ns``; ``now`` is when they decide."""
+        market = self._view.market(ns)
+        for desk in self.each:
+            desk.now = now
+            desk.strategy.on_market(market, desk)
+
+    def on_answer(self, event: Event, ns: int) -> None:
+        """Tell the strategy whose order it is about what the venue has said."""
+        order = self._path.state.orders.get(event.id)
+        desk = self.each[order.ticket.strategy if order is not None else 0]
+        desk.now = ns
+        said = Answer(ns, event.id, event.kind, event.reason, event.price, event.quantity)
+        desk.strategy.on_answer(said, desk)

@@ -1,4 +1,4 @@
-"""The engine: one strategy on one instrument, from market data to orders, in one loop of one process.
+"""The engine: strategies on one instrument, from market data to orders, in one loop of one process.
 
 ``python -m tradepulse.execution --folder DIR --desk FILE`` runs it. It takes the book's lock and the next epoch, folds
 the journal, reconciles with the venue, and trades until the venue closes, the kill switch is pulled, or it cannot go on
@@ -12,7 +12,7 @@ import os
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +22,12 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost
-from tradepulse.execution.desk import Desk, View, Views, answer
+from tradepulse.execution.desk import Desks, View, Views
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Place, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, OF_STRATEGY, Limits, OrderPath, Place, Terms
 from tradepulse.execution.packing import event_of, plain
 
 #: Seconds between looks at the kill switch and the lease.
@@ -52,7 +52,7 @@ class Spec:
     ----------
     book : name that order ids are made from
     place : path of the venue's socket
-    strategy, params : a shipped quoting strategy, and its parameters
+    strategies : shipped quoting strategies and their parameters, in the order in which they are asked
     terms : of the account
     durability : of the journal; what leaves is durable as it says
     silence_s : seconds without market data after which the kill switch is pulled; heartbeats are no data
@@ -66,8 +66,7 @@ class Spec:
 
     book: str
     place: Path
-    strategy: str
-    params: Mapping[str, float]
+    strategies: Sequence[tuple[str, Mapping[str, float]]]
     terms: Terms
     durability: Durability = "group"
     silence_s: float = 30.0
@@ -123,14 +122,15 @@ def parse_desk(text: str) -> Spec:
 
     try:
         raw: dict[str, Any] = json.loads(text)
-        limits = dict(raw.pop("limits", {}))
-        if unknown := sorted(set(limits) - set(LIMIT_UNITS)):
-            raise ConfigError(f"desk: limits have the unknown key {unknown[0]!r}; there are {', '.join(LIMIT_UNITS)}")
+        others = raw.pop("strategies", [])
+        of_first, of_others = raw.pop("strategy_limits", {}), [one.pop("limits", {}) for one in others]
+        strategies = [(str(raw.pop("strategy")), dict(raw.pop("params", {}))), *map(_strategy, others)]
         terms = Terms(
             units(raw.pop("tick"), UNIT, "tick"), units(raw.pop("lot"), UNIT, "lot"),
             units(raw.pop("maker_bp", "0"), FEE, "maker_bp"), units(raw.pop("taker_bp", "0"), FEE, "taker_bp"),
-            Limits(**{key: units(value, LIMIT_UNITS[key], key) for key, value in limits.items()}),
+            _limits(raw.pop("limits", {}), tuple(LIMIT_UNITS), units),
             units(raw.pop("cash", "0"), MONEY, "cash"), units(raw.pop("position", "0"), UNIT, "position"),
+            strategies=tuple(_limits(one, OF_STRATEGY, units) for one in (of_first, *of_others) if others or of_first),
         )  # fmt: skip
         if others := raw.pop("venues", []):
             first = Place(str(raw.pop("venue", "first")), terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
@@ -139,7 +139,7 @@ def parse_desk(text: str) -> Spec:
                 raise ConfigError("desk: two venues have one name")
         if terms.tick <= 0 or terms.lot <= 0:
             raise ConfigError("desk: tick and lot are above zero")
-        known = {field.name for field in fields(Spec)} - {"terms"}
+        known = {field.name for field in fields(Spec)} - {"terms", "strategies"}
         if unknown := sorted(set(raw) - known):
             raise ConfigError(f"desk: has the unknown key {unknown[0]!r}; it may have {', '.join(sorted(known))}")
         durability = raw.get("durability", "group")
@@ -155,13 +155,26 @@ def parse_desk(text: str) -> Spec:
         kept = raw.get("keep_files")
         if kept is not None and (not isinstance(kept, int) or isinstance(kept, bool) or kept < 0):
             raise ConfigError(f"desk: keep_files is a whole number from 0 on, not {kept!r}")
-        return Spec(terms=terms, **{**raw, "place": Path(raw["place"]), "params": dict(raw.get("params", {}))})
+        return Spec(terms=terms, strategies=strategies, **{**raw, "place": Path(raw["place"])})
     except KeyError as exc:
         raise ConfigError(f"desk: lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
     except (ValueError, TypeError, ArithmeticError, AttributeError) as exc:
         if isinstance(exc, ConfigError):
             raise
         raise ConfigError(f"desk: is not valid ({exc}); see tradepulse/execution/README.md for its form") from exc
+
+
+def _limits(raw: Mapping[str, Any], known: Sequence[str], units: Callable[[object, int, str], int]) -> Limits:
+    if unknown := sorted(set(raw) - set(known)):
+        raise ConfigError(f"desk: limits have the unknown key {unknown[0]!r}; there are {', '.join(known)}")
+    return Limits(**{key: units(value, LIMIT_UNITS[key], key) for key, value in raw.items()})
+
+
+def _strategy(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, float]]:
+    """Return one of several strategies from its part of a desk file, its limits aside."""
+    if unknown := sorted(set(raw) - {"strategy", "params"}):
+        raise ConfigError(f"desk: a strategy has the unknown key {unknown[0]!r}; it may have strategy, params, limits")
+    return str(raw["strategy"]), dict(raw.get("params", {}))
 
 
 def _place(raw: Mapping[str, Any], units: Callable[[object, int, str], int]) -> Place:
@@ -181,7 +194,7 @@ def _place(raw: Mapping[str, Any], units: Callable[[object, int, str], int]) -> 
 
 def trade(
     folder: Path, spec: Spec, progress: Callable[[str], None] = lambda line: None, *,
-    strategy: QuotingStrategy | None = None,
+    strategies: Sequence[QuotingStrategy] = (),
 ) -> Outcome:  # fmt: skip
     """Trade until the venue closes or the kill switch is pulled.
 
@@ -190,7 +203,7 @@ def trade(
     folder : of the book: journal, lock, lease, kill switch and status
     spec : what to do
     progress : is told what happens in a line
-    strategy : in place of the shipped one that ``spec`` names
+    strategies : in place of the shipped ones that ``spec`` names
 
     Raises
     ------
@@ -199,7 +212,7 @@ def trade(
     LineLost
         If the venue does not answer; orders that were not answered stay unknown, and their risk reserved.
     """
-    strategy = strategy or quoting_strategy(spec.strategy)(**spec.params)
+    strategies = strategies or [quoting_strategy(name)(**params) for name, params in spec.strategies]
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), Journal(folder / "orders.journal", spec.durability) as journal:
         if journal.torn_bytes:
@@ -208,12 +221,18 @@ def trade(
         if journal.end - journal.begin > max(spec.rotate_mb * 1e6, journal.begin):
             journal.rotate(path.snapshot(), keep=spec.keep_files)
             progress("the journal was long: it goes on in a new file, which begins with a snapshot")
+        traders = [one.id for one in strategies] if spec.terms.strategies else []
+        if path.state.traders != traders and path.state.orders:
+            raise ConfigError(
+                f"{folder}: this book is traded by {', '.join(path.state.traders) or 'one strategy'}; "
+                "name the same, in the same order, or another book"
+            )
         epoch = take_lease(folder, path.state.epoch)
-        path.start(epoch)
+        path.start(epoch, traders)
         # What is alive now stays: the collector never looks at it again, and never stops an order.
         gc.collect()
         gc.freeze()
-        return _Engine(folder, spec, strategy, path, journal, epoch, progress).run()
+        return _Engine(folder, spec, strategies, path, journal, epoch, progress).run()
 
 
 def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
@@ -256,13 +275,14 @@ def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
 
 class _Engine:
     def __init__(
-        self, folder: Path, spec: Spec, strategy: QuotingStrategy, path: OrderPath, journal: Journal, epoch: int,
-        progress: Callable[[str], None],
+        self, folder: Path, spec: Spec, strategies: Sequence[QuotingStrategy], path: OrderPath, journal: Journal,
+        epoch: int, progress: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self.folder, self.spec, self.strategy, self.path, self.journal = folder, spec, strategy, path, journal
+        self.folder, self.spec, self.path, self.journal = folder, spec, path, journal
         self.epoch, self.progress = epoch, progress
         self.view = Views(len(spec.terms.venues)) if spec.terms.venues else View()
-        self.desk = Desk(path, self.view, self._send, spec.book, strategy)
+        self.desks = Desks(path, self.view, self._send, spec.book, strategies)
+        self._seen_ns = 0
         self.line: Line | None = None
         #: Seconds to wait for the venue to be there; less once a deadline runs.
         self._patience = spec.reconnect_s
@@ -406,11 +426,11 @@ class _Engine:
                 if what == "book":
                     self.view.of(move.venue).forget()
                 self._data = time.monotonic()
-                self.desk.now = self._now(move.ns)
-                self.view.see(move, self.desk.now // 1_000_000)
+                self._seen_ns, now = move.ns, self._now(move.ns)
+                self.view.see(move, now // 1_000_000)
                 self.path.mark(self.view)
                 if strategy and what == "move":
-                    self.strategy.on_market(self.view.market(move.ns), self.desk)
+                    self.desks.on_market(move.ns, now)
             case "event":
                 number, ns, plain_event = body
                 self._hear_event(number, ns, plain_event, strategy=strategy)
@@ -447,8 +467,7 @@ class _Engine:
         if event.kind == "filled":
             self.progress(f"{event.side} {event.quantity / UNIT:g} at {event.price / UNIT:g} ({event.liquidity})")
         if strategy:
-            self.desk.now = self._now(ns)
-            self.strategy.on_answer(answer(ns, event), self.desk)
+            self.desks.on_answer(event, self._now(ns))
 
     def _now(self, ns: int) -> int:
         """Return what time it is for risk when it is ``ns`` at the venue."""
@@ -584,7 +603,7 @@ class _Engine:
         """Leave for whoever watches what the journal does not say."""
         self._shown = time.monotonic()
         shown = {
-            "at": time.time(), "pid": os.getpid(), "epoch": self.epoch, "ns": self.desk.now, "bid": self.view.bid,
+            "at": time.time(), "pid": os.getpid(), "epoch": self.epoch, "ns": self._seen_ns, "bid": self.view.bid,
             "ask": self.view.ask, "last": self.view.last, "acknowledged_us": self._latency(),
             "answers": len(self._took), "durable": self.journal.durable, "over": self.over,
         }  # fmt: skip

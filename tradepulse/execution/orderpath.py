@@ -10,12 +10,12 @@ order by order, and the usual records are packed (:mod:`tradepulse.execution.pac
 
 import gc
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, cast
 
 from tradepulse.core.orders import UNIT, Side
-from tradepulse.errors import JournalCorrupt
+from tradepulse.errors import ConfigError, JournalCorrupt
 from tradepulse.execution import packing
 from tradepulse.execution.journal import JSON, SNAPSHOT, Journal, Raw, ReadOnly, json_entry
 from tradepulse.execution.packing import plain, ticket_of
@@ -87,6 +87,8 @@ class Terms:
     limits : of risk
     cash, position : at the start, in units
     venues : all of them where there are several, by the number that tickets have; the first is the one said above
+    strategies : of each, where there are several, by the number that tickets have, what risk allows of the account;
+        of the limits those in :data:`OF_STRATEGY`
     """
 
     tick: int
@@ -97,6 +99,11 @@ class Terms:
     cash: int = 0
     position: int = 0
     venues: tuple[Place, ...] = ()
+    strategies: tuple[Limits, ...] = ()
+
+
+#: Limits that there may be on what a strategy has of the account; a refusal names them with ``strategy_`` before.
+OF_STRATEGY = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders")
 
 
 @dataclass(slots=True)
@@ -181,6 +188,15 @@ def _per_side() -> dict[Side, int]:
 
 
 @dataclass(slots=True)
+class Part:
+    """What one of several strategies has of the account: units held, and of its orders what can still fill."""
+
+    position: int = 0
+    left: dict[Side, int] = field(default_factory=_per_side)
+    open: int = 0
+
+
+@dataclass(slots=True)
 class State:
     """The fold of a journal.
 
@@ -194,11 +210,14 @@ class State:
     opening : equity at the first moment at which it could be marked
     epoch : of the newest process that had the book
     routed : why an order went to the venue that it went to, by its id, where it could choose
+    parts : what each strategy has of it, where there are several
+    traders : the ids of those that the book was last started with, if there were several
     """
 
     cash: int
     position: int
     sent_ms: deque[int]
+    parts: list[Part] = field(default_factory=list)
     orders: dict[str, Known] = field(default_factory=dict)
     open: dict[str, Known] = field(default_factory=dict)
     by_number: list[Known] = field(default_factory=list)
@@ -214,11 +233,13 @@ class State:
     epoch: int = 0
     flagged: list[str] = field(default_factory=list)
     routed: dict[str, str] = field(default_factory=dict)
+    traders: list[str] = field(default_factory=list)
 
 
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
     "cash", "position", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
+    "traders",
 )  # fmt: skip
 
 
@@ -239,13 +260,18 @@ class OrderPath:
         # Of a price times a quantity, which spares the hot path a multiplication of large numbers.
         self._max_notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
         self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
-        self.state = State(terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0))
+        self.state = State(
+            terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0),
+            [Part() for _ in terms.strategies],
+        )  # fmt: skip
         # Of what is folded nothing is garbage, and looking for some takes a fifth of the time.
         looking = gc.isenabled()
         gc.disable()
         try:
             for entry in journal.raw():
                 self.fold(entry)
+        except IndexError as exc:
+            raise ConfigError(f"{journal.path}: has orders of strategies that the account's terms do not have") from exc
         finally:
             if looking:
                 gc.enable()
@@ -261,6 +287,7 @@ class OrderPath:
         return {
             **{name: getattr(state, name) for name in _PLAIN},
             "sent_ms": list(state.sent_ms),
+            "parts": [part.position for part in state.parts],
             "orders": [
                 [packing.packed_text(order.ticket), order.status, order.reason, order.filled, order.canceling]
                 for order in state.by_number
@@ -337,9 +364,9 @@ class OrderPath:
         """Book why orders that are about to be sent go where they go, by their ids."""
         self._note("routed", reasons=dict(reasons))
 
-    def start(self, epoch: int) -> None:
-        """Book that a process has the book from here on."""
-        self._note("started", epoch=epoch)
+    def start(self, epoch: int, traders: Sequence[str] = ()) -> None:
+        """Book that a process has the book from here on, and which strategies trade it, where they are several."""
+        self._note("started", epoch=epoch, **({"traders": list(traders)} if traders else {}))
 
     def mark(self, market: Market) -> None:
         """Take the equity that daily loss is counted from, once it can be marked."""
@@ -392,6 +419,8 @@ class OrderPath:
             return "max_open_orders"
         if limits.max_daily_loss is not None and self._lost_too_much(market, limits.max_daily_loss):
             return "max_daily_loss"
+        if state.parts and (reason := self._objection_of_strategy(ticket, quantity, quantity, market)):
+            return reason
         rate = limits.max_orders_per_second
         # As many as may be sent in a second are remembered: whether the oldest of them lies within it is the question.
         if rate is not None and len(state.sent_ms) == rate and (not rate or state.sent_ms[0] > now_ms - 1000):
@@ -416,6 +445,28 @@ class OrderPath:
         after = abs(self.state.position + old.side.sign * (others + left))
         if left > before and most is not None and after > most:
             return "max_position"
+        if self.state.parts:
+            return self._objection_of_strategy(changed, changed.quantity, left - before, market)
+        return ""
+
+    def _objection_of_strategy(self, ticket: Ticket, quantity: int, more: int, market: Market) -> str:
+        """Return the first of a strategy's limits that objects to an order that adds ``more`` to what it has open."""
+        part, limits = self.state.parts[ticket.strategy], self.terms.strategies[ticket.strategy]
+        side = ticket.side
+        waiting, held = part.left[side], -side.sign * part.position
+        if held > 0 and more + waiting <= held:
+            return ""  # it only takes away from what the strategy has
+        if (most := limits.max_order_quantity) is not None and quantity > most:
+            return "strategy_max_order_quantity"
+        if (most := limits.max_order_notional) is not None:
+            limited = ticket.type.has_limit
+            value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
+            if value is None or value * _WHOLE_BP > most:
+                return "strategy_max_order_notional"
+        if (most := limits.max_position) is not None and more > 0 and abs(waiting + more - held) > most:
+            return "strategy_max_position"
+        if (most := limits.max_open_orders) is not None and more == quantity and part.open >= most:
+            return "strategy_max_open_orders"
         return ""
 
     def _unreliable(self, market: Market, now_ms: int) -> str:
@@ -452,8 +503,10 @@ class OrderPath:
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""
-        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _, venue = ticket
+        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _, venue, strategy = ticket
         tick, lot = self.terms.tick, self.terms.lot
+        if strategy and strategy >= len(self.terms.strategies):
+            return "bad_flags"
         if venue:
             if venue >= len(self.terms.venues):
                 return "bad_flags"
@@ -575,7 +628,7 @@ class OrderPath:
             case "reset":
                 state.killed, state.kill_reason, state.escalated = False, "", False
             case "started":
-                state.epoch = body["epoch"]
+                state.epoch, state.traders = body["epoch"], body.get("traders", [])
             case "not_received":
                 order = state.orders[body["id"]]
                 order.status, order.reason = "rejected", "not_received"
@@ -599,8 +652,13 @@ class OrderPath:
 
     def _restore(self, body: Mapping[str, Any]) -> None:
         """Take the state of a snapshot in place of one's own."""
-        state = State(body["cash"], body["position"], deque(body["sent_ms"], maxlen=self.state.sent_ms.maxlen))
+        state = State(
+            body["cash"], body["position"], deque(body["sent_ms"], maxlen=self.state.sent_ms.maxlen),
+            [Part() for _ in self.terms.strategies],
+        )  # fmt: skip
         self.state = state
+        for part, position in zip(state.parts, body.get("parts", []), strict=False):
+            part.position = position
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])
@@ -619,6 +677,10 @@ class OrderPath:
         state.orders[id] = state.open[id] = order
         state.by_number.append(order)
         state.left[ticket.side] += quantity
+        if state.parts:
+            part = state.parts[ticket.strategy]
+            part.left[ticket.side] += quantity
+            part.open += 1
         if ticket.reduce_only:
             self._recount(order)
         sent = state.sent_ms
@@ -635,6 +697,10 @@ class OrderPath:
         state, ticket = self.state, order.ticket
         side, counts = ticket.side, order.status in OPEN
         left = max(0, ticket.quantity - order.filled) if counts else 0
+        if state.parts:
+            part = state.parts[ticket.strategy]
+            part.left[side] += left - order.counted
+            part.open += counts - order.counts
         if counts is not order.counts:
             order.counts = counts
             if counts:
@@ -702,6 +768,8 @@ class OrderPath:
         if order is None:
             state.flagged.append(f"fill {fill_id} of the unknown order {id}")
             return
+        if state.parts:
+            state.parts[order.ticket.strategy].position += sign * quantity - fee_units
         order.filled += quantity
         whole = order.ticket.quantity
         if order.filled > whole:

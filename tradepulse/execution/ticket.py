@@ -49,6 +49,7 @@ class Ticket(NamedTuple):
     display_quantity : shown part of an iceberg
     trigger : ``last`` trade or opposite ``quote``
     venue : number of the venue that it goes to, where there are several
+    strategy : number of the strategy whose it is, where there are several
     """
 
     id: str
@@ -65,6 +66,7 @@ class Ticket(NamedTuple):
     reduce_only: bool = False
     trigger: Literal["last", "quote"] = "last"
     venue: int = 0
+    strategy: int = 0
 
 
 class Event(NamedTuple):

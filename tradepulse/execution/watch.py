@@ -81,6 +81,7 @@ class Watched:
                     _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
                 )
             ),
+            *self._parts(),
             "",
         ]
         room = max(2, rows - len(head) - 4)
@@ -98,10 +99,28 @@ class Watched:
         flagged = [f"  ! {text}" for text in state.flagged[-2:]]
         return [*head, *orders, *fills, *flagged][:rows]
 
+    def _parts(self) -> list[str]:
+        """Return a line for each of several strategies: what it has of the account."""
+        state, limits = self.path.state, self.path.terms.strategies
+        names = state.traders or [str(number) for number in range(len(limits))]
+        return [
+            f"  {name}   "
+            + "   ".join(
+                (
+                    _use("position", abs(part.position) / UNIT, own.max_position, UNIT),
+                    _use("open", part.open, own.max_open_orders, 1),
+                )
+            )
+            for name, part, own in zip(names, state.parts, limits, strict=True)
+        ]
+
     def _where(self, order: Known | None) -> str:
-        """Return the venue of an order, where there are several."""
-        venues = self.path.terms.venues
-        return f"  {venues[order.ticket.venue].name}" if venues and order is not None else ""
+        """Return the venue of an order, and whose it is, where there are several."""
+        if order is None:
+            return ""
+        venues, traders = self.path.terms.venues, self.path.state.traders
+        where = f"  {venues[order.ticket.venue].name}" if venues else ""
+        return f"{where}  {traders[order.ticket.strategy]}" if traders else where
 
 
 def _price(units: int | None) -> str:

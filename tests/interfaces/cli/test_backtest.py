@@ -401,6 +401,48 @@ def test_a_book_is_traded_from_quotes_and_trades(cli, refused, tmp_path):
     assert not (tmp_path / "o2").exists()
 
 
+def test_several_strategies_trade_one_book_each_with_limits_of_its_own(cli, refused, tmp_path):
+    stamps = pd.date_range("2024-08-08T12:00:00Z", periods=40, freq="1s")
+    pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 9.0, "ask": 101.0, "ask_size": 1.0}).to_csv(
+        tmp_path / "quotes.csv", index=False
+    )
+    pd.DataFrame({"ts": stamps[1::3], "price": 99.0, "size": 12.0}).to_csv(tmp_path / "trades.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1,
+             "--strategy", "twap", "--param", "seconds=30", "--param", "quantity=4")  # fmt: skip
+    taker = "imbalance_taker,size=1,most=9,max_position=3"
+
+    done = cli("backtest", "book", *given, "--strategy", taker, "--out", tmp_path / "out", "--json")
+
+    assert done.json["strategy"] == "twap@1+imbalance_taker@1"
+    assert {"quantity": 4, "imbalance_taker.size": 1}.items() <= done.json["params"].items()
+    each = done.json["strategies"]
+    # The taker would hold nine; its own limit is three.
+    assert abs(each["imbalance_taker@1"]["position"]) <= 3
+    orders = pd.read_parquet(tmp_path / "out" / "orders.parquet")
+    refusals = orders[orders["reason"] == "strategy_max_position"]
+    assert set(refusals["strategy"]) == {"imbalance_taker@1"}
+    earned = done.json["final_equity"] - done.json["initial_cash"]
+    assert sum(one["profit"] for one in each.values()) == pytest.approx(earned)
+    assert "What each strategy did" in (tmp_path / "out" / "report.html").read_text()
+    wide = cli("backtest", "book", *given, "--strategy", taker.replace("=3", "=9"), "--out", tmp_path / "w", "--json")
+    assert wide.json["trial_id"] != done.json["trial_id"]
+    swept = cli("backtest", "sweep-book", *given[:-2], "--param", "quantity=2:4:2", "--strategy", taker, "--json").json
+    assert [one["trial_id"] for one in swept["best"] if one["quantity"] == 4] == [done.json["trial_id"]]
+    for strategy, words in (
+        ("twap", "one is named twice; each trades an account once"),
+        ("touch_maker,max_position=-1", "--strategy touch_maker: max_position must lie between 0 and 1e+12, not -1"),
+        ("touch_maker,size=1:2:1", "--strategy touch_maker size=1:2:1: not a number"),
+        ("touch_maker,size", "--strategy touch_maker 'size': write it as name=value"),
+        ("touch_maker,sise=1", "sise"),
+        ("twop", "twop"),
+    ):
+        assert words in refused("backtest", "book", *given, "--strategy", strategy, "--out", tmp_path / "o2")
+    both = (*given[:-6], "--strategy", "twap,quantity=2", *given[-4:])
+    assert "--param and --strategy both say quantity; leave one out" in refused(
+        "backtest", "book", *both, "--out", tmp_path / "o2"
+    )
+
+
 def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path):
     stamps = pd.date_range("2024-08-08T12:00:00Z", periods=2, freq="2s")
     pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(

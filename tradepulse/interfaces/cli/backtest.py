@@ -256,15 +256,15 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     """
     from tradepulse.backtest.book_report import write_book_report
 
-    strategy, ways = asked.strategy, asked.ways(line)
+    team, ways = asked.team, asked.ways(line)
     moves, source_hash = asked.moves()
     latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
     name = symbol or asked.market_name
     run_id = f"cli-{uuid4().hex[:12]}"
     with _counting(obj["lake"], run_id) as counted:
-        question, result = _on_book(obj, asked, strategy, moves, source_hash, ways, name, run_id, counted)
+        question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
     summary = {
-        **result.summary, "strategy": strategy.id, "params": strategy.settings, "source_hash": source_hash,
+        **result.summary, "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
         "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
         "trial_id": question.trial_id, "run_id": run_id,
     }  # fmt: skip
@@ -275,9 +275,9 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
         write_book_report(
             result,
             fresh / "report.html",
-            title=f"{strategy.id} on {name}",
+            title=f"{question.strategy_id} on {name}",
             identity={
-                "strategy": strategy.id,
+                "strategy": question.strategy_id,
                 "params": question.params_json,
                 "trial": question.trial_id,
                 "run": run_id,
@@ -304,20 +304,22 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
 
 
 def _on_book(
-    obj: Places, asked: OnBook, strategy: "QuotingStrategy", moves: "list[Move]", source_hash: str, ways: "Ways",
+    obj: Places, asked: OnBook, team: "list[QuotingStrategy]", moves: "list[Move]", source_hash: str, ways: "Ways",
     name: str, run_id: str, counted: "list[pd.DataFrame]",
 ) -> "tuple[BookQuestion, BookResult]":  # fmt: skip
-    """Run one strategy, metered, and add its row of the ledger to those counted, also where it fails."""
+    """Run those who trade together, metered, and add their row of the ledger to those counted, also where it fails."""
     from tradepulse.backtest.book import BookQuestion, backtest_book
     from tradepulse.finops.usage import Tags, UsageLog
 
-    question = BookQuestion(strategy.id, strategy.settings, name, source_hash, asked.numbers)
+    id = "+".join(one.id for one in team)
+    params = dict(team[0].settings) | {f"{one.name}.{key}": v for one in team[1:] for key, v in one.settings.items()}
+    question = BookQuestion(id, params, name, source_hash, asked.numbers)
     result = None
     try:
-        who = Tags(run_id, "trials", "", "research", strategy.id, "local", trial_id=question.trial_id)
+        who = Tags(run_id, "trials", "", "research", id, "local", trial_id=question.trial_id)
         with UsageLog(obj["home"] / "usage").metered(who):
             result = backtest_book(
-                moves, strategy, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.strategies),
+                moves, team, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.teams),
                 cancels_ahead=asked.cancels_ahead,
             )  # fmt: skip
     finally:
@@ -363,12 +365,12 @@ def sweep_book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path | 
     rows = []
     name, shown = symbol or asked.market_name, ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",
                                                 "total_commission", "final_position")  # fmt: skip
-    bar = click.progressbar(asked.strategies, label="sets", file=sys.stderr, hidden=not sys.stderr.isatty())
+    bar = click.progressbar(asked.teams, label="sets", file=sys.stderr, hidden=not sys.stderr.isatty())
     with _counting(obj["lake"], run_id) as counted, bar as sets:
-        for strategy in sets:
-            question, result = _on_book(obj, asked, strategy, moves, source_hash, ways, name, run_id, counted)
+        for team in sets:
+            question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
             figures = {key: result.summary[key] for key in shown}
-            rows.append({**strategy.settings, **figures, "trial_id": question.trial_id})
+            rows.append({**team[0].settings, **figures, "trial_id": question.trial_id})
     rows.sort(key=lambda row: (-row["final_equity"], row["trial_id"]))
     if out is not None:
         write_rows(pd.DataFrame(rows), out)

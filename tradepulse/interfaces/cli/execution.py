@@ -15,7 +15,7 @@ from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.journal import read_journal, verify_journal
-from tradepulse.interfaces.cli.market import OnBook, on_book, strategy_options
+from tradepulse.interfaces.cli.market import OnBook, on_book, said_of, strategy_options, teams_of
 from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
@@ -174,9 +174,8 @@ def paper(
     from tradepulse.execution.supervision import run_paper
 
     said = {
-        **{key: f"{value:.12g}" for key, value in asked.numbers.items()}, **desk,
-        "strategy": asked.strategy.name, "params": asked.strategy.settings,
-        **({"venue": asked.market_name, "venues": asked.venues} if asked.beside else {}),
+        **{key: f"{asked.numbers[key]:.12g}" for key in ("cash", "tick", "lot", "maker_bp", "taker_bp")}, **desk,
+        **asked.desk,
     }  # fmt: skip
     moves, source_hash = asked.moves()
     outcome = run_paper(folder, said, moves, speed=speed, cancels_ahead=asked.cancels_ahead, **run)
@@ -190,7 +189,7 @@ def paper(
 @_on_a_desk
 @as_json
 def live(
-    symbol: str, strategy_name: str, params: tuple[str, ...], cash: float, desk: dict[str, Any],
+    symbol: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, desk: dict[str, Any],
     folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
@@ -199,13 +198,12 @@ def live(
     sandbox unless TRADEPULSE_CCXT_LIVE is yes. Grid and fees are the exchange's. Ctrl-C pulls the kill switch; whatever
     ends the run, what is open is canceled. Exit code 1 if the kill switch ended it, 3 if that was ESCALATED.
     """
-    from tradepulse.core.quoting.loader import quoting_strategy
     from tradepulse.execution.brokers.ccxt_live import from_environment
     from tradepulse.execution.supervision import run_live
 
-    strategy = quoting_strategy(strategy_name)(
-        **{key: number(f"--param {key}", value) for key, value in key_values(params).items()}
-    )
+    teams, own = teams_of(named, params)
+    if len(teams) > 1:
+        raise ConfigError(f"--param asks for {len(teams)} sets; a desk trades one")
     if "max_position" not in desk["limits"]:
         raise ConfigError("a live desk has a bound; say --limit max_position=, in units of what is traded")
     if not 0 <= cash <= 1e12:
@@ -213,7 +211,7 @@ def live(
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
-        **desk, "cash": f"{cash:.12g}", "strategy": strategy.name, "params": strategy.settings, "limits": limits,
+        **desk, **said_of(teams[0], own), "cash": f"{cash:.12g}", "limits": limits,
         "reconnect_s": 20, "deadline_s": 10,
     }  # fmt: skip
     return run_live(folder, said, from_environment(symbol), **run)

@@ -1,6 +1,6 @@
 """What the commands that trade on a book have in common: where the market is from, who trades on it, on what terms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import product
@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from tradepulse.core.orders import UNIT
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.orderpath import FEE, Place
+from tradepulse.execution.orderpath import FEE, MONEY, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
 
 if TYPE_CHECKING:
@@ -33,9 +33,20 @@ _MARKET = (
     click.option("--trades", type=_PATH, help="File of trades beside the quotes."),
 )
 _STRATEGY = (
-    click.option("--strategy", "strategy_name", required=True, help="imbalance_taker, touch_maker, twap, vwap or pov."),
     click.option(
-        "--param", "params", multiple=True, help="name=value, to sweep name=first:last:step; may be repeated."
+        "--strategy",
+        "named",
+        required=True,
+        multiple=True,
+        metavar="NAME[,KEY=VALUE...]",
+        help="imbalance_taker, touch_maker, twap, vwap or pov. Named again, several trade one account: each "
+        "with its parameters, and limits of its own such as max_position=0.02.",
+    ),
+    click.option(
+        "--param",
+        "params",
+        multiple=True,
+        help="name=value, of the first strategy; to sweep name=first:last:step; may be repeated.",
     ),
 )
 _OPTIONS = (
@@ -56,9 +67,12 @@ _OPTIONS = (
 
 @dataclass
 class OnBook:
-    """What was asked for, checked; ``numbers`` as they were given, and a strategy for each set of parameters."""
+    """What was asked for, checked.
 
-    strategies: "list[QuotingStrategy]"
+    ``numbers`` are as they were given; ``teams`` has those who trade together, for each set of the first's parameters.
+    """
+
+    teams: "list[list[QuotingStrategy]]"
     terms: "Terms"
     numbers: dict[str, float]
     cancels_ahead: float
@@ -68,11 +82,17 @@ class OnBook:
     trades: Path | None
 
     @property
-    def strategy(self) -> "QuotingStrategy":
+    def team(self) -> "list[QuotingStrategy]":
         """The one that was asked for."""
-        if len(self.strategies) > 1:
-            raise ConfigError(f"--param asks for {len(self.strategies)} sets; name one, or use backtest sweep-book")
-        return self.strategies[0]
+        if len(self.teams) > 1:
+            raise ConfigError(f"--param asks for {len(self.teams)} sets; name one, or use backtest sweep-book")
+        return self.teams[0]
+
+    @property
+    def desk(self) -> dict[str, Any]:
+        """What a desk file says of the strategies, and of the venues beside the first one."""
+        said = said_of(self.team, self.terms.strategies)
+        return {**said, "venue": self.market_name, "venues": self.venues} if self.beside else said
 
     @property
     def market_name(self) -> str:
@@ -212,7 +232,7 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
             "recording",
             "quotes",
             "trades",
-            "strategy_name",
+            "named",
             "params",
             "cash",
             "tick",
@@ -251,18 +271,13 @@ def moves_from(recording: Path | None, quotes: Path | None, trades: Path | None)
 
 
 def _checked(
-    recording: Path | None, quotes: Path | None, trades: Path | None, strategy_name: str, params: tuple[str, ...],
+    recording: Path | None, quotes: Path | None, trades: Path | None, named: tuple[str, ...], params: tuple[str, ...],
     cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
     beside: tuple[str, ...],
 ) -> OnBook:  # fmt: skip
-    from tradepulse.core.quoting.loader import quoting_strategy
-    from tradepulse.execution.orderpath import MONEY, Terms
+    from tradepulse.execution.orderpath import Terms
 
-    grid = {key: values_of(key, value) for key, value in key_values(params).items()}
-    if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
-        raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
-    made = quoting_strategy(strategy_name)
-    strategies = [made(**dict(zip(grid, chosen, strict=True))) for chosen in product(*grid.values())]
+    teams, limits = teams_of(named, params)
     for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
         if not least <= value <= 1e12:
             raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
@@ -272,7 +287,12 @@ def _checked(
     if not 0 <= cancels_ahead <= 1:
         raise ConfigError(f"--cancels-ahead must lie between 0 and 1, not {cancels_ahead}")
     terms = Terms(
-        round(tick * UNIT), round(lot * UNIT), round(maker_bp * FEE), round(taker_bp * FEE), cash=round(cash) * MONEY
+        round(tick * UNIT),
+        round(lot * UNIT),
+        round(maker_bp * FEE),
+        round(taker_bp * FEE),
+        cash=round(cash) * MONEY,
+        strategies=limits,
     )
     others = [_other_venue(text) for text in beside]
     if others:
@@ -282,8 +302,78 @@ def _checked(
         if len({place.name for place in terms.venues}) < len(terms.venues):
             raise ConfigError("--beside: two files have one name, which is that of the venue")
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
+    for (key, *_), (_, of) in zip(map(_split, named), zip(teams[0], limits, strict=False), strict=False):
+        for limit, unit in _UNITS.items():
+            if (most := getattr(of, limit)) is not None:
+                numbers[f"{key}.{limit}"] = most / unit
     paths = tuple(path for path, _ in others)
-    return OnBook(strategies, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
+    return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
+
+
+#: Limits of a strategy, and the units that they are in.
+_UNITS = {"max_order_quantity": UNIT, "max_order_notional": MONEY, "max_position": UNIT, "max_open_orders": 1}
+
+
+def _split(text: str) -> tuple[str, dict[str, str], dict[str, float]]:
+    """Return the name of a strategy, its parameters and its limits from ``NAME,KEY=VALUE,...``."""
+    name, *given = text.split(",")
+    said = key_values(tuple(given), f"--strategy {name}")
+    limits = {key: number(f"--strategy {name} {key}", said.pop(key)) for key in _UNITS if key in said}
+    for key, most in limits.items():
+        if not 0 <= most <= 1e12:
+            raise ConfigError(f"--strategy {name}: {key} must lie between 0 and 1e+12, not {most:g}")
+    return name, said, limits
+
+
+def teams_of(
+    named: tuple[str, ...], params: tuple[str, ...]
+) -> "tuple[list[list[QuotingStrategy]], tuple[Limits, ...]]":
+    """Return who trades together, for each set of the first one's parameters, and the limits of each."""
+    from tradepulse.core.quoting.loader import quoting_strategy
+    from tradepulse.execution.desk import MOST_STRATEGIES
+
+    asked = [_split(text) for text in named]
+    if len(asked) > MOST_STRATEGIES:
+        raise ConfigError(f"--strategy: at most {MOST_STRATEGIES} trade together, not {len(asked)}")
+    if len({name for name, *_ in asked}) < len(asked):
+        raise ConfigError("--strategy: one is named twice; each trades an account once")
+    first = key_values(params)
+    if twice := sorted(set(first) & set(asked[0][1])):
+        raise ConfigError(f"--param and --strategy both say {twice[0]}; leave one out")
+    grid = {key: values_of(key, value) for key, value in (asked[0][1] | first).items()}
+    if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
+        raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
+    others = [
+        (name, {key: number(f"--strategy {name} {key}", value) for key, value in given.items()})
+        for name, given, _ in asked[1:]
+    ]
+    teams = [
+        [
+            quoting_strategy(asked[0][0])(**dict(zip(grid, chosen, strict=True))),
+            *(quoting_strategy(name)(**given) for name, given in others),
+        ]
+        for chosen in product(*grid.values())
+    ]
+    if len(asked) == 1 and not asked[0][2]:
+        return teams, ()
+    return teams, tuple(
+        Limits(**{key: round(most * _UNITS[key]) for key, most in limits.items()}) for *_, limits in asked
+    )
+
+
+def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]") -> dict[str, Any]:
+    """Return what a desk file says of those who trade it."""
+    own = [
+        {key: _plain(most, unit) for key, unit in _UNITS.items() if (most := getattr(of, key)) is not None}
+        for of in limits
+    ]
+    said: dict[str, Any] = {"strategy": team[0].name, "params": team[0].settings}
+    if limits:
+        said |= {"strategy_limits": own[0], "strategies": [
+            {"strategy": one.name, "params": one.settings, "limits": its}
+            for one, its in zip(team[1:], own[1:], strict=True)
+        ]}  # fmt: skip
+    return said
 
 
 def _other_venue(text: str) -> "tuple[Path, Place]":
