@@ -122,7 +122,7 @@ def binance(httpserver, monkeypatch):
     pytest.importorskip("ccxt")
     from tests.execution.binance import KEY, SECRET, Binance
     from tradepulse.execution import gateway
-    from tradepulse.execution.brokers import ccxt
+    from tradepulse.execution.brokers import asking, ccxt
 
     exchange = Binance(httpserver)
     for name, value in (
@@ -131,8 +131,9 @@ def binance(httpserver, monkeypatch):
     ):  # fmt: skip
         monkeypatch.setenv(f"TRADEPULSE_CCXT_{name}", value)
     monkeypatch.setattr(ccxt, "TIMEOUT", 1.0)
+    monkeypatch.setattr(asking, "LONGEST", 0.2)
     monkeypatch.setattr(gateway, "SETTLED", 1.0)
-    monkeypatch.setattr(gateway, "LOOK", 0.5)
+    monkeypatch.setattr(gateway, "LOOK", 0.3)
     exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
     yield exchange
     exchange.close()
