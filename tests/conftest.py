@@ -117,12 +117,11 @@ def broken_checkout(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def binance(httpserver, monkeypatch):
-    """Binance on loopback, which the environment names as the account's exchange; it hurries."""
+def binance(httpserver, monkeypatch, hurried):
+    """Binance on loopback, which the environment names as the account's exchange."""
     pytest.importorskip("ccxt")
     from tests.execution.binance import KEY, SECRET, Binance
-    from tradepulse.execution import gateway
-    from tradepulse.execution.brokers import asking, ccxt
+    from tradepulse.execution.brokers import ccxt
 
     exchange = Binance(httpserver)
     for name, value in (
@@ -131,9 +130,36 @@ def binance(httpserver, monkeypatch):
     ):  # fmt: skip
         monkeypatch.setenv(f"TRADEPULSE_CCXT_{name}", value)
     monkeypatch.setattr(ccxt, "TIMEOUT", 1.0)
-    monkeypatch.setattr(asking, "LONGEST", 0.2)
-    monkeypatch.setattr(gateway, "SETTLED", 1.0)
-    monkeypatch.setattr(gateway, "LOOK", 0.3)
     exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
     yield exchange
     exchange.close()
+
+
+@pytest.fixture
+def alpaca(httpserver, monkeypatch, hurried):
+    """Alpaca on loopback, likewise."""
+    pytest.importorskip("alpaca")
+    from tests.execution.alpaca import KEY, SECRET, Alpaca
+    from tradepulse.execution.brokers import alpaca
+
+    exchange = Alpaca(httpserver)
+    for name, value in (
+        ("KEY_ID", KEY), ("SECRET_KEY", SECRET), ("BASE_URL", f"http://127.0.0.1:{httpserver.port}"),
+        ("DATA_STREAM_URL", exchange.streams), ("STREAM_URL", exchange.streams.replace("market", "stream")),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"APCA_API_{name}", value)
+    monkeypatch.setattr(alpaca, "TIMEOUT", 1.0)
+    exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
+    yield exchange
+    exchange.close()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """A gateway that waits less."""
+    from tradepulse.execution import gateway
+    from tradepulse.execution.brokers import asking
+
+    monkeypatch.setattr(asking, "LONGEST", 0.2)
+    monkeypatch.setattr(gateway, "SETTLED", 1.0)
+    monkeypatch.setattr(gateway, "LOOK", 0.3)

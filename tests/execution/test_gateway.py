@@ -1,4 +1,4 @@
-"""A desk at a real exchange's interface: Binance on loopback, over HTTP and streams that fail."""
+"""A desk at real exchanges' interfaces: Binance and Alpaca on loopback, over HTTP and streams that fail."""
 
 import json
 import os
@@ -7,18 +7,23 @@ import signal
 import threading
 import time
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 import pytest
 
-from tests.execution.binance import KEY, PAIR, SECRET, busy, down, text, units
+from tests.execution import alpaca as alpaca_of
+from tests.execution.binance import KEY, PAIR, SECRET, busy
+from tests.execution.loopback import text, units
 from tradepulse.core.orders import Side
-from tradepulse.errors import ConfigError
+from tradepulse.errors import BookLocked, ConfigError
 from tradepulse.execution import gateway as gateway_of
+from tradepulse.execution.brokers import asking, open_counterparty
 from tradepulse.execution.brokers.ccxt_live import from_environment
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.gateway import Gateway
 from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.lease import locked
 from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
 from tradepulse.execution.packing import event_of, plain, plain_event
 from tradepulse.execution.supervision import run_live, run_paper
@@ -32,9 +37,10 @@ class Open:
 
     totals: ClassVar[dict[str, int]] = {}
 
-    def __init__(self, folder, epoch=1, heard=0, open_ids=()):
+    def __init__(self, folder, exchange, epoch=1, heard=0, open_ids=()):
         self.lines, self.place = [], folder / "venue"
-        self.gateway = Gateway(from_environment(PAIR), folder, self.place, self.lines.append)
+        there = open_counterparty(exchange.broker, exchange.symbol)
+        self.gateway = Gateway(there, folder, self.place, self.lines.append)
         self._ends = threading.Event()
         self._failed = None
         self._runs = threading.Thread(target=self._run, daemon=True)
@@ -111,45 +117,65 @@ class Open:
 
 
 @pytest.fixture
-def opened(tmp_path, binance):
+def opening(tmp_path):
     """Opens gateways on one folder, and closes what is still open."""
     made = []
 
-    def make(**given):
+    def make(exchange, **given):
         if made:
             made[-1].close()
-        made.append(Open(tmp_path, **given))
+        made.append(Open(tmp_path, exchange, **given))
         return made[-1]
 
     yield make
     made[-1].close()
 
 
-def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(binance, opened):
-    desk = opened()
-    assert (desk.gateway.terms.tick, desk.gateway.terms.lot) == (units("0.01"), units("0.00001"))
+@pytest.fixture
+def opened(binance, opening):
+    return partial(opening, binance)
+
+
+@pytest.fixture(params=["binance", "alpaca"])
+def there(request):
+    """An exchange; what holds at one holds at every."""
+    return request.getfixturevalue(request.param)
+
+
+def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(there, opening):
+    desk = opening(there)
     desk.until(lambda: ("buy", "99") in desk.others)
-    desk.submit("a1", "buy", "2", "99.00")
+    desk.submit("a1", "buy", "4", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.display(buy={"98.00": "1"})
-    desk.until(lambda: ("buy", "98") in desk.others)
+    there.display(buy={"98.00": "1"}, sell={"100.00": "3"})
+    desk.until(lambda: ("sell", "100") in desk.others)
     assert desk.others["buy", "99"] == "5"
 
-    binance.trade("99.00", "5.5", "sell")
+    there.trade("99.00", "7", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
-    filled = desk.events[-1]
-    # Half a unit of the print is ours: five stood ahead. A thousandth of it is Binance's.
-    assert (filled.price, filled.quantity, filled.liquidity, filled.fill_id) == (
-        units("99"),
-        units("0.5"),
-        "maker",
-        "1",
-    )
-    assert (filled.fee, filled.fee_units) == (0, units("0.0005"))
+    # Two of the print are ours: five stood ahead.
+    assert (desk.events[-1].price, desk.events[-1].quantity) == (units("99"), units("2"))
 
     desk.line.send(["cancel", "a1", "requested"])
     desk.until(lambda: len(desk.told("a1")) == 3)
-    assert desk.told("a1") == [("working", "0", ""), ("filled", "0.5", ""), ("ended", "canceled", "requested")]
+    assert desk.told("a1") == [("working", "0", ""), ("filled", "2", ""), ("ended", "canceled", "requested")]
+
+
+def test_a_fee_is_what_was_taken_in_what_was_bought_or_in_money(binance, opened):
+    desk = opened()
+    assert (desk.gateway.terms.tick, desk.gateway.terms.lot) == (units("0.01"), units("0.00001"))
+    desk.submit("a1", "buy", "0.5", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    binance.trade("99.00", "5.5", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    filled = desk.events[-1]
+    assert (filled.liquidity, filled.fill_id, filled.fee, filled.fee_units) == ("maker", "1", 0, units("0.0005"))
+    desk.submit("a2", "sell", "1", "98.50")
+    desk.until(lambda: desk.left("a2") == 0)
+    # The display has nothing left at 99 but what is at 98.50: a thousandth of it.
+    assert [(e.price, e.fee, e.fee_units) for e in desk.events if e.id == "a2" and e.kind == "filled"] == [
+        (units("98.50"), 985 * MONEY // 10_000, 0)
+    ]
 
 
 def test_what_takes_ends_as_the_contract_says(binance, opened):
@@ -175,14 +201,37 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
     ]  # fmt: skip
 
 
-def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(binance, opened):
-    desk = opened()
-    binance.refused["POST /order"] = [busy("0.2"), busy("0.2")]
+def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(there, opening):
+    desk = opening(there)
+    there.refused[there.places] = [there.busy("0.2"), there.busy("0.2")]
     desk.submit("a1", "buy", "1", "99.00")
     desk.until(lambda: desk.told("a1"))
 
-    assert list(binance.placed) == ["a1"]
-    assert binance.asked.count("POST /order") == 3
+    assert list(there.placed) == ["a1"]
+    assert there.asked.count(there.places) == 3
+
+
+def test_an_order_that_waits_for_the_rate_is_not_sent_once_its_end_is_asked_for(binance, opened, monkeypatch):
+    monkeypatch.setattr(asking, "LONGEST", 60.0)
+    desk = opened()
+    binance.refused["POST /order"] = [busy("2")]
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: binance.asked.count("POST /order") == 1)
+    desk.line.send(["cancel", "a1", "killed"])
+    desk.until(lambda: desk.told("a1"))
+    assert desk.told("a1") == [("ended", "canceled", "killed")]
+    assert not binance.placed
+
+
+def test_an_order_that_was_taken_and_answered_as_if_it_was_not_is_found(there, opening):
+    desk = opening(there)
+    there.lost[there.places] = [there.busy("0.1")]
+    desk.submit("a1", "buy", "1", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    desk.line.send(["open"])
+    desk.until(lambda: desk.of("open"))
+    assert desk.told("a1") == [("working", "0", "")]
+    assert desk.of("open") == [["open", ["a1"]]]
 
 
 def test_a_clock_that_is_off_is_set_by_the_exchanges(binance, opened):
@@ -194,21 +243,21 @@ def test_a_clock_that_is_off_is_set_by_the_exchanges(binance, opened):
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_an_answer_that_is_lost_after_acceptance_is_found_and_the_order_not_sent_again(binance, opened, silent):
-    desk = opened()
-    binance.silent = silent
-    binance.lost["POST /order"] = [down()]
+def test_an_answer_that_is_lost_after_acceptance_is_found_and_the_order_not_sent_again(there, opening, silent):
+    desk = opening(there)
+    there.silent = silent
+    there.lost[there.places] = [there.down()]
     desk.submit("a1", "buy", "1", "99.00")
     desk.until(lambda: desk.told("a1"))
 
     assert desk.told("a1") == [("working", "0", "")]
-    assert binance.asked.count("POST /order") == 1
+    assert there.asked.count(there.places) == 1
     desk.until(lambda: any("unknown" in line for line in desk.lines))  # the stream may have told it before
 
 
-def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(binance, opened):
-    desk = opened()
-    binance.refused["POST /order"] = [down()]
+def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(there, opening):
+    desk = opening(there)
+    there.refused[there.places] = [there.down()]
     began = time.monotonic()
     desk.submit("a1", "buy", "1", "99.00")
     desk.until(lambda: desk.told("a1"))
@@ -217,37 +266,37 @@ def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(bina
     assert time.monotonic() - began > gateway_of.SETTLED
 
 
-def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_once(binance, opened):
-    desk = opened()
-    binance.times = 2
-    desk.submit("a1", "buy", "1", "99.00")
+def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_once(there, opening):
+    desk = opening(there)
+    there.times = 2
+    desk.submit("a1", "buy", "4", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.trade("99.00", "5.25", "sell")
+    there.trade("99.00", "6", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
-    binance.silent = True
-    binance.trade("99.00", "0.5", "sell")
+    there.silent = True
+    there.trade("99.00", "2", "sell")
     desk.until(lambda: len(desk.told("a1")) == 3)
-    binance.trade("99.00", "7", "sell")
+    there.trade("99.00", "7", "sell")
     desk.until(lambda: desk.left("a1") == 0)
 
     assert [event.quantity for event in desk.events if event.kind == "filled"] == [
-        units("0.25"), units("0.5"), units("0.25")
+        units("1"), units("2"), units("1")
     ]  # fmt: skip
-    assert [event.fill_id for event in desk.events if event.kind == "filled"] == ["1", "2", "3"]
+    assert len({event.fill_id for event in desk.events if event.kind == "filled"}) == 3
 
 
-def test_an_end_is_told_only_after_every_fill_before_it(binance, opened, monkeypatch):
+def test_an_end_is_told_only_after_every_fill_before_it(there, opening, monkeypatch):
     monkeypatch.setattr(gateway_of, "LOOK", 60.0)  # only what was noticed is asked for
-    desk = opened()
-    desk.until(lambda: binance.is_followed)
-    desk.submit("a1", "buy", "1", "99.00")
+    desk = opening(there)
+    desk.until(lambda: there.is_followed)
+    desk.submit("a1", "buy", "2", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.silent = True
-    binance.trade("99.00", "5.5", "sell")
-    binance.silent = False
+    there.silent = True
+    there.trade("99.00", "6", "sell")
+    there.silent = False
     desk.line.send(["cancel", "a1", "requested"])
     desk.until(lambda: desk.left("a1") == 0)
-    assert desk.told("a1")[1:] == [("filled", "0.5", ""), ("ended", "canceled", "requested")]
+    assert desk.told("a1")[1:] == [("filled", "1", ""), ("ended", "canceled", "requested")]
 
 
 def test_what_is_said_late_of_what_an_order_was_before_its_change_ends_nothing(binance, opened):
@@ -265,35 +314,35 @@ def test_what_is_said_late_of_what_an_order_was_before_its_change_ends_nothing(b
     assert desk.of("open") == [["open", ["a1"]]]
 
 
-def test_streams_that_break_begin_anew_and_nothing_is_missed(binance, opened):
-    desk = opened()
-    desk.submit("a1", "buy", "1", "99.00")
+def test_streams_that_break_begin_anew_and_nothing_is_missed(there, opening):
+    desk = opening(there)
+    desk.submit("a1", "buy", "4", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.cut()
-    binance.trade("99.00", "5.25", "sell")
-    binance.display(buy={"97.00": "2"})
+    there.cut()
+    there.trade("99.00", "6", "sell")
+    there.display(sell={"100.00": "2"})
     desk.until(lambda: len(desk.told("a1")) == 2)
-    desk.until(lambda: ("buy", "97") in desk.others)
+    desk.until(lambda: ("sell", "100") in desk.others)
 
-    assert desk.told("a1")[-1] == ("filled", "0.25", "")
+    assert desk.told("a1")[-1] == ("filled", "1", "")
     assert any("the stream of" in line for line in desk.lines)
-    # Ours, three quarters, is not among what others display.
+    # Ours, three units, is not among what others display.
     assert ("buy", "99") not in desk.others
 
 
-def test_a_gateway_that_died_asks_what_became_of_its_orders_and_turns_older_processes_away(binance, opened):
-    desk = opened(epoch=4)
-    desk.submit("a1", "buy", "1", "99.00")
+def test_a_gateway_that_died_asks_what_became_of_its_orders_and_turns_older_processes_away(there, opening):
+    desk = opening(there, epoch=4)
+    desk.submit("a1", "buy", "2", "99.00")
     desk.submit("a2", "sell", "1", "101.00")
     desk.until(lambda: desk.told("a1") and desk.told("a2"))
     before = desk.events
     desk.close()
-    binance.trade("99.00", "5.5", "sell")
+    there.trade("99.00", "6", "sell")
 
-    desk = opened(epoch=5, heard=len(before), open_ids=["a1", "a2", "never"])
+    desk = opening(there, epoch=5, heard=len(before), open_ids=["a1", "a2", "never"])
     desk.said[:0] = [["event", number, 0, plain_event(event)] for number, event in enumerate(before)]
     desk.until(lambda: len(desk.told("a1")) == 2)
-    assert desk.told("a1")[-1] == ("filled", "0.5", "")
+    assert desk.told("a1")[-1] == ("filled", "1", "")
     assert desk.of("welcome") == [["welcome", ["never"], ["a1", "a2"]]]
 
     old = connect(desk.place, 5)
@@ -301,7 +350,7 @@ def test_a_gateway_that_died_asks_what_became_of_its_orders_and_turns_older_proc
     assert old.receive(5) == [["fenced", 5]]
     old.send(["submit", plain(Ticket("a3", Side.BUY, OrderType.MARKET, units("1")))])
     assert old.receive(5) == [["fenced", 5]]
-    assert "a3" not in binance.placed
+    assert "a3" not in there.placed
     old.close()
     desk.line.send(["open"])
     desk.until(lambda: desk.of("open"))
@@ -321,35 +370,33 @@ def test_a_journal_of_another_gateway_or_pair_is_refused(binance, opened, tmp_pa
         Gateway(from_environment(PAIR), tmp_path, tmp_path / "venue")
 
 
-def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(binance, opened):
-    desk = opened()
-    desk.until(lambda: binance.is_followed)
-    binance.by_hand("hand", "buy", "1", "101.00")
+def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(there, opening):
+    desk = opening(there)
+    desk.until(lambda: there.is_followed)
+    there.by_hand("hand", "buy", "1", "101.00")
     desk.until(lambda: desk.events)
     assert [(event.kind, event.id, event.quantity) for event in desk.events] == [
-        ("filled", "binance BTC/USDT 100", units("1"))
+        ("filled", f"{there.name} {there.number('hand')}", units("1"))
     ]
 
 
-def test_a_change_is_a_new_order_for_what_is_left(binance, opened):
-    desk = opened()
-    desk.submit("a1", "buy", "2", "99.00")
+def test_a_change_is_a_new_order_for_what_is_left(there, opening):
+    desk = opening(there)
+    desk.submit("a1", "buy", "4", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.trade("99.00", "5.5", "sell")
+    there.trade("99.00", "6", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
     desk.change("a1", price="100.00")
     desk.until(lambda: len(desk.told("a1")) == 3)
     changed = desk.events[-1]
-    assert (changed.kind, changed.ticket.price, changed.ticket.quantity) == ("changed", units("100"), units("2"))
-    assert [(one["clientOrderId"], one["origQty"], one["status"]) for one in binance.placed.values()] == [
-        ("a1", "2", "CANCELED"), ("a1-1", "1.5", "NEW")
-    ]  # fmt: skip
-    binance.trade("100.00", "1", "sell")
+    assert (changed.kind, changed.ticket.price, changed.ticket.quantity) == ("changed", units("100"), units("4"))
+    assert {id: there.status(id) for id in there.placed} == {"a1": ("4", "canceled"), "a1-1": ("3", "new")}
+    there.trade("100.00", "2", "sell")
     desk.until(lambda: len(desk.told("a1")) == 4)
-    desk.change("a1", quantity="1.5")  # which has filled
+    desk.change("a1", quantity="3")  # which has filled
     desk.until(lambda: desk.left("a1") == 0)
-    assert desk.told("a1")[-2:] == [("filled", "1", ""), ("ended", "filled", "")]
-    assert not binance.venue.open_ids()
+    assert desk.told("a1")[-2:] == [("filled", "2", ""), ("ended", "filled", "")]
+    assert not there.venue.open_ids()
 
 
 def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, opened):
@@ -361,33 +408,33 @@ def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, ope
     assert desk.told("a1") == [("working", "0", ""), ("ended", "canceled", "post_only_would_take")]
 
 
-def test_nothing_is_proven_while_the_exchange_does_not_answer(binance, opened, monkeypatch):
+def test_nothing_is_proven_while_the_exchange_does_not_answer(there, opening, monkeypatch):
     monkeypatch.setattr("tradepulse.execution.brokers.asking.TRIES", 1)
-    desk = opened()
+    desk = opening(there)
     desk.submit("a1", "buy", "2", "99.00")
     desk.until(lambda: desk.told("a1"))
-    binance.refused["GET /openOrders"] = [down() for _ in range(50)]
+    there.refused[there.lists] = [there.down() for _ in range(50)]
     desk.line.send(["cancel", "a1", "killed"])
     desk.line.send(["open"])
     desk.until(lambda: any("what is open there is not known" in line for line in desk.lines))
     assert not desk.of("open")
-    binance.refused.clear()
+    there.refused.clear()
     desk.until(lambda: desk.left("a1") == 0)
     desk.line.send(["open"])
     desk.until(lambda: desk.of("open"))
     assert desk.of("open") == [["open", []]]
 
 
-def test_what_nobody_watches_is_canceled(binance, opened, monkeypatch):
+def test_what_nobody_watches_is_canceled(there, opening, monkeypatch):
     monkeypatch.setattr(gateway_of, "ALONE", 0.3)
-    desk = opened()
+    desk = opening(there)
     desk.submit("a1", "buy", "2", "99.00")
     desk.until(lambda: desk.told("a1"))
     desk.line.close()
     end = time.monotonic() + 10
-    while binance.venue.open_ids() and time.monotonic() < end:
+    while there.venue.open_ids() and time.monotonic() < end:
         time.sleep(0.05)
-    assert not binance.venue.open_ids()
+    assert not there.venue.open_ids()
     assert "nobody is at the desk; canceling what is open" in desk.lines
 
 
@@ -401,10 +448,10 @@ def test_a_fee_in_a_third_currency_is_booked_at_the_desks_rate_and_said(binance,
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("GATEWAY_RUNS", "3"))))
-def test_whatever_fails_the_books_end_as_the_exchanges(binance, opened, tmp_path, seed):
+def test_whatever_fails_the_books_end_as_the_exchanges(there, opening, tmp_path, seed):
     """Orders, cancels and changes through faults of every kind, gateways that die too: the ledger is the exchange's."""
     chance = random.Random(seed)
-    desk, sent, heard, epoch = opened(), [], [], 1
+    desk, sent, heard, epoch = opening(there), [], [], 1
     for step in range(60):
         what = chance.choice(
             ["submit"] * 4 + ["cancel", "change", "trade", "trade", "display", "fault", "stream", "die"]
@@ -420,30 +467,30 @@ def test_whatever_fails_the_books_end_as_the_exchanges(binance, opened, tmp_path
         elif what == "change" and sent:
             desk.change(chance.choice(sent), price=price, quantity=f"{chance.randint(1, 4)}")
         elif what == "trade":
-            binance.trade(price, f"{chance.randint(1, 8)}", chance.choice(["buy", "sell"]))
+            there.trade(price, f"{chance.randint(1, 8)}", chance.choice(["buy", "sell"]))
         elif what == "display":
             buys = {f"{chance.randint(95, 99)}.00": f"{chance.randint(0, 5)}"}
-            binance.display(buy=buys, sell={f"{chance.randint(101, 105)}.00": f"{chance.randint(0, 5)}"})
+            there.display(buy=buys, sell={f"{chance.randint(101, 105)}.00": f"{chance.randint(0, 5)}"})
         elif what == "fault":
-            way = chance.choice(["POST /order", "DELETE /order", "GET /openOrders", "GET /myTrades"])
-            chance.choice([binance.refused, binance.lost])[way] = [chance.choice([down(), busy("0")])]
+            way = chance.choice([there.places, there.cancels, there.lists, there.fills])
+            chance.choice([there.refused, there.lost])[way] = [chance.choice([there.down(), there.busy("0")])]
         elif what == "stream":
-            binance.silent, binance.times = chance.random() < 0.3, chance.choice([1, 2])
+            there.silent, there.times = chance.random() < 0.3, chance.choice([1, 2])
             if chance.random() < 0.5:
-                binance.cut()
+                there.cut()
         elif what == "die":
             desk.close()
             heard, epoch = desk.of("event"), epoch + 1
-            desk = opened(epoch=epoch, heard=len(heard), open_ids=sent)
+            desk = opening(there, epoch=epoch, heard=len(heard), open_ids=sent)
             lost = desk.of("welcome")[0][1]
-            assert not set(lost) & set(binance.placed)
+            assert not set(lost) & set(there.placed)
             sent = [id for id in sent if id not in lost]
             desk.said[:0] = heard
         desk.until(lambda: True)
         time.sleep(chance.random() * 0.05)
-    binance.refused.clear()
-    binance.lost.clear()
-    binance.silent = False
+    there.refused.clear()
+    there.lost.clear()
+    there.silent = False
     for id in sent:
         desk.line.send(["cancel", id, "requested"])
     desk.until(lambda: all(desk.left(id) == 0 for id in sent), 30)
@@ -452,35 +499,38 @@ def test_whatever_fails_the_books_end_as_the_exchanges(binance, opened, tmp_path
         path = OrderPath(journal, Terms(1, 1))
         for event in desk.events:
             path.hear(event)
-    assert (path.state.position, path.state.cash) == binance.ledger()
-    assert len(path.state.fills) == len(binance.trades)
+    assert (path.state.position, path.state.cash) == there.ledger()
+    assert len(path.state.fills) == len(there.trades)
     ended = [event.id for event in desk.events if event.kind == "ended"]
     last = {event.id: event.kind for event in desk.events}
     assert len(ended) == len(set(ended))
     assert {last[id] for id in ended} <= {"ended"}
-    assert not binance.venue.open_ids()
-    assert all(len([id for id in binance.placed if id == one]) <= 1 for one in sent)
+    assert not there.venue.open_ids()
 
 
-def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchanges(binance, tmp_path):
+def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchanges(there, tmp_path):
     """The engine as a process, a quoting strategy, a market that moves; killed by SIGKILL, then by its switch."""
     folder, lines, ends = tmp_path / "live", [], threading.Event()
+    strategy, params = {
+        "ccxt": ("touch_maker", {"size": 1, "most": 3}),
+        "alpaca": ("imbalance_taker", {"size": 1, "most": 3, "lean": 0.5}),  # no order of it is post-only
+    }[there.broker]
 
     def killer():
         while not ends.wait(0.05):
-            if len(binance.trades) > 3:
+            if there.trades:
                 os.kill(json.loads((folder / "status.json").read_text())["pid"], signal.SIGKILL)
                 return
 
     kills = threading.Thread(target=killer)
     kills.start()
     try:
-        with binance.moving():
+        with there.moving():
             outcome = run_live(
                 folder,
-                {"book": "live", "strategy": "touch_maker", "params": {"size": 1, "most": 3}, "cash": "0",
+                {"book": "live", "strategy": strategy, "params": params, "cash": "0",
                  "limits": {"max_position": "5"}, "reconnect_s": 20, "deadline_s": 10},
-                from_environment(PAIR), until=6, say=lines.append,
+                open_counterparty(there.broker, there.symbol), until=6, say=lines.append,
             )  # fmt: skip
     finally:
         ends.set()
@@ -488,13 +538,14 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
 
     assert (outcome["ended"], outcome["starts"]) == ("killed", 2)
     assert "the engine died (signal 9); starting it again" in lines
-    assert outcome["fills"] == len(binance.trades) > 3
-    assert (outcome["position"], outcome["cash"]) == binance.ledger()
-    assert not binance.venue.open_ids()
+    assert outcome["fills"] == len(there.trades) > 1
+    assert (outcome["position"], outcome["cash"]) == there.ledger()
+    assert not there.venue.open_ids()
     assert verify_journal(folder / "orders.journal").records
     assert verify_journal(folder / "gateway.journal").records
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + str(lines).encode()
-    assert SECRET.encode() not in everything
-    assert KEY.encode() not in everything
+    assert not any(secret.encode() in everything for secret in (SECRET, KEY, alpaca_of.SECRET, alpaca_of.KEY))
+    with locked(folder, "desk.lock"), pytest.raises(BookLocked, match="another process trades this book"):
+        run_live(folder, {"book": "live"}, open_counterparty(there.broker, there.symbol))
     with pytest.raises(ConfigError, match="this book trades live; name another"):
         run_paper(folder, {"book": "live"}, [])

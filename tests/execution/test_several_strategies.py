@@ -10,11 +10,12 @@ from tests.execution.desks import TERMS, Running, Scripted, levels, market, prin
 from tradepulse.backtest.book import backtest_book, replay
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
-from tradepulse.errors import ConfigError
+from tradepulse.errors import BookLocked, ConfigError
 from tradepulse.execution.desk import View
 from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
+from tradepulse.execution.lease import locked
 from tradepulse.execution.orderpath import MONEY, Limits, OrderPath
 from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
 from tradepulse.execution.supervision import run_paper
@@ -286,6 +287,10 @@ def test_the_picture_has_a_line_for_each(tmp_path):
         "strategies": [{"strategy": "twap", "params": {"quantity": 3}, "limits": {"max_position": "9"}}],
     }  # fmt: skip
     outcome = run_paper(tmp_path / "b", desk, market(2, 120), speed=0)
+    written = (tmp_path / "b" / "desk.json").read_text()
+    with locked(tmp_path / "b", "desk.lock"), pytest.raises(BookLocked, match="another process trades this book"):
+        run_paper(tmp_path / "b", {**desk, "cash": "5"}, market(2, 120), speed=0)
+    assert (tmp_path / "b" / "desk.json").read_text() == written
     lines = Watched(tmp_path / "b", parse_desk((tmp_path / "b" / "desk.json").read_text()).terms).lines(40)
 
     assert outcome["ended"] == "closed"

@@ -14,10 +14,11 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import BrokerRejected, ConfigError, ExecutionError, LineLost, TradePulseError, Unanswered
 from tradepulse.execution.desk import Move
 from tradepulse.execution.journal import Journal
@@ -89,8 +90,8 @@ class Counterparty(Protocol):
         """Return what may be traded there, and on what terms."""
         ...
 
-    async def place(self, leg: str, ticket: Ticket, quantity: int) -> Said:
-        """Send an order; raise ``BrokerRejected`` if the exchange does not want it."""
+    async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
+        """Send an order; raise ``BrokerRejected`` if the exchange, or after a wait we, do not want it."""
         ...
 
     async def cancel(self, leg: str) -> None:
@@ -128,6 +129,16 @@ class Counterparty(Protocol):
     async def close(self) -> None:
         """Close the connections."""
         ...
+
+
+def units_of(value: object) -> int:
+    """Return a price or quantity, as an exchange writes it, in units."""
+    return round(Decimal(str(value)) * UNIT)
+
+
+def text_of_units(units: int) -> str:
+    """Return units as an exchange reads them."""
+    return f"{(Decimal(units) / UNIT).normalize():f}"
 
 
 @dataclass(slots=True)
@@ -599,18 +610,25 @@ class Gateway:
         self._journal.append(
             "placing", ticket=plain(ticket), changes=order.changes, before=order.before, ns=time.time_ns()
         )
+        said: Said | None
         try:
-            said = await self._there.place(order.leg, ticket, order.left)
-        except BrokerRejected as exc:
-            # Once changed, the one of before is gone.
-            self._tell(Event("ended", id, "canceled" if changed else "rejected", str(exc)))
+            try:
+                said = await self._there.place(order.leg, ticket, order.left, lambda: not order.asked)
+            except BrokerRejected as exc:
+                # It may be there all the same: sent before, taken, and answered as if it was not.
+                said, why = await self._there.find(order.leg), str(exc)
+                if said is None or said.status == "rejected":
+                    # Once changed, the one of before is gone.
+                    gone = "canceled" if changed or order.asked else "rejected"
+                    self._tell(Event("ended", id, gone, order.asked or why))
+                    return
         except Unanswered as exc:
             self._say_line(f"unknown: {ticket.side} {id}: {exc}")
             self._look.set()
-        else:
-            if changed is not None:
-                self._tell(Event("changed", id, ticket=ticket))
-            self._take_order(said)
+            return
+        if changed is not None:
+            self._tell(Event("changed", id, ticket=ticket))
+        self._take_order(said)
 
     async def _cancel(self, id: str, reason: str) -> None:
         order = self._orders.get(id)

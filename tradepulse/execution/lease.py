@@ -11,19 +11,20 @@ from tradepulse.errors import BookLocked, ConfigError
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = "lock") -> Iterator[None]:
     """Hold a book's lock; the system lets go of it when the process dies.
 
     Parameters
     ----------
     folder : of the book, there already
+    name : of the lock: who trades the book has one, who runs its exchange or gateway another
 
     Raises
     ------
     BookLocked
         If another process has it.
     """
-    with (folder / "lock").open("w") as lock:
+    with (folder / name).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:

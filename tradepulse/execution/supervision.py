@@ -16,12 +16,15 @@ from tradepulse.errors import ConfigError, ExecutionError, MissingData
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
 from tradepulse.execution.exchange import Exchange
+from tradepulse.execution.lease import locked
 from tradepulse.execution.orderpath import State, Terms
 from tradepulse.execution.watch import Watched
 
 if TYPE_CHECKING:
     from tradepulse.execution.gateway import Counterparty, Gateway
 
+#: Held by who runs a desk: beside the engine's own lock, which comes and goes with each of its processes.
+_LOCK = "desk.lock"
 #: How often an engine that died is started again.
 _STARTS = 5
 
@@ -80,9 +83,20 @@ def run_paper(
 
     Raises
     ------
+    BookLocked
+        If it trades already.
     ExecutionError
         If the engine refuses, or dies again and again.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, _LOCK):
+        return _paper(folder, desk, moves, speed, until, cancels_ahead, say, picture)
+
+
+def _paper(
+    folder: Path, desk: Mapping[str, Any], moves: Sequence[Move], speed: float, until: float | None,
+    cancels_ahead: float, say: Callable[[str], None] | None, picture: Callable[[Watched], None] | None,
+) -> dict[str, Any]:  # fmt: skip
     if (folder / "gateway.journal").exists():
         raise ConfigError(f"{folder}: this book trades live; name another with --book")
     place = Path(_short_folder(folder)) / "venue"
@@ -125,9 +139,20 @@ def run_live(
 
     Raises
     ------
+    BookLocked
+        If it trades already.
     ExecutionError
         If the engine refuses, dies again and again, or something is left open at the exchange.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, _LOCK):
+        return _live(folder, desk, counterparty, until, say, picture)
+
+
+def _live(
+    folder: Path, desk: Mapping[str, Any], counterparty: "Counterparty", until: float | None,
+    say: Callable[[str], None] | None, picture: Callable[[Watched], None] | None,
+) -> dict[str, Any]:  # fmt: skip
     from decimal import Decimal
 
     from tradepulse.core.orders import UNIT
@@ -162,7 +187,6 @@ def _written(folder: Path, desk: Mapping[str, Any]) -> Spec:
     """Write a desk file, for the engine and for who watches; return what it says."""
     text = json.dumps(desk, indent=1)
     spec = parse_desk(text)
-    folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / "desk.json", text)
     return spec
 

@@ -13,6 +13,9 @@ BOUND = ("--limit", "max_position=3")
         (("--symbol", "BTC/USDT"), "a live desk has a bound; say --limit max_position="),
         (("--symbol", "BTC/USDT", *BOUND, "--param", "size=x"), "size"),
         (("--symbol", "BTC/USDT", *BOUND, "--cash", "nan"), "--cash must lie between 0 and 1e+12"),
+        (("--symbol", "BTC/USDT", *BOUND, "--silence", "nan"), "--silence must lie between 0 and 86400 s, not nan"),
+        (("--symbol", "BTC/USDT", "--limit", "max_position=x"), "max_position=x: not a number"),
+        (("--symbol", "BTC/USDT", "--limit", "max_pos=1"), "max_pos"),
         (("--symbol", "XXX/YYY", *BOUND), "binance has no XXX/YYY; name a pair as BTC/USDT"),
         (("--symbol", "BTC/TUSD", *BOUND), "binance has no BTC/TUSD; for instance BTC/USDT"),
     ],
@@ -29,6 +32,22 @@ def test_an_account_that_is_not_named_or_not_known_is_said(binance, refused, mon
     assert "binance: the account is not known; set TRADEPULSE_CCXT_KEY and TRADEPULSE_CCXT_SECRET" in said
     monkeypatch.delenv("TRADEPULSE_CCXT_KEY")
     assert "the environment lacks TRADEPULSE_CCXT_KEY" in refused(*LIVE, "--symbol", "BTC/USDT", *BOUND)
+
+
+@pytest.mark.parametrize(
+    ("changes", "symbol", "said"),
+    [
+        ({}, "XXXX", "alpaca has no XXXX; name a share as AAPL"),
+        ({"APCA_API_KEY_ID": "wrong"}, "AAPL", "alpaca: the account is not known; set APCA_API_KEY_ID and"),
+        ({"APCA_API_SECRET_KEY": ""}, "AAPL", "the environment lacks APCA_API_KEY_ID or APCA_API_SECRET_KEY"),
+        ({"APCA_API_DATA_FEED": "sit"}, "AAPL", "APCA_API_DATA_FEED=sit: it is iex or sip"),
+    ],
+)
+def test_at_alpaca_it_says_so_too(alpaca, refused, monkeypatch, changes, symbol, said):
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    assert said in refused(*LIVE, "--broker", "alpaca", "--symbol", symbol, *BOUND)
+    assert not alpaca.placed
 
 
 def test_it_trades_until_its_time_is_up_and_leaves_nothing_open(binance, cli):

@@ -1,4 +1,4 @@
-"""The brokers that a session can trade with."""
+"""The brokers that a session, and a desk, can trade with."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from tradepulse.errors import UnknownName
 
 if TYPE_CHECKING:
     from tradepulse.execution.broker import Broker
+    from tradepulse.execution.gateway import Counterparty
 
 #: Real brokers by name; the simulated venue is no name but the default.
 BROKERS = ("alpaca", "ccxt")
@@ -23,4 +24,18 @@ def open_broker(name: str) -> "Broker":
     if name not in BROKERS:
         raise UnknownName("broker", name, ("simulated", *BROKERS))
     opened: Broker = import_module(f"tradepulse.execution.brokers.{name}").from_environment()
+    return opened
+
+
+def open_counterparty(name: str, symbol: str) -> "Counterparty":
+    """Return an instrument at a broker that streams, with the credentials that the environment has.
+
+    Raises
+    ------
+    UnknownName
+        If there is no broker of that name.
+    """
+    if name not in BROKERS:
+        raise UnknownName("broker", name, BROKERS)
+    opened: Counterparty = import_module(f"tradepulse.execution.brokers.{name}_live").from_environment(symbol)
     return opened

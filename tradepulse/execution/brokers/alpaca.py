@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
@@ -113,10 +113,19 @@ class AlpacaBroker(Broker):
         return self._ours[id]
 
     def _ask(self, call: Callable[[], Any], *, again: bool) -> Any:
-        return ask(call, _judge, again=again, sleep=self._sleep)
+        return ask(call, judge, again=again, sleep=self._sleep)
 
 
-def _judge(exc: Exception) -> Failure:
+def judge(exc: Exception) -> Failure:
+    """Return what it means that the SDK raised something.
+
+    Raises
+    ------
+    BrokerRejected
+        If Alpaca has said no.
+    ConfigError
+        If it does not know the account.
+    """
     from alpaca.common.exceptions import APIError
     from requests import RequestException
 
@@ -135,6 +144,54 @@ def _judge(exc: Exception) -> Failure:
 
 
 def from_environment() -> AlpacaBroker:
+    """Return the account that the environment names, as a broker of the daily session."""
+    return AlpacaBroker(client_from_environment())
+
+
+class Account(NamedTuple):
+    """What the environment says of an account.
+
+    Parameters
+    ----------
+    key, secret : of it
+    url : where it is; None for paper money
+    orders_url, data_url : of its streams; None where the SDK knows them
+    feed : of the market data, ``iex`` or ``sip``
+    """
+
+    key: str
+    secret: str
+    url: str | None
+    orders_url: str | None
+    data_url: str | None
+    feed: str
+
+    def __repr__(self) -> str:
+        return "Account()"
+
+
+def account() -> Account:
+    """Return the account that the environment names.
+
+    Raises
+    ------
+    ConfigError
+        If the credentials are not there, or the feed is none.
+    """
+    key, secret, url, orders_url, data_url, feed = (
+        os.environ.get(f"APCA_API_{name}")
+        for name in ("KEY_ID", "SECRET_KEY", "BASE_URL", "STREAM_URL", "DATA_STREAM_URL", "DATA_FEED")
+    )
+    if not key or not secret:
+        raise ConfigError("alpaca: the environment lacks APCA_API_KEY_ID or APCA_API_SECRET_KEY")
+    if feed not in {None, "iex", "sip"}:
+        raise ConfigError(f"APCA_API_DATA_FEED={feed}: it is iex or sip")
+    if url and not orders_url:
+        orders_url = f"ws{url.removeprefix('http')}/stream"
+    return Account(key, secret, url, orders_url, data_url, feed or "iex")
+
+
+def client_from_environment() -> "TradingClient":
     """Return the account that the environment names; paper money unless ``APCA_API_BASE_URL`` says otherwise.
 
     Raises
@@ -149,9 +206,7 @@ def from_environment() -> AlpacaBroker:
         from requests.adapters import HTTPAdapter
     except ImportError as exc:
         raise ToolMissing("alpaca-py is not installed; pip install tradepulse[alpaca]") from exc
-    key, secret = os.environ.get("APCA_API_KEY_ID", ""), os.environ.get("APCA_API_SECRET_KEY", "")
-    if not key or not secret:
-        raise ConfigError("alpaca: the environment lacks APCA_API_KEY_ID or APCA_API_SECRET_KEY")
+    named = account()
 
     class Impatient(HTTPAdapter):
         """Ends what is not answered in time; the SDK waits for ever."""
@@ -160,8 +215,8 @@ def from_environment() -> AlpacaBroker:
             options["timeout"] = TIMEOUT
             return super().send(request, *given, **options)
 
-    client = TradingClient(key, secret, paper=True, raw_data=True, url_override=os.environ.get("APCA_API_BASE_URL"))
+    client = TradingClient(named.key, named.secret, paper=True, raw_data=True, url_override=named.url)
     for scheme in ("http://", "https://"):
         client._session.mount(scheme, Impatient())
     client._retry = 0  # its retries do not tell what is safe from what is not; ours do
-    return AlpacaBroker(client)
+    return client

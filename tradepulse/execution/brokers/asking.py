@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
-from tradepulse.errors import Unanswered
+from tradepulse.errors import BrokerRejected, Unanswered
 
 Answer = TypeVar("Answer")
 #: How often what may safely be asked again is asked, and the most seconds that we wait because we are told to.
@@ -61,10 +61,25 @@ async def ask_async(
     *,
     again: bool,
     mend: Callable[[], Awaitable[None]],
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Answer:
-    """Do what :func:`ask` does in a loop that does other things meanwhile; ``mend`` sets our clock."""
+    """Do what :func:`ask` does in a loop that does other things meanwhile.
+
+    Parameters
+    ----------
+    call, judge, again : of :func:`ask`
+    mend : sets our clock
+    wanted : whether what was refused for now is still to be asked for after the wait
+
+    Raises
+    ------
+    BrokerRejected
+        If it is not.
+    """
     number = 0
     while True:
+        if number and not wanted():
+            raise BrokerRejected("no longer wanted")
         try:
             return await call()
         except Exception as exc:

@@ -10,11 +10,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.orders import Side
 from tradepulse.errors import BrokerRejected, ConfigError
 from tradepulse.execution.brokers.asking import Failure, ask_async
 from tradepulse.execution.brokers.ccxt import account, judge
-from tradepulse.execution.gateway import Said, Trade
+from tradepulse.execution.gateway import Said, Trade, text_of_units, units_of
 from tradepulse.execution.orderpath import FEE, MONEY, Place
 from tradepulse.execution.ticket import Ticket, TimeInForce
 
@@ -61,22 +61,22 @@ class CcxtCounterparty:
         market = markets[self._symbol]
         step = market["precision"]
         return Place(
-            self.name, _units(step["price"]), _units(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
+            self.name, units_of(step["price"]), units_of(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
         )
 
-    async def place(self, leg: str, ticket: Ticket, quantity: int) -> Said:
+    async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
         """Send an order."""
         params: dict[str, Any] = {"clientOrderId": leg}
         if ticket.price is not None:
             params["timeInForce"] = "PO" if ticket.post_only else ticket.tif.upper()
         elif ticket.tif is TimeInForce.FOK:
             params["timeInForce"] = "FOK"
-        price = None if ticket.price is None else _text(ticket.price)
+        price = None if ticket.price is None else text_of_units(ticket.price)
         kind = "market" if price is None else "limit"
         send = partial(
-            self._exchange.create_order, self._symbol, kind, ticket.side.value, _text(quantity), price, params
+            self._exchange.create_order, self._symbol, kind, ticket.side.value, text_of_units(quantity), price, params
         )
-        return self._said(await self._ask(send, again=False), leg)
+        return self._said(await self._ask(send, again=False, wanted=wanted), leg)
 
     async def cancel(self, leg: str) -> None:
         """Ask for the end of an order."""
@@ -123,14 +123,14 @@ class CcxtCounterparty:
             sides = ((Side.BUY, book["bids"]), (Side.SELL, book["asks"]))
             yield (
                 self._ns(book["timestamp"]),
-                {side: {_units(level[0]): _units(level[1]) for level in levels[:DEPTH]} for side, levels in sides},
+                {side: {units_of(level[0]): units_of(level[1]) for level in levels[:DEPTH]} for side, levels in sides},
             )
 
     async def prints(self) -> AsyncIterator[tuple[int, int, int, Side]]:
         """Yield trades, ours too: when, price, quantity and who took."""
         while True:
             for one in await self._ask(partial(self._exchange.watch_trades, self._symbol), again=False):
-                yield self._ns(one["timestamp"]), _units(one["price"]), _units(one["amount"]), Side(one["side"])
+                yield self._ns(one["timestamp"]), units_of(one["price"]), units_of(one["amount"]), Side(one["side"])
 
     async def orders(self) -> AsyncIterator[Said]:
         """Yield our orders as they change."""
@@ -153,7 +153,7 @@ class CcxtCounterparty:
         if leg:
             self._numbers[leg] = one["id"]
         status = one.get("status") or "open"
-        return Said(leg, one["id"], "canceled" if status == "canceling" else status, _units(one.get("filled") or 0))
+        return Said(leg, one["id"], "canceled" if status == "canceling" else status, units_of(one.get("filled") or 0))
 
     def _trade(self, one: dict[str, Any]) -> Trade:
         price, fee = Decimal(str(one["price"])), one.get("fee") or {}
@@ -162,13 +162,13 @@ class CcxtCounterparty:
         money: int | None = 0
         units = 0
         if cost and currency == base:
-            units = _units(cost)
+            units = units_of(cost)
         elif cost and currency == quote.partition(":")[0]:
             money = int(cost * MONEY)
         elif cost:
             money = None  # in a third currency: what it is worth in ours, nobody has said
         return Trade(
-            str(one["id"]), str(one["order"]), Side(one["side"]), _units(price), _units(one["amount"]),
+            str(one["id"]), str(one["order"]), Side(one["side"]), units_of(price), units_of(one["amount"]),
             "maker" if one.get("takerOrMaker") == "maker" else "taker", one["timestamp"] * 1_000_000, money, units,
         )  # fmt: skip
 
@@ -177,9 +177,11 @@ class CcxtCounterparty:
         self._seen_ms = max(self._seen_ms, ms or 0)
         return (self._seen_ms or int(time.time() * 1000)) * 1_000_000
 
-    async def _ask(self, call: Callable[[], Awaitable[Any]], *, again: bool) -> Any:
+    async def _ask(
+        self, call: Callable[[], Awaitable[Any]], *, again: bool, wanted: Callable[[], bool] = lambda: True
+    ) -> Any:
         self._status = 0
-        return await ask_async(call, self._judge, again=again, mend=self._set_clock)
+        return await ask_async(call, self._judge, again=again, mend=self._set_clock, wanted=wanted)
 
     def _judge(self, exc: Exception) -> Failure:
         import ccxt
@@ -201,14 +203,6 @@ class CcxtCounterparty:
 def from_environment(symbol: str) -> CcxtCounterparty:
     """Return a pair of the account that the environment names, in the exchange's sandbox unless it says otherwise."""
     return CcxtCounterparty(account("ccxt.pro"), symbol)
-
-
-def _units(value: object) -> int:
-    return round(Decimal(str(value)) * UNIT)
-
-
-def _text(units: int) -> str:
-    return f"{Decimal(units) / UNIT:f}"
 
 
 def _fee(share: float | None) -> int:

@@ -14,6 +14,7 @@ from tradepulse.core.files import replace_text
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
+from tradepulse.execution.brokers import BROKERS, open_counterparty
 from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import OnBook, on_book, said_of, strategy_options, teams_of
 from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
@@ -33,6 +34,8 @@ _DESK = (
     click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05."),
     click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
                  help="What the journal survives when an order leaves."),
+    click.option("--silence", default=30.0, show_default=True,
+                 help="Seconds without market data after which the kill switch is pulled."),
     click.option("--watch", "watched", is_flag=True, help="Show the desk while it trades."),
 )  # fmt: skip
 
@@ -42,10 +45,16 @@ def _on_a_desk(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def command(
-        name: str, until: float | None, limits: tuple[str, ...], durability: str, watched: bool, **given: Any
-    ) -> int:
+        name: str, until: float | None, limits: tuple[str, ...], durability: str, silence: float, watched: bool,
+        **given: Any,
+    ) -> int:  # fmt: skip
         found = key_values(limits, "--limit")
-        desk = {"book": name, "durability": durability, "limits": {key: _limit(key, found) for key in found}}
+        if not 0 < silence <= 86_400:
+            raise ConfigError(f"--silence must lie between 0 and 86400 s, not {silence:g}")
+        desk = {
+            "book": name, "durability": durability, "silence_s": silence,
+            "limits": {key: _limit(key, found) for key in found},
+        }  # fmt: skip
         folder = click.get_current_context().obj["home"] / "execution" / "desks" / name
         say = None if watched or given["as_json"] else click.echo
         run = {"until": until, "say": say, "picture": _paint if watched else None}
@@ -183,22 +192,29 @@ def paper(
 
 
 @command.command()
-@click.option("--symbol", required=True, help="Pair to trade, as BTC/USDT.")
+@click.option("--symbol", required=True, help="What is traded: a pair as BTC/USDT, at Alpaca a share as AAPL.")
+@click.option(
+    "--broker",
+    type=click.Choice(BROKERS),
+    default="ccxt",
+    show_default=True,
+    help="Whose client: of a crypto exchange that the environment names, or Alpaca's.",
+)
 @strategy_options
 @click.option("--cash", default=10_000.0, show_default=True, help="Cash that a new book begins with.")
 @_on_a_desk
 @as_json
 def live(
-    symbol: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, desk: dict[str, Any],
+    symbol: str, broker: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, desk: dict[str, Any],
     folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
 
-    The environment says at which, and who we are (TRADEPULSE_CCXT_EXCHANGE, _KEY and _SECRET); it is the exchange's
-    sandbox unless TRADEPULSE_CCXT_LIVE is yes. Grid and fees are the exchange's. Ctrl-C pulls the kill switch; whatever
-    ends the run, what is open is canceled. Exit code 1 if the kill switch ended it, 3 if that was ESCALATED.
+    The environment says at which, and who we are (TRADEPULSE_CCXT_EXCHANGE, _KEY and _SECRET, or APCA_API_KEY_ID and
+    APCA_API_SECRET_KEY); it is the exchange's sandbox unless TRADEPULSE_CCXT_LIVE is yes, at Alpaca paper money. Grid
+    and fees are the exchange's. Ctrl-C pulls the kill switch; whatever ends the run, what is open is canceled. Exit
+    code 1 if the kill switch ended it, 3 if that was ESCALATED.
     """
-    from tradepulse.execution.brokers.ccxt_live import from_environment
     from tradepulse.execution.supervision import run_live
 
     teams, own = teams_of(named, params)
@@ -214,7 +230,7 @@ def live(
         **desk, **said_of(teams[0], own), "cash": f"{cash:.12g}", "limits": limits,
         "reconnect_s": 20, "deadline_s": 10,
     }  # fmt: skip
-    return run_live(folder, said, from_environment(symbol), **run)
+    return run_live(folder, said, open_counterparty(broker, symbol), **run)
 
 
 def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:
