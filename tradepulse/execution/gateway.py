@@ -247,8 +247,6 @@ class Gateway:
         """Close every connection."""
         if self._loop.is_closed():
             return
-        for task in self._tasks:
-            task.cancel()
         with contextlib.suppress(Exception):
             self._loop.run_until_complete(self._end())
         self._loop.close()
@@ -256,12 +254,17 @@ class Gateway:
         self._socket.unlink(missing_ok=True)
 
     async def _end(self) -> None:
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        end = time.monotonic() + 5.0
+        while self._tasks and time.monotonic() < end:
+            # Again and again: a client may swallow one, and so does asyncio.wait_for where what it waits for is done.
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=0.1)
         if self._line is not None:
             self._line.close()
         if self._server is not None:
             self._server.close()
-        await self._there.close()
+        await asyncio.wait_for(self._there.close(), 5.0)
 
     async def _start(self) -> Place:
         terms = await self._there.open()

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import numpy as np
@@ -552,8 +553,11 @@ def test_a_queue_goes_from_a_log_and_its_market_into_the_next_run(cli, refused, 
 def test_a_book_of_two_venues_is_routed_and_traded_on_paper_alike(cli, refused, shared_data, tmp_path):
     from tradepulse.core.files import replace_text
 
-    folder = shared_data / "l2"
-    spot, usdm = (folder / f"binance_{name}_btcusdt_20240808.gz" for name in ("spot", "usdm"))
+    spot, usdm = (tmp_path / f"binance_{name}_btcusdt_20240808.gz" for name in ("spot", "usdm"))
+    for part in (spot, usdm):
+        # Two minutes of both, by the clock that received them.
+        with gzip.open(shared_data / "l2" / part.name, "rt") as whole, gzip.open(part, "wt") as some:
+            some.writelines(line for line in whole if int(line.split(" ", 1)[0]) < 1723161375 * 10**9)
     given = ("--recording", spot, "--beside", f"{usdm},tick=0.1,lot=0.001,taker_bp=2", "--lot", 0.001, "--strategy",
              "imbalance_taker", "--param", "size=0.05", "--param", "most=0.5")  # fmt: skip
     none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
@@ -561,7 +565,7 @@ def test_a_book_of_two_venues_is_routed_and_traded_on_paper_alike(cli, refused, 
     tested = cli("backtest", "book", *given, *none, "--out", tmp_path / "out", "--json").json
     paper = cli("execution", "paper", *given, "--speed", 0, "--durability", "os", "--json").json
 
-    assert tested["n_fills"] > 500
+    assert tested["n_fills"] > 50
     assert (paper["orders"], paper["fills"]) == (tested["n_orders"], tested["n_fills"])
     assert paper["position"] == pytest.approx(tested["final_position"])
     orders = pd.read_parquet(tmp_path / "out" / "orders.parquet")

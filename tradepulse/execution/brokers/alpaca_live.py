@@ -21,6 +21,8 @@ from tradepulse.execution.orderpath import Place
 from tradepulse.execution.ticket import Ticket
 
 _PAGE = 100
+#: Seconds until a stream that was lost is begun anew, at least.
+_PAUSE = 0.5
 #: How often the trades of a fill that was streamed are asked for, and the seconds between.
 _ASKS, _BETWEEN = 5, 0.2
 _ENDED = {
@@ -179,6 +181,7 @@ class _Stream:
         self._make = make
         self._stream: Any = None
         self._heard: dict[str, asyncio.Queue[Any]] = {}
+        self._lost: set[str] = set()  # kinds of which the last that was queued is that they were lost
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def said(self, kind: str, symbol: str) -> AsyncIterator[dict[str, Any]]:
@@ -194,11 +197,14 @@ class _Stream:
             yield one
 
     def stop(self) -> None:
-        """End it; its thread follows within the seconds that the SDK takes to look."""
+        """Ask it to end; its thread does within the seconds that the SDK takes to look."""
+        self._loop = None
         if self._stream is not None and self._stream._loop is not None:
-            self._loop = None
-            with suppress(RuntimeError):
-                self._stream.stop()
+            ending = self._stream.stop_ws()
+            try:
+                asyncio.run_coroutine_threadsafe(ending, self._stream._loop)
+            except RuntimeError:
+                ending.close()  # it has ended
 
     def _begin(self, symbol: str) -> None:
         self._loop = asyncio.get_running_loop()
@@ -238,6 +244,9 @@ class _Stream:
                     return await super()._consume()
                 except Exception as exc:
                     lost(exc, "orders", "fills", "quotes", "trades")
+                    # Else some of them are met again and again without a pause, on a connection that is gone.
+                    await self.close()
+                    await asyncio.sleep(_PAUSE)
                     raise
 
         return Told
@@ -247,7 +256,14 @@ class _Stream:
         for kind in kinds:
             if loop is not None and (queue := self._heard.get(kind)) is not None:
                 with suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(queue.put_nowait, message)
+                    loop.call_soon_threadsafe(self._put, kind, queue, message)
+
+    def _put(self, kind: str, queue: asyncio.Queue[Any], message: Any) -> None:
+        """Queue what was said; that it was lost once more, before anyone has heard it, is not said again."""
+        is_loss = isinstance(message, Exception)
+        if not (is_loss and kind in self._lost and not queue.empty()):
+            queue.put_nowait(message)
+        self._lost = self._lost | {kind} if is_loss else self._lost - {kind}
 
 
 def from_environment(symbol: str) -> AlpacaCounterparty:
