@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -15,7 +17,7 @@ import pytest
 from tests.execution import alpaca as alpaca_of
 from tests.execution.binance import KEY, PAIR, SECRET, busy
 from tests.execution.loopback import text, units
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import BookLocked, ConfigError
 from tradepulse.execution import gateway as gateway_of
 from tradepulse.execution.brokers import asking, open_counterparty
@@ -549,3 +551,42 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
         run_live(folder, {"book": "live"}, open_counterparty(there.broker, there.symbol))
     with pytest.raises(ConfigError, match="this book trades live; name another"):
         run_paper(folder, {"book": "live"}, [])
+
+
+def test_a_desk_that_is_killed_whole_goes_on_where_the_exchange_is(binance, tmp_path):
+    """SIGKILL of the gateway's process and of the engine's, while orders rest and fill; then the command again."""
+    code = (
+        "import sys; from tradepulse.execution import gateway; gateway.SETTLED, gateway.LOOK = 2.0, 0.5; "
+        "from tradepulse.interfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    )
+    given = ("--home", str(tmp_path), "execution", "live", "--symbol", PAIR, "--strategy", "touch_maker", "--param",
+             "size=1", "--param", "most=3", "--limit", "max_position=5", "--json")  # fmt: skip
+    folder = tmp_path / "execution" / "desks" / "desk"
+    with binance.moving():
+        first = subprocess.Popen([sys.executable, "-c", code, *given])
+        end = time.monotonic() + 30
+        while len(binance.trades) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        engine = json.loads((folder / "status.json").read_text())["pid"]
+        for pid in (first.pid, engine):
+            os.kill(pid, signal.SIGKILL)
+        first.wait()
+        time.sleep(0.5)  # what rests goes on filling, and nobody hears it
+        left = binance.venue.open_ids()
+        again = subprocess.run(
+            [sys.executable, "-c", code, *given, "--until", "3"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert again.stdout, again.stderr
+    outcome = json.loads(again.stdout)
+
+    assert (again.returncode, outcome["ended"], outcome["epoch"]) == (1, "killed", 2), again.stderr
+    position, cash = binance.ledger()
+    assert outcome["fills"] == len(binance.trades)
+    assert outcome["position"] == position / UNIT
+    assert outcome["cash"] == pytest.approx(10_000 + cash / MONEY, abs=1e-9)
+    assert not binance.venue.open_ids()
+    assert {id.partition("-")[0] for id in left} <= set(binance.placed)

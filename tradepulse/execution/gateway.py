@@ -156,6 +156,8 @@ class _Order:
     told: bool = False
     #: Why its end was asked for, and how it ended there: told once all its fills have been.
     asked: str = ""
+    #: Whether a cancel is on its way.
+    ending: bool = False
     final: Said | None = None
     ended: bool = False
     #: Held while something is under way to the exchange about it.
@@ -212,6 +214,7 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._look = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._answering: set[str] = set()  # what the desk has asked for, and the exchange is asked about
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: Exception | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -459,21 +462,27 @@ class Gateway:
             status = "canceled"
         self._tell(Event("ended", order.ticket.id, status, reason or "by_venue"))
 
-    async def _reconcile(self) -> None:
-        """Ask the exchange how everything stands that may not have been heard."""
+    def _found(self, order: _Order, said: Said | None) -> None:
+        """Take in what became of an order that may have arrived: of one that no longer can, that it has not."""
+        if said is not None:
+            self._take_order(said)
+        elif not order.known and not order.ended and time.time() - order.sent > SETTLED:
+            self._tell(Event("ended", order.ticket.id, "rejected", "not_received"))
+        elif not order.known:
+            self._look.set()
+
+    async def _reconcile(self) -> set[str]:
+        """Ask the exchange how everything stands that may not have been heard; return our orders that rest there."""
         async with self._looking:
             there = await self._there.open_orders()
             for said in there:
                 self._take_order(said)
-            for id, order in list(self._open.items()):
+            for order in list(self._open.values()):
                 if order.ended or order.busy.locked() or any(said.leg == order.leg for said in there):
                     continue
                 async with order.busy:
                     found = await self._there.find(order.leg)
-                if found is not None:
-                    self._take_order(found)
-                elif not order.known and not order.ended and time.time() - order.sent > SETTLED:
-                    self._tell(Event("ended", id, "rejected", "not_received"))
+                self._found(order, found)
             # Only now: of whose order a trade is, is known by what was said of the orders.
             for trade in await self._there.trades(self._since - _OVERLAP):
                 if trade.id in self._fills:
@@ -488,6 +497,7 @@ class Gateway:
                     self._fill(f"{self._there.name} {trade.number}", trade)
             for order in list(self._open.values()):
                 self._settle(order)
+            return {said.leg.partition("-")[0] for said in there} & self._orders.keys()
 
     def _take_print(self, said: tuple[int, int, int, Side]) -> None:
         ns, price, quantity, aggressor = said
@@ -559,9 +569,14 @@ class Gateway:
                 self._run(self._replace(body[0], **body[1]))
             case "again":
                 self._say(*self._numbered(int(body[0])))
+            # Asked for again before the answer, it is answered once: an exchange lets us ask only so often.
+            case "open" | "copy" if what in self._answering:
+                pass
             case "open":
+                self._answering.add(what)
                 self._run(self._prove())
             case "copy":
+                self._answering.add(what)
                 self._run(self._copy())
             case _:
                 raise ValueError("no such message")
@@ -640,14 +655,24 @@ class Gateway:
         if not order.asked:
             self._journal.append("canceling", id=id, reason=reason)
             order.asked = reason
-        async with order.busy:
-            await self._ask_to_cancel(order)
+        if order.ending:
+            return  # asked for again before the answer; who waits in line would keep everyone else from the order
+        order.ending = True
+        try:
+            async with order.busy:
+                await self._ask_to_cancel(order)
+        finally:
+            order.ending = False
         self._settle(order)
 
     async def _ask_to_cancel(self, order: _Order) -> None:
         if order.ended or order.final is not None:
             return
         try:
+            if not order.known:
+                self._found(order, await self._there.find(order.leg))
+                if not order.known:
+                    return  # nothing is there to be canceled, or not yet
             await self._there.cancel(order.leg)
         except BrokerRejected:
             self._look.set()  # it has ended, or never arrived
@@ -695,12 +720,13 @@ class Gateway:
     async def _prove(self) -> None:
         """Say what is open, as the exchange says it; without its answer nothing is said."""
         try:
-            await self._reconcile()
-            there = {said.leg.partition("-")[0] for said in await self._there.open_orders()}
+            there = await self._reconcile()
         except Unanswered as exc:
             self._say_line(f"what is open there is not known ({exc})")
             return
-        self._say(["open", sorted({*self._open, *(there & self._orders.keys())})])
+        finally:
+            self._answering.discard("open")
+        self._say(["open", sorted({*self._open, *there})])
 
     async def _copy(self) -> None:
         """Say all fills, as the exchange has them."""
@@ -709,6 +735,8 @@ class Gateway:
         except Unanswered as exc:
             self._say_line(f"the trades of the account are not known ({exc})")
             return
+        finally:
+            self._answering.discard("copy")
         self._say(["copy", [plain_event(event) for event in self.events if event.kind == "filled"]])
 
     # -- what we say -------------------------------------------------------------------------------------------------

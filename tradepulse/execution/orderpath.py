@@ -657,8 +657,8 @@ class OrderPath:
             [Part() for _ in self.terms.strategies],
         )  # fmt: skip
         self.state = state
-        for part, position in zip(state.parts, body.get("parts", []), strict=False):
-            part.position = position
+        for number, position in enumerate(body.get("parts", [])):
+            state.parts[number].position = position
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])
@@ -696,7 +696,11 @@ class OrderPath:
         """Bring the sums up to date with what has become of an order."""
         state, ticket = self.state, order.ticket
         side, counts = ticket.side, order.status in OPEN
-        left = max(0, ticket.quantity - order.filled) if counts else 0
+        left = ticket.quantity - order.filled if counts else 0
+        if left < 0:
+            left = 0
+        if counts is order.counts and left == order.counted and not ticket.reduce_only:
+            return  # of most acknowledgements: what is open is as it was
         if state.parts:
             part = state.parts[ticket.strategy]
             part.left[side] += left - order.counted

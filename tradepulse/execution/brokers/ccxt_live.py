@@ -88,9 +88,11 @@ class CcxtCounterparty:
         """Return an order as it is there."""
         exchange = self._exchange
         if leg in self._numbers:
-            return self._said(
-                await self._ask(partial(exchange.fetch_order, self._numbers[leg], self._symbol), again=True), leg
-            )
+            ask = partial(exchange.fetch_order, self._numbers[leg], self._symbol)
+            try:
+                return self._said(await self._ask(ask, again=True), leg)
+            except BrokerRejected:
+                return None
         ways = ["fetch_orders"] if exchange.has.get("fetchOrders") else ["fetch_open_orders", "fetch_closed_orders"]
         for way in ways:
             for one in await self._ask(partial(getattr(exchange, way), self._symbol), again=True):
