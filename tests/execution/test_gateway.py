@@ -524,14 +524,17 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
                 os.kill(json.loads((folder / "status.json").read_text())["pid"], signal.SIGKILL)
                 return
 
+    desk = {
+        "book": "live", "strategy": strategy, "params": params, "cash": "0", "limits": {"max_position": "5"},
+        "reconnect_s": 20, "deadline_s": 10,
+    }  # fmt: skip
     kills = threading.Thread(target=killer)
     kills.start()
     try:
         with there.moving():
             outcome = run_live(
                 folder,
-                {"book": "live", "strategy": strategy, "params": params, "cash": "0",
-                 "limits": {"max_position": "5"}, "reconnect_s": 20, "deadline_s": 10},
+                desk,
                 open_counterparty(there.broker, there.symbol), until=4, say=lines.append,
             )  # fmt: skip
     finally:
@@ -548,9 +551,9 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + str(lines).encode()
     assert not any(secret.encode() in everything for secret in (SECRET, KEY, alpaca_of.SECRET, alpaca_of.KEY))
     with locked(folder, "desk.lock"), pytest.raises(BookLocked, match="another process trades this book"):
-        run_live(folder, {"book": "live"}, open_counterparty(there.broker, there.symbol))
+        run_live(folder, desk, open_counterparty(there.broker, there.symbol))
     with pytest.raises(ConfigError, match="this book trades live; name another"):
-        run_paper(folder, {"book": "live"}, [])
+        run_paper(folder, {**desk, "tick": "1", "lot": "1"}, [])
 
 
 def test_a_desk_that_is_killed_whole_goes_on_where_the_exchange_is(binance, tmp_path):

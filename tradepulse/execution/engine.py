@@ -167,7 +167,11 @@ def parse_desk(text: str) -> Spec:
 def _limits(raw: Mapping[str, Any], known: Sequence[str], units: Callable[[object, int, str], int]) -> Limits:
     if unknown := sorted(set(raw) - set(known)):
         raise ConfigError(f"desk: limits have the unknown key {unknown[0]!r}; there are {', '.join(known)}")
-    return Limits(**{key: units(value, LIMIT_UNITS[key], key) for key, value in raw.items()})
+    found = {key: units(value, LIMIT_UNITS[key], key) for key, value in raw.items()}
+    for key, most in found.items():
+        if not 0 <= most <= 10**15 * LIMIT_UNITS[key]:
+            raise ConfigError(f"desk: the limit {key} must lie between 0 and 1e+15, not {raw[key]}")
+    return Limits(**found)
 
 
 def _strategy(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, float]]:

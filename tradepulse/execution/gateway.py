@@ -180,7 +180,7 @@ class Gateway:
     Parameters
     ----------
     counterparty : instrument and account
-    folder : of the book; the gateway's journal is in it
+    folder : of the book, there already; the gateway's journal is in it
     place : path of the socket that it listens at
     say : is told in a line what a person should know
 
@@ -217,12 +217,14 @@ class Gateway:
         self._answering: set[str] = set()  # what the desk has asked for, and the exchange is asked about
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: Exception | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self._journal = Journal(folder / "gateway.journal", "os")
+        self._journal: Journal | None = None
         self._loop = asyncio.new_event_loop()
         try:
-            self._fold()
-            self.terms = self._loop.run_until_complete(self._start())
+            # What is not there leaves no journal that would bind the book to it.
+            self.terms = self._loop.run_until_complete(self._there.open())
+            self._journal = Journal(folder / "gateway.journal", "os")
+            self._fold(self._journal)
+            self._loop.run_until_complete(self._start())
         except BaseException:
             self.close()
             raise
@@ -253,7 +255,8 @@ class Gateway:
         with contextlib.suppress(Exception):
             self._loop.run_until_complete(self._end())
         self._loop.close()
-        self._journal.close()
+        if self._journal is not None:
+            self._journal.close()
         self._socket.unlink(missing_ok=True)
 
     async def _end(self) -> None:
@@ -269,8 +272,7 @@ class Gateway:
             self._server.close()
         await asyncio.wait_for(self._there.close(), 5.0)
 
-    async def _start(self) -> Place:
-        terms = await self._there.open()
+    async def _start(self) -> None:
         await self._reconcile()
         try:
             self._server = await asyncio.start_unix_server(self._serve_line, str(self._socket), limit=LONGEST)
@@ -283,7 +285,6 @@ class Gateway:
             self._run(self._follow(what, stream, take))
         self._run(self._beats())
         self._run(self._looks())
-        return terms
 
     def _run(self, doing: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(doing)
@@ -340,15 +341,20 @@ class Gateway:
 
     # -- remembering -------------------------------------------------------------------------------------------------
 
-    def _fold(self) -> None:
-        for record in self._journal.read():
+    def _write(self, kind: str, **body: Any) -> None:
+        if self._journal is None:
+            raise AssertionError("nothing is written before the journal is read")
+        self._journal.append(kind, **body)
+
+    def _fold(self, journal: Journal) -> None:
+        for record in journal.read():
             body = record.body
             match record.kind:
                 case "opened":
                     self._began = self._since = body["ns"]
                     if body["counterparty"] != self._there.name:
                         raise ConfigError(
-                            f"{self._journal.path}: this book trades {body['counterparty']}, not {self._there.name}; "
+                            f"{journal.path}: this book trades {body['counterparty']}, not {self._there.name}; "
                             "name another with --book"
                         )
                 case "epoch":
@@ -366,8 +372,8 @@ class Gateway:
                     self._orders[body["id"]].asked = body["reason"]
                 case "told":
                     self._book(event_of(body["event"]), body["ns"])
-        if not self._journal.count:
-            self._journal.append("opened", ns=self._began, counterparty=self._there.name)
+        if not journal.count:
+            self._write("opened", ns=self._began, counterparty=self._there.name)
 
     def _known(self, ticket: Ticket) -> _Order:
         if ticket.id not in self._orders:
@@ -377,7 +383,7 @@ class Gateway:
     def _tell(self, event: Event) -> None:
         """Tell the desk what happened, and remember that before."""
         ns = time.time_ns()
-        self._journal.append("told", ns=ns, event=plain_event(event))
+        self._write("told", ns=ns, event=plain_event(event))
         self._book(event, ns)
         self._say(*self._numbered(len(self.events) - 1))
         self._show()
@@ -408,7 +414,7 @@ class Gateway:
         if order is None:
             return  # not of this desk
         if said.number not in self._ids:
-            self._journal.append("placed", id=id, number=said.number)
+            self._write("placed", id=id, number=said.number)
             self._ids[said.number] = id
             for trade in [one for one in self._early.values() if one.number == said.number]:
                 self._take_trade(self._early.pop(trade.id))
@@ -586,13 +592,13 @@ class Gateway:
             line.write(text_of([["fenced", self.epoch]]))
             return
         if epoch > self.epoch:
-            self._journal.append("epoch", epoch=epoch)
+            self._write("epoch", epoch=epoch)
             self.epoch = epoch
         if self._line is not None and self._line is not line:
             self._line.write(text_of([["fenced", epoch]]))
         if heard > len(self.events):
             self._failed = ConfigError(
-                f"{self._journal.path}: the desk has heard {heard} events, and this says {len(self.events)}; "
+                f"gateway.journal: the desk has heard {heard} events, and this says {len(self.events)}; "
                 "it is not the journal of this desk's gateway"
             )
         self._line = line
@@ -609,7 +615,7 @@ class Gateway:
         order = self._known(ticket)
         plain_order = ticket.type in {OrderType.MARKET, OrderType.LIMIT} and ticket.display_quantity is None
         if not plain_order or ticket.tif not in _SUPPORTED or ticket.reduce_only:
-            self._journal.append("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
+            self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
             self._tell(Event("ended", ticket.id, "rejected", "not_supported"))
             return
         self._run(self._place(order))
@@ -625,9 +631,7 @@ class Gateway:
             order.ticket, order.changes, order.before = changed, order.changes + 1, order.filled
         order.sent, order.known, order.final = time.time(), False, None
         ticket, id = order.ticket, order.ticket.id
-        self._journal.append(
-            "placing", ticket=plain(ticket), changes=order.changes, before=order.before, ns=time.time_ns()
-        )
+        self._write("placing", ticket=plain(ticket), changes=order.changes, before=order.before, ns=time.time_ns())
         said: Said | None
         try:
             try:
@@ -653,7 +657,7 @@ class Gateway:
         if order is None or order.ended:
             return
         if not order.asked:
-            self._journal.append("canceling", id=id, reason=reason)
+            self._write("canceling", id=id, reason=reason)
             order.asked = reason
         if order.ending:
             return  # asked for again before the answer; who waits in line would keep everyone else from the order

@@ -88,6 +88,7 @@ def run_paper(
     ExecutionError
         If the engine refuses, or dies again and again.
     """
+    parse_desk(json.dumps({**desk, "place": "here"}))  # what is wrong with it is said before anything is there
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, _LOCK):
         return _paper(folder, desk, moves, speed, until, cancels_ahead, say, picture)
@@ -144,6 +145,7 @@ def run_live(
     ExecutionError
         If the engine refuses, dies again and again, or something is left open at the exchange.
     """
+    parse_desk(json.dumps({**desk, "place": "here", "tick": "1", "lot": "1"}))
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, _LOCK):
         return _live(folder, desk, counterparty, until, say, picture)

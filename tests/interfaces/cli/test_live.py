@@ -16,13 +16,22 @@ BOUND = ("--limit", "max_position=3")
         (("--symbol", "BTC/USDT", *BOUND, "--silence", "nan"), "--silence must lie between 0 and 86400 s, not nan"),
         (("--symbol", "BTC/USDT", "--limit", "max_position=x"), "max_position=x: not a number"),
         (("--symbol", "BTC/USDT", "--limit", "max_pos=1"), "max_pos"),
+        (("--symbol", "BTC/USDT", *BOUND, "--until", "nan"), "--until must lie between 0 and 100000000 s, not nan"),
+        (("--symbol", "BTC/USDT", *BOUND, "--until", "-1"), "--until must lie between 0 and 100000000 s, not -1"),
+        (("--symbol", "BTC/USDT", *BOUND, "--book", "../x"), "--book '../x': a name is made of up to 64 letters"),
+        (
+            ("--symbol", "BTC/USDT", "--limit", "max_position=-1"),
+            "limit max_position must lie between 0 and 1e+15, not -1",
+        ),
+        (("--symbol", "BTC/USDT", "--limit", "max_position=1e400"), "must lie between 0 and 1e+15, not 1e400"),
         (("--symbol", "XXX/YYY", *BOUND), "binance has no XXX/YYY; name a pair as BTC/USDT"),
         (("--symbol", "BTC/TUSD", *BOUND), "binance has no BTC/TUSD; for instance BTC/USDT"),
     ],
 )
 def test_it_says_in_a_line_what_is_wrong(binance, refused, tmp_path, given, said):
     assert said in refused(*LIVE, *given)
-    assert not (tmp_path / "var" / "execution" / "desks" / "desk" / "orders.journal").exists()
+    folder = tmp_path / "var" / "execution" / "desks" / "desk"
+    assert not list(folder.glob("*.journal"))
     assert not binance.placed
 
 

@@ -666,7 +666,7 @@ def validate(
     from tradepulse.backtest.validation_report import write_validation
     from tradepulse.ingestion.files import load_file
 
-    limits = {key: float(number(key, value)) for key, value in key_values(budgets, "--budget").items()}
+    limits = {key: float(number(key, value, "--budget ")) for key, value in key_values(budgets, "--budget").items()}
     try:
         apart = pd.Timedelta(within)
     except ValueError as exc:

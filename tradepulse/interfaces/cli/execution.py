@@ -17,7 +17,7 @@ from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.brokers import BROKERS, open_counterparty
 from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import OnBook, on_book, said_of, strategy_options, teams_of
-from tradepulse.interfaces.cli.params import Places, as_json, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.params import Places, as_json, book_option, key_values, number, print_json, print_table
 
 if TYPE_CHECKING:
     from tradepulse.execution.watch import Watched
@@ -29,7 +29,7 @@ def command() -> None:
 
 
 _DESK = (
-    click.option("--book", "name", default="desk", show_default=True, help="Name of the book; run again, it goes on."),
+    book_option("desk", "Name of the book; run again, it goes on."),
     click.option("--until", type=float, help="Stop after so many seconds; by default when the market ends."),
     click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05."),
     click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
@@ -49,8 +49,9 @@ def _on_a_desk(function: Callable[..., Any]) -> Callable[..., Any]:
         **given: Any,
     ) -> int:  # fmt: skip
         found = key_values(limits, "--limit")
-        if not 0 < silence <= 86_400:
-            raise ConfigError(f"--silence must lie between 0 and 86400 s, not {silence:g}")
+        for option, seconds, most in (("--silence", silence, 86_400), ("--until", until, 10**8)):
+            if seconds is not None and not 0 < seconds <= most:
+                raise ConfigError(f"{option} must lie between 0 and {most} s, not {seconds:g}")
         desk = {
             "book": name, "durability": durability, "silence_s": silence,
             "limits": {key: _limit(key, found) for key in found},
@@ -123,17 +124,17 @@ def replay(journal: Path, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--book", "book_name", default="paper", show_default=True, help="Name of the book.")
+@book_option("paper")
 @click.option("--lots", "method", type=click.Choice(["fifo", "lifo", "hifo"]), default="fifo", show_default=True,
               help="Which lot a sale takes first.")  # fmt: skip
 @as_json
 @click.pass_obj
-def ledger(obj: Places, book_name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
+def ledger(obj: Places, name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
     """Print the books of a daily book after its last session: double entry, lots, and what has not settled."""
     from tradepulse.core.sessions import calendar
     from tradepulse.execution.accounting import RECEIVABLE, ledger_of
 
-    book = Book.of(read_journal(_daily_journal(obj, book_name))[0])
+    book = Book.of(read_journal(_daily_journal(obj, name))[0])
     books = ledger_of(book, calendar(), method)
     closes = book.closed[book.last_session]["closes"] if book.closed else {}
     found: dict[str, Any] = {
@@ -249,7 +250,7 @@ def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:
 
 
 @command.command()
-@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@book_option("desk", "Name of the desk's book.")
 @click.option("--once", is_flag=True, help="Print the picture once, and end.")
 @click.pass_obj
 def watch(obj: Places, name: str, once: bool) -> None:
@@ -272,7 +273,7 @@ def watch(obj: Places, name: str, once: bool) -> None:
 
 
 @command.command()
-@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@book_option("desk", "Name of the desk's book.")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--by", required=True, help="Who.")
 @click.pass_obj
@@ -284,7 +285,7 @@ def kill(obj: Places, name: str, reason: str, by: str) -> None:
 
 
 @command.command()
-@click.option("--book", "name", default="desk", show_default=True, help="Name of the desk's book.")
+@book_option("desk", "Name of the desk's book.")
 @click.option("--reason", required=True, help="Why it may trade again.")
 @click.option("--by", required=True, help="Who says so.")
 @click.pass_obj
@@ -309,23 +310,23 @@ def _limit(key: str, found: dict[str, str]) -> int | str:
 
     if key not in LIMIT_UNITS:
         raise UnknownName("limit", key, LIMIT_UNITS)
-    number(key, found[key])
+    number(key, found[key], "--limit ")
     return found[key]
 
 
 @command.command()
-@click.option("--book", "book_name", default="paper", show_default=True, help="Name of the book.")
+@book_option("paper")
 @as_json
 @click.pass_obj
-def status(obj: Places, book_name: str, as_json: bool) -> None:
+def status(obj: Places, name: str, as_json: bool) -> None:
     """Print where a book of this instance stands."""
-    _show(_daily_journal(obj, book_name), as_json)
+    _show(_daily_journal(obj, name), as_json)
 
 
-def _daily_journal(obj: Places, book_name: str) -> Path:
-    path: Path = obj["home"] / "execution" / book_name / "orders.journal"
+def _daily_journal(obj: Places, name: str) -> Path:
+    path: Path = obj["home"] / "execution" / name / "orders.journal"
     if not path.is_file():
-        raise MissingData(f"{path}: book {book_name!r} has not traded yet; make run, or launch execute_signals")
+        raise MissingData(f"{path}: book {name!r} has not traded yet; make run, or launch execute_signals")
     return path
 
 

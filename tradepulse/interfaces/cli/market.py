@@ -318,7 +318,7 @@ def _split(text: str) -> tuple[str, dict[str, str], dict[str, float]]:
     """Return the name of a strategy, its parameters and its limits from ``NAME,KEY=VALUE,...``."""
     name, *given = text.split(",")
     said = key_values(tuple(given), f"--strategy {name}")
-    limits = {key: number(f"--strategy {name} {key}", said.pop(key)) for key in _UNITS if key in said}
+    limits = {key: number(key, said.pop(key), f"--strategy {name} ") for key in _UNITS if key in said}
     for key, most in limits.items():
         if not 0 <= most <= 1e12:
             raise ConfigError(f"--strategy {name}: {key} must lie between 0 and 1e+12, not {most:g}")
@@ -344,7 +344,7 @@ def teams_of(
     if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
         raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
     others = [
-        (name, {key: number(f"--strategy {name} {key}", value) for key, value in given.items()})
+        (name, {key: number(key, value, f"--strategy {name} ") for key, value in given.items()})
         for name, given, _ in asked[1:]
     ]
     teams = [
@@ -379,7 +379,7 @@ def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]") -> di
 def _other_venue(text: str) -> "tuple[Path, Place]":
     """Return the recording and the terms of another venue."""
     file, *given = text.split(",")
-    said = {key: number(f"--beside {key}", value) for key, value in key_values(tuple(given), "--beside").items()}
+    said = {key: number(key, value, "--beside ") for key, value in key_values(tuple(given), "--beside").items()}
     ranges = {
         "tick": (1e-9, 1e12), "lot": (1e-9, 1e12), "maker_bp": (-100.0, 100.0), "taker_bp": (-100.0, 100.0),
         "latency_us": (0.0, 6e7), "fades_us": (0.0, 1e12),

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -51,8 +52,8 @@ def key_values(pairs: Sequence[str], option: str = "--param") -> dict[str, str]:
     return found
 
 
-def number(name: str, text: str) -> float:
-    """Return a parameter's value as a number, a whole one as int."""
+def number(name: str, text: str, option: str = "--param ") -> float:
+    """Return a parameter's value as a number, a whole one as int; ``option`` is what it was given with."""
     try:
         return int(text)
     except ValueError:
@@ -60,8 +61,22 @@ def number(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError as exc:
-        raise ConfigError(f"--param {name}={text}: not a number") from exc
+        raise ConfigError(f"{option}{name}={text}: not a number") from exc
     return int(value) if value.is_integer() else value
+
+
+def book_option(default: str, help: str = "Name of the book.") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that names a book; it becomes a folder, so it is no path."""
+
+    def checked(context: click.Context, option: click.Parameter, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise ConfigError(
+                f"--book {name!r}: a name is made of up to 64 letters, digits, dots, dashes and underscores, and "
+                "begins with a letter or digit"
+            )
+        return name
+
+    return click.option("--book", "name", default=default, show_default=True, callback=checked, help=help)
 
 
 def values_of(name: str, text: str) -> tuple[float, ...]:
