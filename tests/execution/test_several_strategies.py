@@ -284,7 +284,9 @@ def test_the_picture_has_a_line_for_each(tmp_path):
     desk = {
         "book": "b", "strategy": "touch_maker", "params": {"size": 3, "most": 12}, "tick": "1", "lot": "1",
         "cash": "1000",
-        "strategies": [{"strategy": "twap", "params": {"quantity": 3}, "limits": {"max_position": "9"}}],
+        "strategies": [
+            {"strategy": "twap", "params": {"quantity": 3, "seconds": 0.5}, "limits": {"max_position": "9"}}
+        ],
     }  # fmt: skip
     outcome = run_paper(tmp_path / "b", desk, market(2, 120), speed=0)
     written = (tmp_path / "b" / "desk.json").read_text()
@@ -297,3 +299,6 @@ def test_the_picture_has_a_line_for_each(tmp_path):
     assert any(line.startswith("  touch_maker@1   position") and "(no limit)" in line for line in lines)
     assert any(line.startswith("  twap@1   position") and "of 9" in line for line in lines)
     assert any(line.endswith("  touch_maker@1") for line in lines)
+    # Parts of a hundredth on a grid of whole units: it is said that they are refused, and why.
+    assert outcome["refused"]["bad_quantity"] > outcome["refused"].get("post_only_would_take", 0)
+    assert any(line.startswith("orders") and line.endswith("mostly bad_quantity") for line in lines)

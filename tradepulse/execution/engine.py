@@ -11,7 +11,7 @@ import json
 import os
 import time
 from bisect import insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -88,6 +88,7 @@ class Outcome:
     reason : of the kill
     orders, fills, position, cash : of the book; position in units, cash in units of the order path
     head : hash of its journal
+    refused : orders that risk or the venue did not want, by reason
     acknowledged_us : percentiles of the time from decision to answer, microseconds of the wall clock
     within_200_ms : share of the answers
     """
@@ -100,6 +101,7 @@ class Outcome:
     position: int
     cash: int
     head: str
+    refused: dict[str, int]
     acknowledged_us: dict[str, float]
     within_200_ms: float
 
@@ -618,6 +620,8 @@ class _Engine:
         state, took = self.path.state, self._took
         return Outcome(
             ended, reason, self.epoch, len(state.orders), len(state.fills), state.position, state.cash,
-            self.journal.head, self._latency(),
+            self.journal.head,
+            dict(Counter(one.reason for one in state.by_number if one.status in {"refused", "rejected"})),
+            self._latency(),
             sum(ns <= 200_000_000 for ns in took) / len(took) if took else 1.0,
         )  # fmt: skip

@@ -64,13 +64,16 @@ class Watched:
         mood = "ESCALATED" if state.escalated else f"KILLED ({state.kill_reason})" if state.killed else "trading"
         took = status.get("acknowledged_us", {})
         ended = Counter(order.status for order in state.orders.values())
+        whys = Counter(order.reason for order in state.orders.values() if order.status in {"refused", "rejected"})
+        why = f"   mostly {whys.most_common(1)[0][0]}" if whys else ""
+        counts = ", ".join(f"{n:,} {status}" for status, n in sorted(ended.items()))
         if status.get("over") and not state.killed:
             mood = "closed"
         head = [
             f"{self.folder.name}   epoch {state.epoch}   {mood}",
             f"market    {_price(bid)} / {_price(ask)}   last {_price(status.get('last'))}",
             f"profit    {profit:+,.4f}   position {position:+.8g}   cash {cash:,.4f}",
-            f"orders    {len(state.orders):,} ({', '.join(f'{n:,} {s}' for s, n in sorted(ended.items())) or 'none'})",
+            f"orders    {len(state.orders):,} ({counts or 'none'}){why}",
             f"answers   p50 {took.get('p50', 0):,.0f} us   p99 {took.get('p99', 0):,.0f} us   "
             f"({status.get('answers', 0):,})",
             "risk      "
