@@ -61,6 +61,7 @@ class Spec:
     messages_per_second : that the venue takes; cancels go first, 0 for no limit
     rotate_mb : megabytes of journal, and no less than its snapshot has, after which a start goes on in a new file
     keep_files : older files that are kept, newest first; all by default
+    symbol : what is traded, for logs
     clock : ``venue``'s, which a replayed market has, or our ``own``: by which risk says how old a price is
     """
 
@@ -75,6 +76,7 @@ class Spec:
     messages_per_second: int = 0
     rotate_mb: float = 64.0
     keep_files: int | None = None
+    symbol: str = ""
     clock: Literal["venue", "own"] = "venue"
 
 
@@ -295,7 +297,7 @@ class _Engine:
         self.over = False
         self._urgent: deque[tuple[int, list[Any]]] = deque()  # cancels; with where their record ends
         self._others: deque[tuple[int, list[Any]]] = deque()
-        self._turn = False
+        self._turn = self._in_steps = False
         self._open_at_venue: list[str] | None = None
         self._allowance, self._filled_up = float(spec.messages_per_second), time.monotonic()
         self._data = time.monotonic()
@@ -417,8 +419,9 @@ class _Engine:
             raise LineLost("there is no line")
         for message in line.receive(timeout):
             self._hear(message)
-            # At once: what leaves, and in which order, does not hang on how much was heard together.
-            self._flush()
+            # At once: what leaves, and in which order, does not hang on how much was heard together, nor, where the
+            # market waits for us, on how long the disk takes: what was decided first would be overtaken meanwhile.
+            self._flush(wait=self._in_steps)
         if self._turn:
             self._flush(wait=True)
             self._turn = False
@@ -441,7 +444,7 @@ class _Engine:
                 number, ns, plain_event = body
                 self._hear_event(number, ns, plain_event, strategy=strategy)
             case "turn":
-                self._turn = True
+                self._turn = self._in_steps = True
             case "open":
                 self._open_at_venue = [str(id) for id in body[0]]
             case "fenced":
@@ -498,7 +501,7 @@ class _Engine:
         """Send what is durable and within the venue's rate, cancels first; ``wait`` sends all of it."""
         if not (self._urgent or self._others) or self.line is None:
             return
-        if wait:
+        if wait and self.path.written > self.journal.durable:
             self.journal.commit()
         rate = self.spec.messages_per_second
         while self._urgent or self._others:

@@ -228,7 +228,8 @@ class Exchange:
             case "open":
                 self._say(["open", self._open_ids()])
             case "copy":
-                self._say(["copy", [plain_event(e) for e in self.events if e.kind == "filled"]])
+                self._news()  # so that each has its time
+                self._say(["copy", [self._plain(n) for n, e in enumerate(self.events) if e.kind == "filled"]])
             case _:
                 raise ValueError("no such message")
         self._collect()
@@ -269,9 +270,14 @@ class Exchange:
     def _events(self, first: int, end: int) -> list[list[Any]]:
         first = max(first, 0)
         return [
-            ["event", n + self._first, self._stamps[n], plain_event(event)]
-            for n, event in enumerate(self.events[first:end], start=first)
+            ["event", n + self._first, self._stamps[n], self._plain(n)]
+            for n in range(first, min(end, len(self.events)))
         ]
+
+    def _plain(self, number: int) -> dict[str, Any]:
+        """Return an event as JSON values; the moment of a fill is when it happened."""
+        event = self.events[number]
+        return plain_event(event._replace(moment=self._stamps[number]) if event.kind == "filled" else event)
 
     def _advance(self, now_ms: int) -> None:
         for venue in self.venues:

@@ -134,7 +134,10 @@ class Known:
 
 
 class Booked(NamedTuple):
-    """A fill as it was booked, and the moment at the venue that it belongs to."""
+    """A fill as it was booked, and the moment at the venue that it belongs to.
+
+    ``cost`` is what was taken for it, in units of :data:`MONEY`; None where it is the rate that the terms say.
+    """
 
     order: str
     side: Side
@@ -143,6 +146,7 @@ class Booked(NamedTuple):
     liquidity: str
     moment: int
     fill_id: str
+    cost: int | None = None
 
 
 class Market(Protocol):
@@ -667,9 +671,10 @@ class OrderPath:
             state.orders[order.ticket.id] = order
             state.by_number.append(order)
             self._recount(order)
-        for order, side, price, quantity, liquidity, moment, fill_id in body["fills"]:
-            state.fills.append(Booked(order, Side(side), price, quantity, liquidity, moment, fill_id))
-            state.seen_fills.add(fill_id)
+        for order, side, *rest in body["fills"]:
+            fill = Booked(order, Side(side), *rest)
+            state.fills.append(fill)
+            state.seen_fills.add(fill.fill_id)
 
     def _sent(self, ticket: Ticket, at_ms: int) -> None:
         state, id, quantity = self.state, ticket.id, ticket.quantity
@@ -760,15 +765,16 @@ class OrderPath:
         if order is not None and order.ticket.venue and liquidity != "reported":
             place = terms.venues[order.ticket.venue]
             rate = place.maker_fee if liquidity == "maker" else place.taker_fee
-        sign = side.sign
+        sign, cost = side.sign, None
         if fee is None and not fee_units:
             state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
             state.position += sign * quantity
         else:  # as the venue says, not as its terms do
             state.cash -= price * quantity * sign * _WHOLE_BP + (fee or 0)
             state.position += sign * quantity - fee_units
+            cost = (fee or 0) + fee_units * price * _WHOLE_BP
         # As Booked(...) makes it, a third sooner.
-        state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id)))
+        state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id, cost)))
         if order is None:
             state.flagged.append(f"fill {fill_id} of the unknown order {id}")
             return

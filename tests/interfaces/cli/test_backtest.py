@@ -444,6 +444,40 @@ def test_several_strategies_trade_one_book_each_with_limits_of_its_own(cli, refu
     )
 
 
+def test_a_desk_on_paper_is_held_against_its_backtest_part_by_part(cli, refused, tmp_path):
+    stamps = pd.date_range("2024-08-08T12:00:00Z", periods=60, freq="1s")
+    pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(
+        tmp_path / "quotes.csv", index=False
+    )
+    prices = [99.0, 101.0] * 15
+    pd.DataFrame({"ts": stamps[::2] + pd.Timedelta("500ms"), "price": prices, "size": 7.0}).to_csv(
+        tmp_path / "trades.csv", index=False
+    )
+    given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1,
+             "--strategy", "touch_maker", "--param", "size=2", "--param", "most=4")  # fmt: skip
+    none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
+
+    paper = cli("execution", "paper", *given, "--maker-bp", 1, "--speed", 0, "--json")
+    assert "fills" in cli("execution", "log", "--out", tmp_path / "live.csv").out
+    cli("backtest", "book", *given, "--maker-bp", 1, *none, "--out", tmp_path / "same")
+    cli("backtest", "book", *given, "--maker-bp", 0, *none, "--out", tmp_path / "free")
+    validate = ("backtest", "validate", "--live", tmp_path / "live.csv", "--simulated")
+    same, free = cli(*validate, tmp_path / "same", "--json"), cli(*validate, tmp_path / "free", "--json")
+
+    assert paper.json["fills"] > 10
+    assert same.code == 0
+    assert {float(part["amount"]) for part in same.json["components"].values()} == {0.0}
+    # A fee that the simulation did not have is a gap of one bp, and of that part alone.
+    log = pd.read_csv(tmp_path / "live.csv")
+    assert free.code == 1
+    assert free.json["over"] == ["fee"]
+    assert float(free.json["components"]["fee"]["amount"]) == pytest.approx(-log["commission"].sum(), abs=0.005)
+    assert log["commission"].sum() == pytest.approx((log["price"] * log["quantity"]).sum() / 10_000)
+    assert "there is no such desk" in refused("execution", "log", "--book", "other", "--out", tmp_path / "o.csv")
+    assert ".csv or .parquet" in refused("execution", "log", "--out", tmp_path / "o.txt")
+    assert not (tmp_path / "o.csv").exists()
+
+
 def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path):
     stamps = pd.date_range("2024-08-08T12:00:00Z", periods=2, freq="2s")
     pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(

@@ -266,11 +266,12 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     summary = {
         **result.summary, "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
         "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
-        "trial_id": question.trial_id, "run_id": run_id,
+        "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
     }  # fmt: skip
+    tables = {"fills": result.fills.assign(symbol=name), "orders": result.orders, "equity": result.equity}
     with _folder(out) as fresh:
-        for table in ("fills", "orders", "equity"):
-            getattr(result, table).to_parquet(fresh / f"{table}.parquet", index=False)
+        for table, rows in tables.items():
+            rows.to_parquet(fresh / f"{table}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
         write_book_report(
             result,

@@ -17,7 +17,17 @@ from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.brokers import BROKERS, open_counterparty
 from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import OnBook, on_book, said_of, strategy_options, teams_of
-from tradepulse.interfaces.cli.params import Places, as_json, book_option, key_values, number, print_json, print_table
+from tradepulse.interfaces.cli.params import (
+    Places,
+    as_json,
+    book_option,
+    check_place,
+    key_values,
+    number,
+    print_json,
+    print_table,
+    write_rows,
+)
 
 if TYPE_CHECKING:
     from tradepulse.execution.watch import Watched
@@ -185,7 +195,7 @@ def paper(
 
     said = {
         **{key: f"{asked.numbers[key]:.12g}" for key in ("cash", "tick", "lot", "maker_bp", "taker_bp")}, **desk,
-        **asked.desk,
+        **asked.desk, "symbol": asked.market_name,
     }  # fmt: skip
     moves, source_hash = asked.moves()
     outcome = run_paper(folder, said, moves, speed=speed, cancels_ahead=asked.cancels_ahead, **run)
@@ -228,7 +238,7 @@ def live(
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
-        **desk, **said_of(teams[0], own), "cash": f"{cash:.12g}", "limits": limits,
+        **desk, **said_of(teams[0], own), "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
         "reconnect_s": 20, "deadline_s": 10,
     }  # fmt: skip
     return run_live(folder, said, open_counterparty(broker, symbol), **run)
@@ -270,6 +280,25 @@ def watch(obj: Places, name: str, once: bool) -> None:
             time.sleep(0.25)
     except KeyboardInterrupt:
         click.echo()
+
+
+@command.command()
+@book_option("desk", "Name of the desk's book.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write: .csv or .parquet.")
+@click.pass_obj
+def log(obj: Places, name: str, out: Path) -> None:
+    """Write a desk's fills, on paper or live, as an execution log: backtest validate and calibrate read it."""
+    check_place(out)
+    from tradepulse.execution.log import execution_log
+
+    rows = execution_log(obj["home"] / "execution" / "desks" / name)
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    for column in ("ts", "decided_ts"):
+        table[column] = pd.to_datetime(table[column], unit="ns", utc=True)
+    write_rows(table, out)
+    click.echo(f"{len(table):,} fills: {out}")
 
 
 @command.command()

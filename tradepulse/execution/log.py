@@ -1,0 +1,88 @@
+"""A desk's execution log: its fills as its journal has them, for whoever holds them against a simulated run."""
+
+from pathlib import Path
+from typing import Any
+
+from tradepulse.core.orders import BP, UNIT
+from tradepulse.core.quoting.loader import quoting_strategy
+from tradepulse.errors import MissingData
+from tradepulse.execution import packing
+from tradepulse.execution.journal import JSON, ReadOnly, journal_files, json_entry, raw_entries
+from tradepulse.execution.orderpath import FEE, MONEY, Booked, OrderPath, Terms
+from tradepulse.execution.supervision import desk_of
+
+#: A time before which a moment is none: journals of before times were kept count moments instead.
+_FIRST_NS = 10**15
+
+
+def execution_log(folder: Path) -> list[dict[str, Any]]:
+    """Return a row of each fill of a desk, in the order in which they were booked.
+
+    Parameters
+    ----------
+    folder : of the desk
+
+    Returns
+    -------
+    list of dict
+        ``ts`` and ``decided_ts`` in ns since 1970 (the latter of a whole millisecond, None where the journal's file is
+        gone), ``order_id``, ``fill_id``, ``symbol``, ``side``, ``quantity``, ``price``, ``liquidity``, ``commission``
+        (what was taken, also where that was units), ``strategy`` and ``venue``.
+
+    Raises
+    ------
+    MissingData
+        If there is no such desk, it has no fill, or its journal is of before times were kept.
+    """
+    desk = desk_of(folder)
+    path = folder / "orders.journal"
+    if not path.is_file():
+        raise MissingData(f"{path}: the desk has not traded yet")
+    state = OrderPath(ReadOnly(path), desk.terms).state
+    if not state.fills:
+        raise MissingData(f"{path}: holds no fill; there is nothing to write")
+    if any(fill.moment < _FIRST_NS for fill in state.fills):
+        raise MissingData(f"{path}: says of some fills not when they happened; an older version wrote it")
+    decided = _decided(path)
+    made = [quoting_strategy(name) for name, _ in desk.strategies]
+    names = state.traders or [f"{one.name}@{one.version}" for one in made]
+    rows = []
+    for fill in state.fills:
+        order = state.orders.get(fill.order)
+        ticket = order.ticket if order is not None else None
+        venue = ticket.venue if ticket is not None else 0
+        rows.append(
+            {
+                "ts": fill.moment, "decided_ts": decided.get(fill.order), "order_id": fill.order,
+                "fill_id": fill.fill_id, "symbol": desk.symbol or desk.book, "side": fill.side.value,
+                "quantity": fill.quantity / UNIT, "price": fill.price / UNIT, "liquidity": fill.liquidity,
+                "commission": _commission(fill, desk.terms, venue),
+                "strategy": names[ticket.strategy] if ticket is not None else "",
+                "venue": desk.terms.venues[venue].name if desk.terms.venues else "",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _commission(fill: Booked, terms: Terms, venue: int) -> float:
+    if fill.cost is not None:
+        return fill.cost / MONEY
+    place = terms.venues[venue] if terms.venues else terms
+    rate = place.maker_fee if fill.liquidity == "maker" else place.taker_fee
+    rate = 0 if fill.liquidity == "reported" else rate
+    return fill.price * fill.quantity * rate / (UNIT * UNIT * BP * FEE)
+
+
+def _decided(path: Path) -> dict[str, int]:
+    """Return when each order was sent, ns, from all of a journal's files that are there."""
+    found = {}
+    for file in journal_files(path):
+        for entry in raw_entries(file) if file.stat().st_size else ():
+            if entry.code == packing.SENT:
+                ticket, at_ms = packing.read_sent(entry.payload)
+                found[ticket.id] = at_ms * 1_000_000
+            elif entry.code == JSON:
+                kind, body = json_entry(entry, file)
+                if kind == "sent":
+                    found[body["ticket"]["id"]] = body["at_ms"] * 1_000_000
+    return found
