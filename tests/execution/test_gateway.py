@@ -1,5 +1,6 @@
 """A desk at real exchanges' interfaces: Binance and Alpaca on loopback, over HTTP and streams that fail."""
 
+import asyncio
 import json
 import os
 import random
@@ -268,6 +269,22 @@ def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(ther
     assert time.monotonic() - began > gateway_of.SETTLED
 
 
+def test_an_order_that_arrives_when_it_was_taken_for_lost_is_canceled_and_its_fills_are_booked(there, opening):
+    desk = opening(there)
+    desk.until(lambda: there.is_followed)
+    there.refused[there.places] = [there.down()]
+    desk.submit("a1", "buy", "4", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    there.refused.clear()
+    there.by_hand("a1", "buy", "4", "101.00")  # four are offered there
+    there.by_hand("a1-1", "buy", "2", "99.00")
+    desk.until(lambda: not there.venue.open_ids())
+    desk.until(lambda: len(desk.told("a1")) > 1)
+
+    assert desk.told("a1") == [("ended", "rejected", "not_received"), ("filled", "4", "")]
+    assert any("has arrived after all" in line for line in desk.lines)
+
+
 def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_once(there, opening):
     desk = opening(there)
     there.times = 2
@@ -370,6 +387,22 @@ def test_a_journal_of_another_gateway_or_pair_is_refused(binance, opened, tmp_pa
     monkeypatch.setenv("TRADEPULSE_CCXT_EXCHANGE", "binanceus")
     with pytest.raises(ConfigError, match="this book trades binance BTC/USDT, not binanceus BTC/USDT"):
         Gateway(from_environment(PAIR), tmp_path, tmp_path / "venue")
+
+
+def test_a_contract_is_refused_since_a_unit_of_it_is_something_else(binance):
+    there = from_environment("BTC/USDT:USDT")
+
+    async def opened():
+        spot = (await there._exchange.load_markets())[PAIR]
+        swap = {"id": "BTCUSDT_PERP", "symbol": "BTC/USDT:USDT", "contract": True, "swap": True, "spot": False}
+        there._exchange.set_markets([spot, {**spot, **swap, "contractSize": 0.001, "settle": "USDT"}])
+        try:
+            await there.open()
+        finally:
+            await there.close()
+
+    with pytest.raises(ConfigError, match="is a contract, of which a unit is something else; a live desk trades spot"):
+        asyncio.run(opened())
 
 
 def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(there, opening):

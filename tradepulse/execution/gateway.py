@@ -160,6 +160,8 @@ class _Order:
     ending: bool = False
     final: Said | None = None
     ended: bool = False
+    #: Whether it was taken never to have arrived.
+    lost: bool = False
     #: Held while something is under way to the exchange about it.
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -401,7 +403,7 @@ class Gateway:
         elif order is not None and event.kind in {"working", "changed"}:
             order.told = True
         elif order is not None and event.kind == "ended":
-            order.ended = True
+            order.ended, order.lost = True, event.reason == "not_received"
         if order is not None and order.ended:
             self._open.pop(event.id, None)
 
@@ -418,7 +420,12 @@ class Gateway:
             self._ids[said.number] = id
             for trade in [one for one in self._early.values() if one.number == said.number]:
                 self._take_trade(self._early.pop(trade.id))
-        if said.leg != order.leg or order.ended:
+        if order.ended:
+            if order.lost and said.status == "open":
+                self._say_line(f"{id} has arrived after all, when it was taken for lost; canceling it")
+                self._run(self._end_late(said.leg))
+            return
+        if said.leg != order.leg:
             return
         order.known = True
         if said.status == "open" and not order.told:
@@ -683,6 +690,14 @@ class Gateway:
         except Unanswered as exc:
             self._say_line(f"the cancel of {order.ticket.id} is not answered ({exc}); it is asked for again")
             self._look.set()
+
+    async def _end_late(self, leg: str) -> None:
+        """Cancel what nobody waits for any more."""
+        try:
+            await self._there.cancel(leg)
+        except (BrokerRejected, Unanswered) as exc:
+            self._say_line(f"the cancel of {leg} is not answered ({exc}); it is asked for again")
+        self._look.set()
 
     async def _replace(self, id: str, *, price: int | None, quantity: int | None, stop_price: int | None) -> None:
         """Change an order: end what is there, and send what is left as it is to be."""

@@ -51,7 +51,8 @@ class CcxtCounterparty:
 
     async def open(self) -> Place:
         """Return what may be traded there, and on what terms."""
-        markets = await self._ask(self._exchange.load_markets, again=True)
+        await self._ask(self._exchange.load_markets, again=True)
+        markets = self._exchange.markets
         if self._symbol not in markets:
             near = [name for name in sorted(markets) if name.startswith(self._symbol.partition("/")[0] + "/")][:3]
             raise ConfigError(
@@ -59,6 +60,10 @@ class CcxtCounterparty:
                 f"{'for instance ' + ', '.join(near) if near else 'name a pair as BTC/USDT'}"
             )
         market = markets[self._symbol]
+        if market.get("contract"):
+            raise ConfigError(
+                f"{self.name} is a contract, of which a unit is something else; a live desk trades spot pairs"
+            )
         step = market["precision"]
         return Place(
             self.name, units_of(step["price"]), units_of(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
