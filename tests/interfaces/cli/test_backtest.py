@@ -432,6 +432,7 @@ def test_several_strategies_trade_one_book_each_with_limits_of_its_own(cli, refu
     for strategy, words in (
         ("twap", "one is named twice; each trades an account once"),
         ("touch_maker,max_position=-1", "--strategy touch_maker: max_position must lie between 0 and 1e+12, not -1"),
+        ("touch_maker,max_open_orders=2.5", "--strategy touch_maker: max_open_orders=2.5: finer than there are units"),
         ("touch_maker,size=1:2:1", "--strategy touch_maker size=1:2:1: not a number"),
         ("touch_maker,size", "--strategy touch_maker 'size': write it as name=value"),
         ("touch_maker,sise=1", "sise"),
@@ -454,12 +455,15 @@ def test_a_desk_on_paper_is_held_against_its_backtest_part_by_part(cli, refused,
         tmp_path / "trades.csv", index=False
     )
     given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1,
-             "--strategy", "touch_maker", "--param", "size=2", "--param", "most=4")  # fmt: skip
+             "--strategy", "touch_maker", "--param", "size=2", "--param", "most=4", "--cash", 1000.25)  # fmt: skip
     none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
 
     paper = cli("execution", "paper", *given, "--maker-bp", 1, "--speed", 0, "--json")
     assert "fills" in cli("execution", "log", "--out", tmp_path / "live.csv").out
-    cli("backtest", "book", *given, "--maker-bp", 1, *none, "--out", tmp_path / "same")
+    made = cli("backtest", "book", *given, "--maker-bp", 1, *none, "--out", tmp_path / "same", "--json")
+    assert made.json["initial_cash"] == 1000.25
+    equity = pd.read_parquet(tmp_path / "same" / "equity.parquet")
+    assert paper.json["cash"] == pytest.approx(equity["cash"].iloc[-1])
     cli("backtest", "book", *given, "--maker-bp", 0, *none, "--out", tmp_path / "free")
     validate = ("backtest", "validate", "--live", tmp_path / "live.csv", "--simulated")
     same, free = cli(*validate, tmp_path / "same", "--json"), cli(*validate, tmp_path / "free", "--json")

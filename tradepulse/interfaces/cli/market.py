@@ -275,6 +275,8 @@ def _checked(
     cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
     beside: tuple[str, ...],
 ) -> OnBook:  # fmt: skip
+    from decimal import Decimal
+
     from tradepulse.execution.orderpath import Terms
 
     teams, limits = teams_of(named, params)
@@ -291,7 +293,7 @@ def _checked(
         round(lot * UNIT),
         round(maker_bp * FEE),
         round(taker_bp * FEE),
-        cash=round(cash) * MONEY,
+        cash=int(Decimal(str(cash)) * MONEY),
         strategies=limits,
     )
     others = [_other_venue(text) for text in beside]
@@ -302,10 +304,9 @@ def _checked(
         if len({place.name for place in terms.venues}) < len(terms.venues):
             raise ConfigError("--beside: two files have one name, which is that of the venue")
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
-    for (key, *_), (_, of) in zip(map(_split, named), zip(teams[0], limits, strict=False), strict=False):
-        for limit, unit in _UNITS.items():
-            if (most := getattr(of, limit)) is not None:
-                numbers[f"{key}.{limit}"] = most / unit
+    for one, own in zip(teams[0], limits if limits else [Limits()] * len(teams[0]), strict=True):
+        said = {limit: getattr(own, limit) for limit in _UNITS}
+        numbers |= {f"{one.name}.{limit}": most / _UNITS[limit] for limit, most in said.items() if most is not None}
     paths = tuple(path for path, _ in others)
     return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
 
@@ -314,15 +315,24 @@ def _checked(
 _UNITS = {"max_order_quantity": UNIT, "max_order_notional": MONEY, "max_position": UNIT, "max_open_orders": 1}
 
 
-def _split(text: str) -> tuple[str, dict[str, str], dict[str, float]]:
+def _split(text: str) -> "tuple[str, dict[str, str], Limits]":
     """Return the name of a strategy, its parameters and its limits from ``NAME,KEY=VALUE,...``."""
+    from decimal import Decimal
+
     name, *given = text.split(",")
     said = key_values(tuple(given), f"--strategy {name}")
-    limits = {key: number(key, said.pop(key), f"--strategy {name} ") for key in _UNITS if key in said}
-    for key, most in limits.items():
+    limits = {}
+    for key, unit in _UNITS.items():
+        if key not in said:
+            continue
+        most = number(key, text := said.pop(key), f"--strategy {name} ")
         if not 0 <= most <= 1e12:
             raise ConfigError(f"--strategy {name}: {key} must lie between 0 and 1e+12, not {most:g}")
-    return name, said, limits
+        exact = Decimal(text) * unit
+        if exact != exact.to_integral_value():
+            raise ConfigError(f"--strategy {name}: {key}={text}: finer than there are units")
+        limits[key] = int(exact)
+    return name, said, Limits(**limits)
 
 
 def teams_of(
@@ -354,11 +364,8 @@ def teams_of(
         ]
         for chosen in product(*grid.values())
     ]
-    if len(asked) == 1 and not asked[0][2]:
-        return teams, ()
-    return teams, tuple(
-        Limits(**{key: round(most * _UNITS[key]) for key, most in limits.items()}) for *_, limits in asked
-    )
+    alone = len(asked) == 1 and asked[0][2] == Limits()
+    return teams, () if alone else tuple(limits for *_, limits in asked)
 
 
 def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]") -> dict[str, Any]:
