@@ -318,6 +318,24 @@ def test_an_end_is_told_only_after_every_fill_before_it(there, opening, monkeypa
     assert desk.told("a1")[1:] == [("filled", "1", ""), ("ended", "canceled", "requested")]
 
 
+def test_an_end_waits_for_its_fills_also_of_an_order_that_was_changed(there, opening, monkeypatch):
+    desk = opening(there)
+    desk.until(lambda: there.is_followed)
+    desk.submit("a1", "buy", "4", "99.00")
+    desk.until(lambda: desk.told("a1"))
+    there.trade("99.00", "6", "sell")
+    desk.until(lambda: len(desk.told("a1")) == 2)
+    desk.change("a1", price="100.00")
+    desk.until(lambda: len(desk.told("a1")) == 3)
+    monkeypatch.setattr(gateway_of, "LOOK", 60.0)
+    there.silent = True
+    there.trade("100.00", "1", "sell")
+    there.silent = False
+    desk.line.send(["cancel", "a1", "requested"])
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1")[3:] == [("filled", "1", ""), ("ended", "canceled", "requested")]
+
+
 def test_what_is_said_late_of_what_an_order_was_before_its_change_ends_nothing(binance, opened):
     desk = opened()
     desk.submit("a1", "buy", "1", "99.00")
