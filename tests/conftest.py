@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -116,42 +117,45 @@ def broken_checkout(tmp_path_factory) -> Path:
     return folder
 
 
+@contextmanager
+def _on_loopback(exchange, monkeypatch, prefix, broker, **variables):
+    """Let the environment name an exchange as the account's, and others display something there."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"{prefix}_{name}", value)
+    monkeypatch.setattr(broker, "TIMEOUT", 1.0)
+    exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
+    try:
+        yield exchange
+    finally:
+        exchange.close()
+
+
 @pytest.fixture
 def binance(httpserver, monkeypatch, hurried):
-    """Binance on loopback, which the environment names as the account's exchange."""
+    """Binance on loopback."""
     pytest.importorskip("ccxt")
     from tests.execution.binance import KEY, SECRET, Binance
     from tradepulse.execution.brokers import ccxt
 
     exchange = Binance(httpserver)
-    for name, value in (
-        ("EXCHANGE", "binance"), ("KEY", KEY), ("SECRET", SECRET), ("URL", httpserver.url_for("").rstrip("/")),
-        ("WS_URL", exchange.streams),
-    ):  # fmt: skip
-        monkeypatch.setenv(f"TRADEPULSE_CCXT_{name}", value)
-    monkeypatch.setattr(ccxt, "TIMEOUT", 1.0)
-    exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
-    yield exchange
-    exchange.close()
+    url = f"http://127.0.0.1:{httpserver.port}"
+    named = {"EXCHANGE": "binance", "KEY": KEY, "SECRET": SECRET, "URL": url, "WS_URL": exchange.streams}
+    with _on_loopback(exchange, monkeypatch, "TRADEPULSE_CCXT", ccxt, **named):
+        yield exchange
 
 
 @pytest.fixture
 def alpaca(httpserver, monkeypatch, hurried):
-    """Alpaca on loopback, likewise."""
+    """Alpaca on loopback."""
     pytest.importorskip("alpaca")
     from tests.execution.alpaca import KEY, SECRET, Alpaca
     from tradepulse.execution.brokers import alpaca
 
     exchange = Alpaca(httpserver)
-    for name, value in (
-        ("KEY_ID", KEY), ("SECRET_KEY", SECRET), ("BASE_URL", f"http://127.0.0.1:{httpserver.port}"),
-        ("DATA_STREAM_URL", exchange.streams), ("STREAM_URL", exchange.streams.replace("market", "stream")),
-    ):  # fmt: skip
-        monkeypatch.setenv(f"APCA_API_{name}", value)
-    monkeypatch.setattr(alpaca, "TIMEOUT", 1.0)
-    exchange.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
-    yield exchange
-    exchange.close()
+    streams = {"DATA_STREAM_URL": exchange.streams, "STREAM_URL": exchange.streams.replace("market", "stream")}
+    named = {"KEY_ID": KEY, "SECRET_KEY": SECRET, "BASE_URL": f"http://127.0.0.1:{httpserver.port}", **streams}
+    with _on_loopback(exchange, monkeypatch, "APCA_API", alpaca, **named):
+        yield exchange
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import threading
 import time
 from decimal import Decimal
 from functools import partial
-from typing import ClassVar
 
 import pytest
 
@@ -38,11 +37,12 @@ pytest.importorskip("ccxt")
 class Open:
     """A gateway that runs, and what it has said to the desk that is logged on."""
 
-    totals: ClassVar[dict[str, int]] = {}
-
-    def __init__(self, folder, exchange, epoch=1, heard=0, open_ids=()):
-        self.lines, self.place = [], folder / "venue"
+    def __init__(self, folder, exchange, totals, epoch=1, heard=0, open_ids=()):
+        self.lines, self.place, self._totals = [], folder / "venue", totals
         there = open_counterparty(exchange.broker, exchange.symbol)
+        if exchange.broker == "ccxt":
+            # Its client asks Binance so rarely that most orders of a test would never leave.
+            there._exchange.enableRateLimit = False
         self.gateway = Gateway(there, folder, self.place, self.lines.append)
         self._ends = threading.Event()
         self._failed = None
@@ -95,20 +95,25 @@ class Open:
         return {level: quantity for level, quantity in shown.items() if Decimal(quantity)}
 
     def left(self, id):
-        """Units that can still fill; None of one of which nothing is known."""
+        """Units that can still fill."""
         told = [event for event in self.events if event.id == id]
         if any(event.kind == "ended" for event in told):
             return 0
-        total = self.totals[id] if not (new := [e.ticket for e in told if e.kind == "changed"]) else new[-1].quantity
+        total = self._totals[id] if not (new := [e.ticket for e in told if e.kind == "changed"]) else new[-1].quantity
         return max(0, total - sum(event.quantity for event in told if event.kind == "filled"))
 
     def change(self, id, price=None, quantity=None):
         change = {"price": price and units(price), "quantity": quantity and units(quantity), "stop_price": None}
         self.line.send(["replace", id, change])
 
+    def order(self, id, *given, **more):
+        """Submit, and wait until something is said of it."""
+        self.submit(id, *given, **more)
+        self.until(lambda: self.told(id))
+
     def submit(self, id, side, quantity, price=None, **more):
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        self.totals[id] = units(quantity)
+        self._totals[id] = units(quantity)
         ticket = Ticket(id, Side(side), kind, units(quantity), None if price is None else units(price), **more)
         self.line.send(["submit", plain(ticket)])
 
@@ -122,12 +127,12 @@ class Open:
 @pytest.fixture
 def opening(tmp_path):
     """Opens gateways on one folder, and closes what is still open."""
-    made = []
+    made, totals = [], {}
 
     def make(exchange, **given):
         if made:
             made[-1].close()
-        made.append(Open(tmp_path, exchange, **given))
+        made.append(Open(tmp_path, exchange, totals, **given))
         return made[-1]
 
     yield make
@@ -148,8 +153,7 @@ def there(request):
 def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(there, opening):
     desk = opening(there)
     desk.until(lambda: ("buy", "99") in desk.others)
-    desk.submit("a1", "buy", "4", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "4", "99.00")
     there.display(buy={"98.00": "1"}, sell={"100.00": "3"})
     desk.until(lambda: ("sell", "100") in desk.others)
     assert desk.others["buy", "99"] == "5"
@@ -167,8 +171,7 @@ def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(the
 def test_a_fee_is_what_was_taken_in_what_was_bought_or_in_money(binance, opened):
     desk = opened()
     assert (desk.gateway.terms.tick, desk.gateway.terms.lot) == (units("0.01"), units("0.00001"))
-    desk.submit("a1", "buy", "0.5", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "0.5", "99.00")
     binance.trade("99.00", "5.5", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
     filled = desk.events[-1]
@@ -193,9 +196,11 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
     desk.submit("s1", "buy", "1", "100.00", display_quantity=units("0.5"))
     desk.until(lambda: desk.left("s1") == 0)
 
-    assert desk.told("m1") == [("working", "0", ""), ("filled", "4", ""), ("filled", "1", "")]
-    assert desk.told("i1")[1:] == [("filled", "5", ""), ("filled", "3", ""), ("ended", "canceled", "ioc")]
-    assert desk.told("f1")[-1:] == [("ended", "canceled", "fok")]
+    # Of what takes it hangs on which stream is first whether it is said to work before it fills.
+    told = {id: [one for one in desk.told(id) if one != ("working", "0", "")] for id in ("m1", "i1", "f1")}
+    assert told["m1"] == [("filled", "4", ""), ("filled", "1", "")]
+    assert told["i1"] == [("filled", "5", ""), ("filled", "3", ""), ("ended", "canceled", "ioc")]
+    assert told["f1"] == [("ended", "canceled", "fok")]
     assert desk.told("p1") == [("ended", "rejected", "post_only_would_take")]
     assert desk.told("s1") == [("ended", "rejected", "not_supported")]
     # Of what was sold the fee is taken in money: a thousandth of 5 at 99 and 3 at 98.5.
@@ -207,8 +212,7 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
 def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(there, opening):
     desk = opening(there)
     there.refused[there.places] = [there.busy("0.2"), there.busy("0.2")]
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
 
     assert list(there.placed) == ["a1"]
     assert there.asked.count(there.places) == 3
@@ -229,8 +233,7 @@ def test_an_order_that_waits_for_the_rate_is_not_sent_once_its_end_is_asked_for(
 def test_an_order_that_was_taken_and_answered_as_if_it_was_not_is_found(there, opening):
     desk = opening(there)
     there.lost[there.places] = [there.busy("0.1")]
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
     desk.line.send(["open"])
     desk.until(lambda: desk.of("open"))
     assert desk.told("a1") == [("working", "0", "")]
@@ -240,8 +243,7 @@ def test_an_order_that_was_taken_and_answered_as_if_it_was_not_is_found(there, o
 def test_a_clock_that_is_off_is_set_by_the_exchanges(binance, opened):
     desk = opened()
     binance.ahead = 60_000
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
     assert desk.told("a1") == [("working", "0", "")]
 
 
@@ -250,8 +252,7 @@ def test_an_answer_that_is_lost_after_acceptance_is_found_and_the_order_not_sent
     desk = opening(there)
     there.silent = silent
     there.lost[there.places] = [there.down()]
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
 
     assert desk.told("a1") == [("working", "0", "")]
     assert there.asked.count(there.places) == 1
@@ -262,8 +263,7 @@ def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(ther
     desk = opening(there)
     there.refused[there.places] = [there.down()]
     began = time.monotonic()
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
 
     assert desk.told("a1") == [("ended", "rejected", "not_received")]
     assert time.monotonic() - began > gateway_of.SETTLED
@@ -273,8 +273,7 @@ def test_an_order_that_arrives_when_it_was_taken_for_lost_is_canceled_and_its_fi
     desk = opening(there)
     desk.until(lambda: there.is_followed)
     there.refused[there.places] = [there.down()]
-    desk.submit("a1", "buy", "4", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "4", "99.00")
     there.refused.clear()
     there.by_hand("a1", "buy", "4", "101.00")  # four are offered there
     there.by_hand("a1-1", "buy", "2", "99.00")
@@ -288,8 +287,7 @@ def test_an_order_that_arrives_when_it_was_taken_for_lost_is_canceled_and_its_fi
 def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_once(there, opening):
     desk = opening(there)
     there.times = 2
-    desk.submit("a1", "buy", "4", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "4", "99.00")
     there.trade("99.00", "6", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
     there.silent = True
@@ -308,8 +306,7 @@ def test_an_end_is_told_only_after_every_fill_before_it(there, opening, monkeypa
     monkeypatch.setattr(gateway_of, "LOOK", 60.0)  # only what was noticed is asked for
     desk = opening(there)
     desk.until(lambda: there.is_followed)
-    desk.submit("a1", "buy", "2", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "2", "99.00")
     there.silent = True
     there.trade("99.00", "6", "sell")
     there.silent = False
@@ -321,8 +318,7 @@ def test_an_end_is_told_only_after_every_fill_before_it(there, opening, monkeypa
 def test_an_end_waits_for_its_fills_also_of_an_order_that_was_changed(there, opening, monkeypatch):
     desk = opening(there)
     desk.until(lambda: there.is_followed)
-    desk.submit("a1", "buy", "4", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "4", "99.00")
     there.trade("99.00", "6", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
     desk.change("a1", price="100.00")
@@ -338,8 +334,7 @@ def test_an_end_waits_for_its_fills_also_of_an_order_that_was_changed(there, ope
 
 def test_what_is_said_late_of_what_an_order_was_before_its_change_ends_nothing(binance, opened):
     desk = opened()
-    desk.submit("a1", "buy", "1", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "1", "99.00")
     desk.change("a1", price="98.00")
     desk.until(lambda: len(desk.told("a1")) == 2)
     binance.repeat()
@@ -435,8 +430,7 @@ def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(there, ope
 
 def test_a_change_is_a_new_order_for_what_is_left(there, opening):
     desk = opening(there)
-    desk.submit("a1", "buy", "4", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "4", "99.00")
     there.trade("99.00", "6", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
     desk.change("a1", price="100.00")
@@ -454,8 +448,7 @@ def test_a_change_is_a_new_order_for_what_is_left(there, opening):
 
 def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, opened):
     desk = opened()
-    desk.submit("a1", "buy", "2", "99.00", post_only=True)
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "2", "99.00", post_only=True)
     desk.change("a1", price="101.00")
     desk.until(lambda: desk.left("a1") == 0)
     assert desk.told("a1") == [("working", "0", ""), ("ended", "canceled", "post_only_would_take")]
@@ -464,8 +457,7 @@ def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, ope
 def test_nothing_is_proven_while_the_exchange_does_not_answer(there, opening, monkeypatch):
     monkeypatch.setattr("tradepulse.execution.brokers.asking.TRIES", 1)
     desk = opening(there)
-    desk.submit("a1", "buy", "2", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "2", "99.00")
     there.refused[there.lists] = [there.down() for _ in range(50)]
     desk.line.send(["cancel", "a1", "killed"])
     desk.line.send(["open"])
@@ -481,8 +473,7 @@ def test_nothing_is_proven_while_the_exchange_does_not_answer(there, opening, mo
 def test_what_nobody_watches_is_canceled(there, opening, monkeypatch):
     monkeypatch.setattr(gateway_of, "ALONE", 0.3)
     desk = opening(there)
-    desk.submit("a1", "buy", "2", "99.00")
-    desk.until(lambda: desk.told("a1"))
+    desk.order("a1", "buy", "2", "99.00")
     desk.line.close()
     end = time.monotonic() + 10
     while there.venue.open_ids() and time.monotonic() < end:
@@ -553,7 +544,7 @@ def test_whatever_fails_the_books_end_as_the_exchanges(there, opening, tmp_path,
         for event in desk.events:
             path.hear(event)
     assert (path.state.position, path.state.cash) == there.ledger()
-    assert len(path.state.fills) == len(there.trades)
+    assert len(path.state.fills) == len(there.trades) > 0
     ended = [event.id for event in desk.events if event.kind == "ended"]
     last = {event.id: event.kind for event in desk.events}
     assert len(ended) == len(set(ended))
@@ -626,7 +617,6 @@ def test_a_desk_that_is_killed_whole_goes_on_where_the_exchange_is(binance, tmp_
             os.kill(pid, signal.SIGKILL)
         first.wait()
         time.sleep(0.5)  # what rests goes on filling, and nobody hears it
-        left = binance.venue.open_ids()
         again = subprocess.run(
             [sys.executable, "-c", code, *given, "--until", "3"],
             capture_output=True,
@@ -643,4 +633,3 @@ def test_a_desk_that_is_killed_whole_goes_on_where_the_exchange_is(binance, tmp_
     assert outcome["position"] == position / UNIT
     assert outcome["cash"] == pytest.approx(10_000 + cash / MONEY, abs=1e-9)
     assert not binance.venue.open_ids()
-    assert {id.partition("-")[0] for id in left} <= set(binance.placed)

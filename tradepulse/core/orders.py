@@ -140,6 +140,16 @@ def from_micros(micros: int) -> Decimal:
     return Decimal(micros) / MICROS
 
 
+def to_units(value: float | Decimal | str) -> int:
+    """Return a price or quantity in :data:`UNIT`; a float counts as the decimal that it prints as."""
+    return int((Decimal(str(value)) * UNIT).to_integral_value(ROUND_HALF_EVEN))
+
+
+def from_units(units: int, unit: int = UNIT) -> Decimal:
+    """Return what is held in whole parts of a unit as an exact number."""
+    return Decimal(units) / unit
+
+
 def share_of(amount: int, numerator: int, denominator: int) -> int:
     """Return ``amount * numerator / denominator`` rounded half to even, in integers throughout."""
     if denominator < 0:

@@ -14,11 +14,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.orders import Side
 from tradepulse.errors import BrokerRejected, ConfigError, ExecutionError, LineLost, TradePulseError, Unanswered
 from tradepulse.execution.desk import Move
 from tradepulse.execution.journal import Journal
@@ -131,16 +130,6 @@ class Counterparty(Protocol):
         ...
 
 
-def units_of(value: object) -> int:
-    """Return a price or quantity, as an exchange writes it, in units."""
-    return round(Decimal(str(value)) * UNIT)
-
-
-def text_of_units(units: int) -> str:
-    """Return units as an exchange reads them."""
-    return f"{(Decimal(units) / UNIT).normalize():f}"
-
-
 @dataclass(slots=True)
 class _Order:
     """An order of the desk: at the exchange it is one after another, as it is changed."""
@@ -199,7 +188,6 @@ class Gateway:
     ) -> None:
         self._there, self._socket, self._say_line = counterparty, place, say
         self.epoch = 0
-        self.turned_away = 0
         self.events: list[Event] = []
         self._stamps: list[int] = []
         self._orders: dict[str, _Order] = {}
@@ -363,7 +351,7 @@ class Gateway:
                     self.epoch = body["epoch"]
                 case "placing":
                     ticket = ticket_of(body["ticket"])
-                    order = self._known(ticket)
+                    order = self._order_of(ticket)
                     order.ticket, order.changes, order.before = ticket, body["changes"], body["before"]
                     order.known, order.sent = False, body["ns"] / 1e9
                     self._since = max(self._since, body["ns"])
@@ -377,7 +365,7 @@ class Gateway:
         if not journal.count:
             self._write("opened", ns=self._began, counterparty=self._there.name)
 
-    def _known(self, ticket: Ticket) -> _Order:
+    def _order_of(self, ticket: Ticket) -> _Order:
         if ticket.id not in self._orders:
             self._orders[ticket.id] = self._open[ticket.id] = _Order(ticket, time.time())
         return self._orders[ticket.id]
@@ -568,7 +556,6 @@ class Gateway:
             self._logon(line, *body)
             return
         if line is not self._line:
-            self.turned_away += what in {"submit", "replace"}
             line.write(text_of([["fenced", self.epoch]]))
             return
         match what:
@@ -619,7 +606,7 @@ class Gateway:
     def _submit(self, ticket: Ticket) -> None:
         if ticket.id in self._orders:
             return
-        order = self._known(ticket)
+        order = self._order_of(ticket)
         plain_order = ticket.type in {OrderType.MARKET, OrderType.LIMIT} and ticket.display_quantity is None
         if not plain_order or ticket.tif not in _SUPPORTED or ticket.reduce_only:
             self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())

@@ -274,8 +274,6 @@ class OrderPath:
         try:
             for entry in journal.raw():
                 self.fold(entry)
-        except IndexError as exc:
-            raise ConfigError(f"{journal.path}: has orders of strategies that the account's terms do not have") from exc
         finally:
             if looking:
                 gc.enable()
@@ -662,7 +660,7 @@ class OrderPath:
         )  # fmt: skip
         self.state = state
         for number, position in enumerate(body.get("parts", [])):
-            state.parts[number].position = position
+            self._part_of(number).position = position
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])
@@ -683,7 +681,7 @@ class OrderPath:
         state.by_number.append(order)
         state.left[ticket.side] += quantity
         if state.parts:
-            part = state.parts[ticket.strategy]
+            part = self._part_of(ticket.strategy)
             part.left[ticket.side] += quantity
             part.open += 1
         if ticket.reduce_only:
@@ -691,6 +689,14 @@ class OrderPath:
         sent = state.sent_ms
         # A clock that is put back does not make an order older than the one before it.
         sent.append(at_ms if not sent or at_ms > sent[-1] else sent[-1])
+
+    def _part_of(self, strategy: int) -> Part:
+        """Return what a strategy has, of which the journal says something."""
+        if strategy >= len(self.state.parts):
+            raise ConfigError(
+                f"{self._journal.path}: has orders of strategies that the account's terms do not have; name the same"
+            )
+        return self.state.parts[strategy]
 
     def _refused(self, ticket: Ticket, reason: str) -> None:
         order = Known(ticket, "refused", reason, number=len(self.state.by_number))

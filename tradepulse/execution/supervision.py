@@ -7,17 +7,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradepulse.core.files import replace_text
+from tradepulse.core.orders import UNIT, from_units
 from tradepulse.errors import ConfigError, ExecutionError, MissingData
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, parse_desk, pull_kill_switch
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import State, Terms
+from tradepulse.execution.orderpath import FEE, State, Terms
 from tradepulse.execution.watch import Watched
 
 if TYPE_CHECKING:
@@ -88,35 +90,24 @@ def run_paper(
     ExecutionError
         If the engine refuses, or dies again and again.
     """
-    parse_desk(json.dumps({**desk, "place": "here"}))  # what is wrong with it is said before anything is there
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder, _LOCK):
-        return _paper(folder, desk, moves, speed, until, cancels_ahead, say, picture)
-
-
-def _paper(
-    folder: Path, desk: Mapping[str, Any], moves: Sequence[Move], speed: float, until: float | None,
-    cancels_ahead: float, say: Callable[[str], None] | None, picture: Callable[[Watched], None] | None,
-) -> dict[str, Any]:  # fmt: skip
-    if (folder / "gateway.journal").exists():
-        raise ConfigError(f"{folder}: this book trades live; name another with --book")
-    place = Path(_short_folder(folder)) / "venue"
-    spec = _written(folder, {**desk, "place": str(place)})
-    before = Watched(folder, spec.terms).path.state if (folder / "orders.journal").is_file() else None
-    if before is not None and before.open:
-        # The exchange of the last run is gone, and with it what was open there; the engine learns it when it logs on.
-        (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
-    exchange = Exchange(
-        moves, place, speed=speed, positions=_positions(spec.terms, before),
-        lots=[one.lot for one in spec.terms.venues] or [spec.terms.lot], cancels_ahead=cancels_ahead,
-    )  # fmt: skip
-    if before is not None:
-        exchange.go_on_from(before.heard, len(before.seen_fills))
-    try:
-        return _supervise(folder, spec, exchange, until, say, picture)
-    finally:
-        exchange.close()
-        place.parent.rmdir()
+    with _held(folder, desk), _short_folder(folder) as short:
+        if (folder / "gateway.journal").exists():
+            raise ConfigError(f"{folder}: this book trades live; name another with --book")
+        spec = _written(folder, {**desk, "place": str(short / "venue")})
+        before = Watched(folder, spec.terms).path.state if (folder / "orders.journal").is_file() else None
+        if before is not None and before.open:
+            # The exchange of the last run is gone, and with it what was open there; the engine learns it as it logs on.
+            (say or (lambda line: None))(f"{len(before.open)} orders of the last run are no longer at the exchange")
+        exchange = Exchange(
+            moves, spec.place, speed=speed, positions=_positions(spec.terms, before),
+            lots=[one.lot for one in spec.terms.venues] or [spec.terms.lot], cancels_ahead=cancels_ahead,
+        )  # fmt: skip
+        if before is not None:
+            exchange.go_on_from(before.heard, len(before.seen_fills))
+        try:
+            return _supervise(folder, spec, exchange, until, say, picture)
+        finally:
+            exchange.close()
 
 
 def run_live(
@@ -145,44 +136,45 @@ def run_live(
     ExecutionError
         If the engine refuses, dies again and again, or something is left open at the exchange.
     """
-    parse_desk(json.dumps({**desk, "place": "here", "tick": "1", "lot": "1"}))
+    from tradepulse.execution.gateway import Gateway
+
+    with _held(folder, {**desk, "tick": "1", "lot": "1"}), _short_folder(folder) as short:
+        if (folder / "orders.journal").is_file() and not (folder / "gateway.journal").exists():
+            raise ConfigError(f"{folder}: this book trades on paper; name another with --book")
+        gateway = Gateway(counterparty, folder, short / "gateway", say or (lambda line: None))
+        try:
+            terms, said = gateway.terms, {"place": str(short / "gateway"), "clock": "own"}
+            for key, value, unit in (
+                ("tick", terms.tick, UNIT), ("lot", terms.lot, UNIT),
+                ("maker_bp", terms.maker_fee, FEE), ("taker_bp", terms.taker_fee, FEE),
+            ):  # fmt: skip
+                said[key] = f"{from_units(value, unit):f}"
+            return _supervise(folder, _written(folder, {**desk, **said}), gateway, until, say, picture)
+        finally:
+            left = gateway.leave()
+            gateway.close()
+            if left:
+                raise ExecutionError(
+                    f"{folder}: ESCALATED: {', '.join(left)} may be open at {counterparty.name}; look there"
+                )
+
+
+@contextmanager
+def _held(folder: Path, desk: Mapping[str, Any]) -> Iterator[None]:
+    """Hold a desk's folder; what is wrong with its file is said before anything is there."""
+    parse_desk(json.dumps({**desk, "place": "here"}))
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, _LOCK):
-        return _live(folder, desk, counterparty, until, say, picture)
+        yield
 
 
-def _live(
-    folder: Path, desk: Mapping[str, Any], counterparty: "Counterparty", until: float | None,
-    say: Callable[[str], None] | None, picture: Callable[[Watched], None] | None,
-) -> dict[str, Any]:  # fmt: skip
-    from decimal import Decimal
+@contextmanager
+def _short_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder for the socket: the system takes no path beyond a hundred characters."""
+    import tempfile
 
-    from tradepulse.core.orders import UNIT
-    from tradepulse.execution.gateway import Gateway
-    from tradepulse.execution.orderpath import FEE
-
-    if (folder / "orders.journal").is_file() and not (folder / "gateway.journal").exists():
-        raise ConfigError(f"{folder}: this book trades on paper; name another with --book")
-    place = Path(_short_folder(folder)) / "gateway"
-    gateway = None
-    try:
-        gateway = Gateway(counterparty, folder, place, say or (lambda line: None))
-        terms, said = gateway.terms, {"place": str(place), "clock": "own"}
-        for key, value, unit in (
-            ("tick", terms.tick, UNIT), ("lot", terms.lot, UNIT),
-            ("maker_bp", terms.maker_fee, FEE), ("taker_bp", terms.taker_fee, FEE),
-        ):  # fmt: skip
-            said[key] = f"{Decimal(value) / unit:f}"
-        return _supervise(folder, _written(folder, {**desk, **said}), gateway, until, say, picture)
-    finally:
-        left = gateway.leave() if gateway is not None else []
-        if gateway is not None:
-            gateway.close()
-        place.parent.rmdir()
-        if left:
-            raise ExecutionError(
-                f"{folder}: ESCALATED: {', '.join(left)} may be open at {counterparty.name}; look there"
-            )
+    with tempfile.TemporaryDirectory(prefix=f"tp-{folder.name[:20]}-") as short:
+        yield Path(short)
 
 
 def _written(folder: Path, desk: Mapping[str, Any]) -> Spec:
@@ -261,10 +253,3 @@ def _tell(log: Path, told: int, say: Callable[[str], None] | None) -> int:
         for line in whole.decode(errors="replace").splitlines():
             say(line)
     return told + len(whole)
-
-
-def _short_folder(folder: Path) -> str:
-    """Return a folder for the socket: the system takes no path beyond a hundred characters."""
-    import tempfile
-
-    return tempfile.mkdtemp(prefix=f"tp-{folder.name[:20]}-")

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.orders import UNIT, Side, from_units, to_units
 from tradepulse.errors import BrokerRejected, ConfigError, Unanswered
 from tradepulse.execution.brokers.alpaca import account, client_from_environment, judge
 from tradepulse.execution.brokers.asking import ask_async
-from tradepulse.execution.gateway import Said, Trade, text_of_units, units_of
+from tradepulse.execution.gateway import Said, Trade
 from tradepulse.execution.orderpath import Place
 from tradepulse.execution.ticket import Ticket
 
@@ -67,9 +67,10 @@ class AlpacaCounterparty:
         if ticket.post_only:
             raise BrokerRejected("not_supported")
         body = {
-            "symbol": self._symbol, "qty": text_of_units(quantity), "side": ticket.side.value, "client_order_id": leg,
+            "symbol": self._symbol, "client_order_id": leg, "side": ticket.side.value,
+            "qty": f"{from_units(quantity):f}",
             "type": "market" if ticket.price is None else "limit", "time_in_force": ticket.tif.value,
-            **({} if ticket.price is None else {"limit_price": text_of_units(ticket.price)}),
+            **({} if ticket.price is None else {"limit_price": f"{from_units(ticket.price):f}"}),
         }  # fmt: skip
         return self._said(await self._ask(partial(self._client.post, "/orders", body), again=False, wanted=wanted))
 
@@ -111,17 +112,17 @@ class AlpacaCounterparty:
         """Yield the best that is displayed, ours too, whenever it changes."""
         async for one in self._market.said("quotes", self._symbol):
             ends = ((Side.BUY, one["bp"], one["bs"]), (Side.SELL, one["ap"], one["as"]))
-            levels = {side: {units_of(price): units_of(size)} if price and size else {} for side, price, size in ends}
+            levels = {side: {to_units(price): to_units(size)} if price and size else {} for side, price, size in ends}
             self._quote = {side: next(iter(level)) for side, level in levels.items() if level}
             yield _ns(one["t"]), levels
 
     async def prints(self) -> AsyncIterator[tuple[int, int, int, Side]]:
         """Yield trades, ours too; at or above the middle a buyer took (Lee and Ready, 1991), and no one has said."""
         async for one in self._market.said("trades", self._symbol):
-            price = units_of(one["p"])
+            price = to_units(one["p"])
             if len(self._quote) == 2:
                 took = Side.BUY if 2 * price >= sum(self._quote.values()) else Side.SELL
-                yield _ns(one["t"]), price, units_of(one["s"]), took
+                yield _ns(one["t"]), price, to_units(one["s"]), took
 
     async def orders(self) -> AsyncIterator[Said]:
         """Yield our orders as they change."""
@@ -134,7 +135,7 @@ class AlpacaCounterparty:
         async for one in self._account.said("fills", self._symbol):
             if one["event"] not in {"fill", "partial_fill"} or one["order"]["symbol"] != self._symbol:
                 continue
-            number, whole = one["order"]["id"], units_of(one["order"]["filled_qty"])
+            number, whole = one["order"]["id"], to_units(one["order"]["filled_qty"])
             for _ in range(_ASKS):
                 found = [
                     trade for trade in await self.trades(_ns(one["timestamp"]) - 60 * 10**9) if trade.number == number
@@ -153,13 +154,13 @@ class AlpacaCounterparty:
 
     def _said(self, one: dict[str, Any]) -> Said:
         return Said(
-            one["client_order_id"], one["id"], _ENDED.get(one["status"], "open"), units_of(one.get("filled_qty") or 0)
+            one["client_order_id"], one["id"], _ENDED.get(one["status"], "open"), to_units(one.get("filled_qty") or 0)
         )
 
     def _trade(self, one: dict[str, Any]) -> Trade:
         return Trade(
-            one["id"], one["order_id"], Side.BUY if one["side"] == "buy" else Side.SELL, units_of(one["price"]),
-            units_of(one["qty"]), "taker", _ns(one["transaction_time"]),
+            one["id"], one["order_id"], Side.BUY if one["side"] == "buy" else Side.SELL, to_units(one["price"]),
+            to_units(one["qty"]), "taker", _ns(one["transaction_time"]),
         )  # fmt: skip
 
     async def _ask(

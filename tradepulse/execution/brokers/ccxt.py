@@ -41,14 +41,7 @@ class CcxtBroker(Broker):
     def __init__(self, exchange: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self._exchange, self._sleep = exchange, sleep
         self._ours: dict[str, str] = {}
-        self._status = 0
-        own = exchange.handle_errors
-
-        def handle_errors(status: int, *given: Any) -> Any:
-            self._status = status
-            return own(status, *given)
-
-        exchange.handle_errors = handle_errors
+        self._take_status = statuses_of(exchange)
 
     def __repr__(self) -> str:
         return f"CcxtBroker({self._exchange.id})"
@@ -133,17 +126,34 @@ class CcxtBroker(Broker):
         )
 
     def _ask(self, call: Callable[[], Any], *, again: bool) -> Any:
-        self._status = 0
+        self._take_status()
         return ask(call, self._judge, again=again, sleep=self._sleep)
 
     def _judge(self, exc: Exception) -> Failure:
         import ccxt
 
-        failure, self._status = judge(self._exchange, self._status, exc), 0
+        failure = judge(self._exchange, self._take_status(), exc)
         if failure.clock:  # ask what time it is there, and sign by that
             with suppress(ccxt.BaseError):
                 self._exchange.load_time_difference()
         return failure
+
+
+def statuses_of(exchange: Any) -> Callable[[], int]:
+    """Return what takes the HTTP status of a client's last answer, once: 0 without one since. Its errors do not say."""
+    last = [0]
+    own = exchange.handle_errors
+
+    def handle_errors(status: int, *given: Any) -> Any:
+        last[0] = status
+        return own(status, *given)
+
+    def take() -> int:
+        status, last[0] = last[0], 0
+        return status
+
+    exchange.handle_errors = handle_errors
+    return take
 
 
 def judge(exchange: Any, status: int, exc: Exception) -> Failure:

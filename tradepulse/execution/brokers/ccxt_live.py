@@ -10,11 +10,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from tradepulse.core.orders import Side
+from tradepulse.core.orders import Side, from_units, to_units
 from tradepulse.errors import BrokerRejected, ConfigError
 from tradepulse.execution.brokers.asking import Failure, ask_async
-from tradepulse.execution.brokers.ccxt import account, judge
-from tradepulse.execution.gateway import Said, Trade, text_of_units, units_of
+from tradepulse.execution.brokers.ccxt import account, judge, statuses_of
+from tradepulse.execution.gateway import Said, Trade
 from tradepulse.execution.orderpath import FEE, MONEY, Place
 from tradepulse.execution.ticket import Ticket, TimeInForce
 
@@ -36,15 +36,8 @@ class CcxtCounterparty:
         self._exchange, self._symbol = exchange, symbol
         self.name = f"{exchange.id} {symbol}"
         self._numbers: dict[str, str] = {}
-        self._status = 0
+        self._take_status = statuses_of(exchange)
         self._seen_ms = 0
-        own = exchange.handle_errors
-
-        def handle_errors(status: int, *given: Any) -> Any:
-            self._status = status
-            return own(status, *given)
-
-        exchange.handle_errors = handle_errors
 
     def __repr__(self) -> str:
         return f"CcxtCounterparty({self.name})"
@@ -66,7 +59,7 @@ class CcxtCounterparty:
             )
         step = market["precision"]
         return Place(
-            self.name, units_of(step["price"]), units_of(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
+            self.name, to_units(step["price"]), to_units(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
         )
 
     async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
@@ -76,10 +69,16 @@ class CcxtCounterparty:
             params["timeInForce"] = "PO" if ticket.post_only else ticket.tif.upper()
         elif ticket.tif is TimeInForce.FOK:
             params["timeInForce"] = "FOK"
-        price = None if ticket.price is None else text_of_units(ticket.price)
+        price = None if ticket.price is None else f"{from_units(ticket.price):f}"
         kind = "market" if price is None else "limit"
         send = partial(
-            self._exchange.create_order, self._symbol, kind, ticket.side.value, text_of_units(quantity), price, params
+            self._exchange.create_order,
+            self._symbol,
+            kind,
+            ticket.side.value,
+            f"{from_units(quantity):f}",
+            price,
+            params,
         )
         return self._said(await self._ask(send, again=False, wanted=wanted), leg)
 
@@ -130,14 +129,14 @@ class CcxtCounterparty:
             sides = ((Side.BUY, book["bids"]), (Side.SELL, book["asks"]))
             yield (
                 self._ns(book["timestamp"]),
-                {side: {units_of(level[0]): units_of(level[1]) for level in levels[:DEPTH]} for side, levels in sides},
+                {side: {to_units(level[0]): to_units(level[1]) for level in levels[:DEPTH]} for side, levels in sides},
             )
 
     async def prints(self) -> AsyncIterator[tuple[int, int, int, Side]]:
         """Yield trades, ours too: when, price, quantity and who took."""
         while True:
             for one in await self._ask(partial(self._exchange.watch_trades, self._symbol), again=False):
-                yield self._ns(one["timestamp"]), units_of(one["price"]), units_of(one["amount"]), Side(one["side"])
+                yield self._ns(one["timestamp"]), to_units(one["price"]), to_units(one["amount"]), Side(one["side"])
 
     async def orders(self) -> AsyncIterator[Said]:
         """Yield our orders as they change."""
@@ -160,7 +159,7 @@ class CcxtCounterparty:
         if leg:
             self._numbers[leg] = one["id"]
         status = one.get("status") or "open"
-        return Said(leg, one["id"], "canceled" if status == "canceling" else status, units_of(one.get("filled") or 0))
+        return Said(leg, one["id"], "canceled" if status == "canceling" else status, to_units(one.get("filled") or 0))
 
     def _trade(self, one: dict[str, Any]) -> Trade:
         price, fee = Decimal(str(one["price"])), one.get("fee") or {}
@@ -169,13 +168,13 @@ class CcxtCounterparty:
         money: int | None = 0
         units = 0
         if cost and currency == base:
-            units = units_of(cost)
+            units = to_units(cost)
         elif cost and currency == quote.partition(":")[0]:
             money = int(cost * MONEY)
         elif cost:
             money = None  # in a third currency: what it is worth in ours, nobody has said
         return Trade(
-            str(one["id"]), str(one["order"]), Side(one["side"]), units_of(price), units_of(one["amount"]),
+            str(one["id"]), str(one["order"]), Side(one["side"]), to_units(price), to_units(one["amount"]),
             "maker" if one.get("takerOrMaker") == "maker" else "taker", one["timestamp"] * 1_000_000, money, units,
         )  # fmt: skip
 
@@ -187,7 +186,7 @@ class CcxtCounterparty:
     async def _ask(
         self, call: Callable[[], Awaitable[Any]], *, again: bool, wanted: Callable[[], bool] = lambda: True
     ) -> Any:
-        self._status = 0
+        self._take_status()
         return await ask_async(call, self._judge, again=again, mend=self._set_clock, wanted=wanted)
 
     def _judge(self, exc: Exception) -> Failure:
@@ -197,8 +196,7 @@ class CcxtCounterparty:
             raise BrokerRejected("post_only_would_take") from None
         if isinstance(exc, ccxt.InsufficientFunds):
             raise BrokerRejected("insufficient_funds") from None
-        status, self._status = self._status, 0
-        return judge(self._exchange, status, exc)
+        return judge(self._exchange, self._take_status(), exc)
 
     async def _set_clock(self) -> None:
         import ccxt

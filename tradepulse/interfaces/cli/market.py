@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tradepulse.core.orders import UNIT
+from tradepulse.core.orders import UNIT, from_units
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Place
+from tradepulse.execution.engine import LIMIT_UNITS
+from tradepulse.execution.orderpath import FEE, MONEY, OF_STRATEGY, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ class OnBook:
         """The venues beside the first one, as a desk file says them."""
         return [
             {
-                "name": one.name, "tick": _plain(one.tick, UNIT), "lot": _plain(one.lot, UNIT),
-                "maker_bp": _plain(one.maker_fee, FEE), "taker_bp": _plain(one.taker_fee, FEE),
+                "name": one.name, "tick": f"{from_units(one.tick, UNIT):f}", "lot": f"{from_units(one.lot, UNIT):f}",
+                "maker_bp": f"{from_units(one.maker_fee, FEE):f}", "taker_bp": f"{from_units(one.taker_fee, FEE):f}",
                 "latency_us": one.latency_us, "fades_us": one.half_life_us,
             }
             for one in self.terms.venues[1:]
@@ -312,7 +313,7 @@ def _checked(
 
 
 #: Limits of a strategy, and the units that they are in.
-_UNITS = {"max_order_quantity": UNIT, "max_order_notional": MONEY, "max_position": UNIT, "max_open_orders": 1}
+_UNITS = {limit: LIMIT_UNITS[limit] for limit in OF_STRATEGY}
 
 
 def _split(text: str) -> "tuple[str, dict[str, str], Limits]":
@@ -371,7 +372,7 @@ def teams_of(
 def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]") -> dict[str, Any]:
     """Return what a desk file says of those who trade it."""
     own = [
-        {key: _plain(most, unit) for key, unit in _UNITS.items() if (most := getattr(of, key)) is not None}
+        {key: f"{from_units(most, unit):f}" for key, unit in _UNITS.items() if (most := getattr(of, key)) is not None}
         for of in limits
     ]
     said: dict[str, Any] = {"strategy": team[0].name, "params": team[0].settings}
@@ -402,12 +403,6 @@ def _other_venue(text: str) -> "tuple[Path, Place]":
         round(said.get("maker_bp", 0.0) * FEE), round(said.get("taker_bp", 4.0) * FEE), said.get("latency_us", 0.0),
         said.get("fades_us", 0.0),
     )  # fmt: skip
-
-
-def _plain(units: int, unit: int) -> str:
-    from decimal import Decimal
-
-    return f"{Decimal(units) / unit:f}"
 
 
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
