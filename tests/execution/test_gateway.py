@@ -418,6 +418,46 @@ def test_a_contract_is_refused_since_a_unit_of_it_is_something_else(binance):
         asyncio.run(opened())
 
 
+def test_an_order_leaves_before_the_looks_that_wait_for_the_rate_limit_and_does_not_pay_for_the_last_one(binance):
+    there = from_environment(PAIR)
+    asked = there._exchange.fetch  # every request, once the limit has let it go
+    left = []
+
+    async def fetch(url, method="GET", headers=None, body=None):
+        left.append(method)
+        return await asked(url, method, headers, body)
+
+    async def one_after_another():
+        there._exchange.fetch = fetch
+        try:
+            await there.open()
+            # Ten looks of weight 4 in a second: the eleventh waits.
+            there._exchange.throttler.config |= {"windowSize": 1_000.0, "maxWeight": 40.0}
+            order = Ticket("ord-1", Side.BUY, OrderType.LIMIT, units("1"), units("99"))
+            looks = [asyncio.ensure_future(there.trades(0)) for _ in range(15)]
+            await asyncio.sleep(0.1)
+            assert left.count("GET") < 15
+            await asyncio.gather(
+                there.place("ord-1", order, order.quantity, lambda: True),
+                there.place("ord-2", order._replace(id="ord-2"), order.quantity, lambda: True),
+            )
+            assert left[-2:] == ["POST", "POST"]
+            assert len(left) < 15
+            assert list(binance.placed) == ["ord-1", "ord-2"]
+            await asyncio.gather(*looks)
+            assert left.count("GET") >= 15
+            # With room in the window an order leaves at once, however dear the look before it was.
+            await asyncio.sleep(1.0)
+            await there.trades(0)
+            began = time.monotonic()
+            await there.cancel("ord-1")
+            assert time.monotonic() - began < 0.5
+        finally:
+            await there.close()
+
+    asyncio.run(one_after_another())
+
+
 def test_a_fill_of_an_order_that_we_did_not_send_is_told_all_the_same(there, opening):
     desk = opening(there)
     desk.until(lambda: there.is_followed)

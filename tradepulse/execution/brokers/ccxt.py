@@ -225,6 +225,9 @@ def account(client: str) -> Any:
         {
             "apiKey": key, "secret": secret, "password": os.environ.get("TRADEPULSE_CCXT_PASSWORD", ""),
             "enableRateLimit": True, "timeout": int(1000 * TIMEOUT),
+            # Where an exchange counts requests in a window, so do we: one request does not wait for the price of
+            # the one before it.
+            "rateLimiterAlgorithm": "rollingWindow",
             # Only what is traded here; its own retries do not tell what is safe from what is not, ours do.
             "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "maxRetriesOnFailure": 0},
         }

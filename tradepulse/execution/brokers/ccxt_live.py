@@ -4,8 +4,10 @@ The account is the one of :mod:`tradepulse.execution.brokers.ccxt`, by the same 
 """
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -21,6 +23,30 @@ from tradepulse.execution.ticket import Ticket, TimeInForce
 #: Levels of each side that a desk is shown.
 DEPTH = 50
 _PAGE = 500
+#: Whether what is being asked changes what we have at the exchange, and is not a look at it.
+_acting = ContextVar("acting", default=False)
+
+
+class OrdersFirst(deque[Any]):
+    """Requests that wait for the exchange's rate limit: orders and cancels in their order, then looks in theirs.
+
+    ccxt sends what is at the left; what it adds, it adds at the right.
+    """
+
+    _acts = 0
+
+    def append(self, request: Any) -> None:
+        """Add a request behind those that go before it."""
+        if _acting.get():
+            self.insert(self._acts, request)
+            self._acts += 1
+        else:
+            super().append(request)
+
+    def popleft(self) -> Any:
+        """Return the next request, which no longer waits."""
+        self._acts = max(0, self._acts - 1)
+        return super().popleft()
 
 
 class CcxtCounterparty:
@@ -34,6 +60,7 @@ class CcxtCounterparty:
 
     def __init__(self, exchange: Any, symbol: str) -> None:
         self._exchange, self._symbol = exchange, symbol
+        exchange.throttler.queue = OrdersFirst()
         self.name = f"{exchange.id} {symbol}"
         self._numbers: dict[str, str] = {}
         self._take_status = statuses_of(exchange)
@@ -80,13 +107,13 @@ class CcxtCounterparty:
             price,
             params,
         )
-        return self._said(await self._ask(send, again=False, wanted=wanted), leg)
+        return self._said(await self._ask(send, again=False, acts=True, wanted=wanted), leg)
 
     async def cancel(self, leg: str) -> None:
         """Ask for the end of an order."""
         if leg not in self._numbers and await self.find(leg) is None:
             raise BrokerRejected(f"{self.name} does not know {leg}")
-        await self._ask(partial(self._exchange.cancel_order, self._numbers[leg], self._symbol), again=True)
+        await self._ask(partial(self._exchange.cancel_order, self._numbers[leg], self._symbol), again=True, acts=True)
 
     async def find(self, leg: str) -> Said | None:
         """Return an order as it is there."""
@@ -184,9 +211,15 @@ class CcxtCounterparty:
         return (self._seen_ms or int(time.time() * 1000)) * 1_000_000
 
     async def _ask(
-        self, call: Callable[[], Awaitable[Any]], *, again: bool, wanted: Callable[[], bool] = lambda: True
+        self,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        again: bool,
+        acts: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Any:
         self._take_status()
+        _acting.set(acts)
         return await ask_async(call, self._judge, again=again, mend=self._set_clock, wanted=wanted)
 
     def _judge(self, exc: Exception) -> Failure:
