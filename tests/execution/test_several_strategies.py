@@ -73,7 +73,7 @@ def test_a_strategys_limit_counts_its_own_fills_and_open_orders_and_no_others(pa
     assert path.order(1, "buy", 4, 99) == "strategy_max_position"  # 7 open and 4, of 10
     assert path.order(1, "buy", 3, 99) == ""
     assert path.order(0, "buy", 4, 99) == ""  # whose own there is no bound for; 14 of 14 for the account
-    assert [part.position for part in path.path.state.parts] == [0, 0]
+    assert [part.held[0].position for part in path.path.state.parts] == [0, 0]
     assert [part.open for part in path.path.state.parts] == [1, 2]
 
 
@@ -95,7 +95,7 @@ def test_what_only_takes_away_from_what_a_strategy_has_passes_its_limits_but_not
     path.fill(2, 5)
     path.order(0, "sell", 10)
     path.fill(3, 10)  # the account is flat; ten are the second's, ten the first has sold short
-    assert [part.position // UNIT for part in path.path.state.parts] == [-10, 10]
+    assert [part.held[0].position // UNIT for part in path.path.state.parts] == [-10, 10]
     assert path.order(1, "sell", 10, 99) == ""  # more than eight in an order, and a notional of 990
     path.fill(4, 1)
     assert path.order(0, "sell", 5, 99) == "max_position"  # one and nine and five, of fourteen
@@ -148,11 +148,11 @@ def test_whatever_happens_a_strategy_has_what_its_orders_and_fills_come_to(tmp_p
                     assert most is None or abs(after) <= most or reduces or _reduces_the_account(state, side, quantity)
             for number, part in enumerate(state.parts):
                 own = [o for o in state.orders.values() if o.ticket.strategy == number]
-                assert part.position == sum(o.ticket.side.sign * o.filled for o in own)
+                assert part.held[0].position == sum(o.ticket.side.sign * o.filled for o in own)
                 assert part.open == sum(o.open for o in own)
                 for side in Side:
-                    assert part.left[side] == sum(o.left for o in own if o.ticket.side is side)
-            assert state.position == sum(part.position for part in state.parts)
+                    assert part.held[0].left[side] == sum(o.left for o in own if o.ticket.side is side)
+            assert state.position == sum(part.held[0].position for part in state.parts)
         assert refused
         before, terms = state, desk.path.terms
         journal.commit()
@@ -169,7 +169,7 @@ def test_whatever_happens_a_strategy_has_what_its_orders_and_fills_come_to(tmp_p
 def _reduces_the_account(state, side, quantity):
     """Whether the order that was sent last only took away from what the account has."""
     held = -side.sign * state.position
-    return held > 0 and state.left[side] <= held
+    return held > 0 and state.held[0].left[side] <= held
 
 
 @pytest.mark.parametrize("strategy", [0, 1, 7])

@@ -119,7 +119,7 @@ def test_a_venue_is_as_far_away_as_it_is_said_to_be():
 
 
 def test_the_best_of_all_books_is_what_a_strategy_sees():
-    views = Views(2)
+    views = Views(range(2))
     for move in [*START, *at(1, print_(1, 101, 2, "buy"))]:
         views.see(move)
 
@@ -176,7 +176,7 @@ def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, name, seed):
 
 def test_a_snapshot_stands_for_venues_and_reasons_too(tmp_path):
     with Journal(tmp_path / "orders.journal", "os") as journal:
-        path, view = OrderPath(journal, TWO), Views(2)
+        path, view = OrderPath(journal, TWO), Views(range(2))
         for move in START:
             view.see(move)
         path.route({"a": "because"})

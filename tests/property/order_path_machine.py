@@ -436,7 +436,7 @@ class OrderPathMachine(RuleBasedStateMachine):
         for side in ("buy", "sell"):
             open_orders = [o for o in self.state.orders.values() if o.ticket.side == side and o.status not in OVER]
             left = sum(max(0, o.ticket.quantity - o.filled) for o in open_orders)
-            assert self.state.left[side] == left
+            assert self.state.held[0].left[side] == left
         assert set(self.state.open) == {id for id, o in self.state.orders.items() if o.status not in OVER}
 
     @invariant()

@@ -23,10 +23,10 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Desks, Move, View, Views
+from tradepulse.execution.desk import Books, Desks, Move, View, Views, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
-from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
 from tradepulse.ingestion.recording import Recording
 
 
@@ -48,11 +48,11 @@ class BookResult:
     ----------
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and
-        after, and where, of several venues
+        after, and where, of several venues; of several instruments the symbol
     orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled; of several venues
-        which, and why the router chose it; of several strategies whose it is
+        which, and why the router chose it; of several strategies whose it is; of several instruments the symbol
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
-        the mid that we saw
+        the mid that we saw; of instruments beside the first ``position`` and ``mid`` with its symbol behind
     summary : figures of the run
     """
 
@@ -236,9 +236,12 @@ def replay(
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
     several = terms.venues
-    held = [terms.position] + [0] * (len(several) - 1)
+    held = [0] * max(1, len(several))
+    for number, one in enumerate(terms.instruments or (Instrument("", position=terms.position),)):
+        held[terms.home_of(number)] = one.position
     venues = venues_of(held, [place.lot for place in several] or [terms.lot], checked_share(cancels_ahead))
-    view = Views(len(several)) if several else View()
+    view = books_of(terms)
+    books = view.each if isinstance(view, Books) else [view]
     # A venue is as far away as it is said to be, if that is another way than to the first one.
     apart = {
         number: Way(Latency(place.latency_us), ways.seed * 3 + 3 + number)
@@ -280,7 +283,7 @@ def replay(
     if ahead is None:
         raise DataError("there is nothing to run on: no quote, level or trade")
     fills: list[dict[str, Any]] = []
-    curve: list[tuple[int, int, int, int]] = []
+    curve: list[tuple[int, ...]] = []
     arrived: dict[str, int] = {}
     marked = 0  # when the account is to be marked next
     told = [0] * len(venues)  # events of each venue that are on their way to us
@@ -290,6 +293,11 @@ def replay(
         try:
             path = OrderPath(journal, terms)
             desks = Desks(path, view, send, book, strategies)
+
+            def mark(ns: int) -> None:
+                """Note what the account has, and what it is worth."""
+                worth = [(held.position, _mid(book)) for held, book in zip(path.state.held, books, strict=True)]
+                curve.append((ns, path.state.cash, *(number for pair in worth for number in pair)))
 
             def tell(number: int, ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
                 """Send on what a venue has said, and keep the evidence of what it has filled."""
@@ -334,16 +342,16 @@ def replay(
                 if kind == "seen":
                     view.see(body)
                     path.mark(view)
-                    if ns >= marked and (mid := _mid(view)):
-                        curve.append((ns, path.state.cash, path.state.position, mid))
+                    if ns >= marked and all(_mid(book) for book in books):
+                        mark(ns)
                         marked = ns + MARK_NS
-                    desks.on_market(ns, ns)
+                    desks.on_market(ns, ns, body.venue)
                     if leaving:
                         leave()
                 elif kind == "answer":
                     path.hear(body)
                     if body.kind == "filled":
-                        curve.append((ns, path.state.cash, path.state.position, _mid(view)))
+                        mark(ns)
                     desks.on_answer(body, ns)
                     if leaving:
                         leave()
@@ -361,8 +369,7 @@ def replay(
                     else:
                         venue.replace(body[0], **body[1])
                     tell(number, ns, evidence_of(None), before)
-            state = path.state
-            curve.append((last, state.cash, state.position, _mid(view)))
+            mark(last)
             rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, path)
             return result_of(*rows, curve, terms, n_moves)
         finally:
@@ -432,7 +439,7 @@ def _fill_rows(
                 "commission": notional * fees[number][event.liquidity], "decided_ts": decided[event.id],
                 "arrived_ts": arrived[event.id], "evidence": fill["what"],
                 "displayed_before": fill["before"] / UNIT, "displayed_after": fill["after"] / UNIT,
-                "venue": _name(terms, number),
+                "venue": _name(terms, number), "symbol": terms.symbol_of(number),
             }
         )  # fmt: skip
     return rows
@@ -447,7 +454,8 @@ def _order_rows(desks: Desks, arrived: dict[str, int], path: OrderPath) -> list[
             "price": None if known.ticket.price is None else known.ticket.price / UNIT, "status": known.status,
             "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(path.terms, known.ticket.venue),
             "routed": path.state.routed.get(id, ""),
-            "strategy": desks.each[known.ticket.strategy].strategy.id if several else "",
+            "strategy": desks.each[known.ticket.strategy].name if several else "",
+            "symbol": path.terms.symbol_of(known.ticket.venue),
         }
         for id, known in path.state.orders.items()
     ]  # fmt: skip
@@ -458,7 +466,7 @@ def _name(terms: Terms, venue: int) -> str:
 
 
 def result_of(
-    fills: list[dict[str, Any]], orders: list[dict[str, Any]], curve: list[tuple[int, int, int, int]], terms: Terms,
+    fills: list[dict[str, Any]], orders: list[dict[str, Any]], curve: Sequence[tuple[int, ...]], terms: Terms,
     n_moves: int,
 ) -> BookResult:  # fmt: skip
     """Return the tables and the figures of a run.
@@ -466,15 +474,21 @@ def result_of(
     Parameters
     ----------
     fills, orders : rows of :class:`BookResult`'s tables, times in ns
-    curve : time, cash, position and middle at each point, whole numbers as the order path has them
+    curve : time, cash, and position and middle of each instrument at each point, whole numbers as the order path has
+        them
     terms : of the account
     n_moves : things that others did
     """
-    equity = pd.DataFrame(curve, columns=["ts", "cash", "position", "mid"])
+    suffixes = ["", *(f" {one.symbol}" for one in terms.instruments[1:])]
+    pairs = [(f"position{suffix}", f"mid{suffix}") for suffix in suffixes]
+    equity = pd.DataFrame(curve, columns=["ts", "cash", *(name for pair in pairs for name in pair)])
     equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
-    equity["position"] = equity["position"].map(lambda units: units / UNIT)
-    equity["mid"] = equity["mid"].map(lambda mid: mid / UNIT)
-    equity["equity"] = equity["cash"] + equity["position"] * equity["mid"]
+    worth = equity["cash"]
+    for pair in pairs:
+        for name in pair:
+            equity[name] = equity[name].map(lambda units: units / UNIT)
+        worth = worth + equity[pair[0]] * equity[pair[1]]
+    equity["equity"] = worth
     peak = equity["equity"].cummax()
     equity["drawdown"] = ((peak - equity["equity"]) / peak).where(peak > 0, 0.0)
     equity["ts"] = pd.to_datetime(equity["ts"], unit="ns", utc=True).dt.as_unit("ns")
@@ -495,22 +509,34 @@ def result_of(
         "total_commission": float(fills_frame["commission"].sum()) if len(fills_frame) else 0.0,
         "traded": float((fills_frame["price"] * fills_frame["quantity"]).sum()) if len(fills_frame) else 0.0,
     }
+    symbols = [one.symbol for one in terms.instruments] or [""]
+    marks = dict(zip(symbols, (mid / UNIT for mid in curve[-1][3::2]), strict=True))
+    if terms.instruments:
+        positions = dict(zip(symbols, (units / UNIT for units in curve[-1][2::2]), strict=True))
+        summary["instruments"] = {
+            symbol: {
+                "mark": marks[symbol], "position": positions[symbol],
+                "n_fills": int((fills_frame["symbol"] == symbol).sum()),
+            }
+            for symbol in symbols
+        }  # fmt: skip
     if orders_frame["strategy"].any():
-        summary["strategies"] = _each(fills_frame, orders_frame, curve[-1][3] / UNIT)
+        summary["strategies"] = _each(fills_frame, orders_frame, marks)
     return BookResult(fills_frame, orders_frame, equity, summary)
 
 
-def _each(fills: pd.DataFrame, orders: pd.DataFrame, mid: float) -> dict[str, dict[str, float]]:
-    """Return what each of several strategies did, and earned by the last middle."""
+def _each(fills: pd.DataFrame, orders: pd.DataFrame, marks: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return what each of several strategies did, and earned by the last middles."""
     whose = fills["order_id"].map(orders.set_index("order_id")["strategy"])
     found = {}
     for id, own in orders.groupby("strategy", sort=False):
         mine = fills[whose == id]
         signed = mine["quantity"].where(mine["side"] == "buy", -mine["quantity"])
-        position, paid = float(signed.sum()), float((signed * mine["price"]).sum() + mine["commission"].sum())
+        earned = float((signed * (mine["symbol"].map(marks).astype(float) - mine["price"])).sum())
+        commission = float(mine["commission"].sum())
         found[str(id)] = {
-            "n_orders": len(own), "n_fills": len(mine), "position": position, "profit": position * mid - paid,
-            "total_commission": float(mine["commission"].sum()),
+            "n_orders": len(own), "n_fills": len(mine), "profit": earned - commission, "total_commission": commission,
+            **{f"position {symbol}".strip(): float(signed[mine["symbol"] == symbol].sum()) for symbol in marks},
         }  # fmt: skip
     return found
 
@@ -518,12 +544,12 @@ def _each(fills: pd.DataFrame, orders: pd.DataFrame, mid: float) -> dict[str, di
 _BOOK_FILLS = {
     "ts": "time", "heard_ts": "time", "order_id": "str", "side": "str", "quantity": "float64", "price": "float64",
     "liquidity": "str", "commission": "float64", "decided_ts": "time", "arrived_ts": "time", "evidence": "str",
-    "displayed_before": "float64", "displayed_after": "float64", "venue": "str",
+    "displayed_before": "float64", "displayed_after": "float64", "venue": "str", "symbol": "str",
 }  # fmt: skip
 _BOOK_ORDERS = {
     "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
     "price": "float64", "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str",
-    "strategy": "str",
+    "strategy": "str", "symbol": "str",
 }  # fmt: skip
 
 

@@ -144,7 +144,13 @@ def replay(
     by_clock = (
         limits.max_daily_loss, limits.max_orders_per_second, limits.max_price_age_ms, limits.max_clock_skew_ms,
     )  # fmt: skip
-    if plan is None or terms.venues or terms.strategies or any(limit is not None for limit in by_clock):
+    if (
+        plan is None
+        or strategy.instrument
+        or terms.venues
+        or terms.strategies
+        or any(limit is not None for limit in by_clock)
+    ):
         return None
     market = lay_out(moves, terms, plan.sizes)
     if market is None:
@@ -241,7 +247,7 @@ def _tables(
                 "commission": at * (quantity * quantity_step) / UNIT * fee[taker], "decided_ts": rows[order][_DECIDED],
                 "arrived_ts": rows[order][_ARRIVED], "evidence": evidence_of(moves[move] if move >= 0 else None),
                 "displayed_before": before * quantity_step / UNIT, "displayed_after": after * quantity_step / UNIT,
-                "venue": "",
+                "venue": "", "symbol": "",
             }
         )  # fmt: skip
     orders = [
@@ -251,7 +257,7 @@ def _tables(
             "quantity": row[_QUANTITY] * quantity_step / UNIT,
             "price": row[_PRICE] * price_step / UNIT if row[_PRICE] else None, "status": _STATUSES[row[_STATUS]],
             "reason": _REASONS[row[_REASON]], "filled": row[_FILLED] * quantity_step / UNIT, "venue": "", "routed": "",
-            "strategy": "",
+            "strategy": "", "symbol": "",
         }
         for id, row, of in zip(ids, rows, side, strict=True)
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from tradepulse.core.orders import Side, client_order_id
 from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
 from tradepulse.errors import ConfigError, LineLost
 from tradepulse.execution.matching import Display
-from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.orderpath import OrderPath, Terms
 from tradepulse.execution.router import Offered, route
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
@@ -41,6 +41,9 @@ class View(Display):
 
     #: Units that others have traded.
     traded: int = 0
+    #: Number of its instrument, and the books of all, where there are several.
+    instrument: int = 0
+    all: "Books | None" = None
 
     def see(self, move: Move, now_ms: int | None = None) -> None:
         """Take in what others did, at a moment of our own clock; by default that of the venue."""
@@ -62,6 +65,12 @@ class View(Display):
         """Return the book of a venue: there is one."""
         return self
 
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice what a unit of an instrument is worth: of its own by this book, of others by theirs."""
+        if self.all is not None and instrument != self.instrument:
+            return self.all.doubled(instrument)
+        return super().doubled(instrument)
+
     def market(self, ns: int) -> Market:
         """Return the top of the book."""
         bid, ask = self.bid, self.ask
@@ -71,17 +80,23 @@ class View(Display):
 
 
 class Views:
-    """The books of several venues as we have seen them: each by itself, and the best of all."""
+    """The books of one instrument at several venues as we have seen them: each by itself, and the best of all.
 
-    def __init__(self, venues: int) -> None:
-        self.each = [View() for _ in range(venues)]
+    Parameters
+    ----------
+    venues : their numbers
+    """
+
+    def __init__(self, venues: Sequence[int]) -> None:
+        self._at = {venue: View() for venue in venues}
+        self.each = list(self._at.values())
         self.last: int | None = None
 
     def see(self, move: Move, now_ms: int | None = None) -> None:
         """Take in what others did at one of them."""
-        if move.venue >= len(self.each):
+        if move.venue not in self._at:
             raise LineLost(f"a move at venue {move.venue}, of {len(self.each)}")
-        self.each[move.venue].see(move, now_ms)
+        self._at[move.venue].see(move, now_ms)
         if move.aggressor is not None:
             self.last = move.price
 
@@ -92,7 +107,7 @@ class Views:
 
     def of(self, venue: int) -> View:
         """Return the book of a venue."""
-        return self.each[venue]
+        return self._at[venue]
 
     @property
     def others(self) -> dict[Side, dict[int, int]]:
@@ -128,6 +143,13 @@ class Views:
         """Return the best price that others display on a side anywhere."""
         return self.bid if side is Side.BUY else self.ask
 
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice the mid of all books, else twice the last price; None without either."""
+        bid, ask = self.bid, self.ask
+        if bid is not None and ask is not None:
+            return bid + ask
+        return None if self.last is None else 2 * self.last
+
     def market(self, ns: int) -> Market:
         """Return the best of all books, with what is displayed at those prices together."""
         bid, ask = self.bid, self.ask
@@ -139,44 +161,136 @@ class Views:
         return Market(ns, bid, next(sizes), ask, next(sizes), self.last, traded)
 
 
+class Books:
+    """The books of several instruments as we have seen them.
+
+    Parameters
+    ----------
+    terms : of the account
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        at: list[list[int]] = [[] for _ in terms.instruments]
+        for venue, place in enumerate(terms.venues):
+            at[place.instrument].append(venue)
+        self._venues = len(terms.venues)
+        #: Of each instrument.
+        self.each: list[View | Views] = [View() if len(venues) == 1 else Views(venues) for venues in at]
+        self._of = [self.each[place.instrument] for place in terms.venues]
+        for number, venues in enumerate(at):
+            for venue in venues:
+                view = self.of(venue)
+                view.instrument, view.all = number, self
+
+    def see(self, move: Move, now_ms: int | None = None) -> None:
+        """Take in what others did."""
+        if move.venue >= self._venues:
+            raise LineLost(f"a move at venue {move.venue}, of {self._venues}")
+        self._of[move.venue].see(move, now_ms)
+
+    def forget(self) -> None:
+        """Begin anew, with all of them."""
+        for view in self.each:
+            view.forget()
+
+    def of(self, venue: int) -> View:
+        """Return the book of a venue."""
+        return self._of[venue].of(venue)
+
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice what a unit of an instrument is worth; None where nobody says."""
+        return self.each[instrument].doubled(instrument)
+
+
+def books_of(terms: Terms) -> View | Views | Books:
+    """Return the books that an account looks at, nothing seen of them yet."""
+    if terms.instruments:
+        return Books(terms)
+    return Views(range(len(terms.venues))) if terms.venues else View()
+
+
 class Desk:
     """What a strategy orders through: risk is asked, the journal is written, and what may leave is sent.
 
     Parameters
     ----------
     path : of the account
-    view : what risk and the strategy see; of several venues where the terms of the path have several
+    view : what risk and the strategy see
     send : is given what leaves: when it was decided (ns), ``submit``, ``cancel`` or ``replace``, and what
     book : name that order ids are made from
     strategy : that orders here
     number : of the strategy, where there are several
+    instrument : that is ordered here, where there are several
     """
 
     def __init__(
-        self, path: OrderPath, view: View | Views, send: Callable[[int, str, Any], None], book: str,
-        strategy: QuotingStrategy, number: int = 0,
+        self, path: OrderPath, view: View | Views | Books, send: Callable[[int, str, Any], None], book: str,
+        strategy: QuotingStrategy, number: int = 0, instrument: int = 0,
     ) -> None:  # fmt: skip
         self.path, self.view, self._send, self._book = path, view, send, book
-        self.strategy, self._number = strategy, number
+        self.strategy, self._number, self.instrument = strategy, number, instrument
+        self.name = name_of(strategy, path.terms)
         self.now = 0
         #: When each order that was sent was decided, ns.
         self.decided: dict[str, int] = {}
+        self.seen = view.each[instrument] if isinstance(view, Books) else view
+        #: Where there are several: the strategy's desks, by instrument; those of its first one count for all.
+        self._desks: dict[int, Desk] = {instrument: self}
+        self._first = self
+        terms = path.terms
+        self._home = terms.home_of(instrument)
+        self._places = [
+            (n, place) for n, place in enumerate(terms.venues)
+            if not terms.instruments or place.instrument == instrument
+        ]  # fmt: skip
         # Orders that ids were made for; those of others do not count, so that an id does not hang on what they do.
         self._count = sum(order.ticket.strategy == number for order in path.state.by_number)
+
+    def on(self, instrument: int) -> "Desk":
+        """Return the strategy's desk of another instrument, by its number.
+
+        Raises
+        ------
+        ConfigError
+            If it does not trade that.
+        """
+        if instrument not in self._desks:
+            raise ConfigError(f"{self.name} does not trade instrument {instrument} of {len(self.path.state.held)}")
+        return self._desks[instrument]
+
+    def beside(self, first: "Desk") -> None:
+        """Take a place beside the strategy's first desk: ids are counted and the time is kept there."""
+        self._first, self.decided, self._desks = first, first.decided, first._desks
+        self._desks[self.instrument] = self
+
+    def at(self, now: int) -> None:
+        """Let it be so many ns since 1970 to the strategy."""
+        self._first.now = now
 
     @property
     def position(self) -> int:
         """Units held, as far as we know: of several strategies, by this one."""
         state = self.path.state
-        return state.parts[self._number].position if state.parts else state.position
+        return (state.parts[self._number] if state.parts else state).held[self.instrument].position
+
+    @property
+    def market(self) -> Market:
+        """What the book is now, as far as we have seen."""
+        return self.seen.market(self._first.now)
 
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         """Return side, price and what is left of each order of the strategy that can still fill."""
-        return {
+        found = {
             id: (order.ticket.side, order.ticket.price, order.left)
             for id, order in self.path.state.open.items()
             if order.ticket.strategy == self._number
         }
+        if (terms := self.path.terms).instruments:
+            orders = self.path.state.open
+            return {
+                id: one for id, one in found.items() if terms.instrument_of(orders[id].ticket.venue) == self.instrument
+            }
+        return found
 
     def submit(
         self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
@@ -192,7 +306,7 @@ class Desk:
         str
             The order's id; of several the first one's.
         """
-        tickets = self._routed(side, quantity, price, tif) if self.path.terms.venues and not post_only else []
+        tickets = self._routed(side, quantity, price, tif) if len(self._places) > 1 and not post_only else []
         if not tickets:
             tickets = [self._ticket(side, quantity, price, TimeInForce(tif), post_only=post_only)]
         for ticket in tickets:
@@ -202,9 +316,8 @@ class Desk:
     def _routed(self, side: Side, quantity: int, price: int | None, tif: str) -> list[Ticket]:
         """Return an order as one for each venue that it is to go to, and say why; none if it takes nothing."""
         facing = Side.SELL if side is Side.BUY else Side.BUY
-        best = self.view.best(facing)
+        best = self.seen.best(facing)
         meets = best is not None and (price is None or side.sign * best <= side.sign * price)
-        venues = self.path.terms.venues
         if not meets or tif == "fok" or quantity <= 0:
             return []
         offers = [
@@ -212,10 +325,10 @@ class Desk:
                 place.name, self.view.of(number).others[facing], place.taker_fee, place.latency_us,
                 place.half_life_us, place.lot,
             )
-            for number, place in enumerate(venues)
+            for number, place in self._places
         ]  # fmt: skip
         found = route(side, quantity, offers, price)
-        numbers = {place.name: number for number, place in enumerate(venues)}
+        numbers = {place.name: number for number, place in self._places}
         tickets = [
             self._ticket(side, leg.quantity, leg.price, TimeInForce.IOC, venue=numbers[leg.venue]) for leg in found.legs
         ]
@@ -226,36 +339,56 @@ class Desk:
         return tickets
 
     def _ticket(
-        self, side: Side, quantity: int, price: int | None, tif: TimeInForce, *, post_only: bool = False, venue: int = 0
-    ) -> Ticket:
-        id = client_order_id(self._book, self.strategy.id, str(self._count))
-        self._count += 1
+        self, side: Side, quantity: int, price: int | None, tif: TimeInForce, *, post_only: bool = False,
+        venue: int | None = None,
+    ) -> Ticket:  # fmt: skip
+        first = self._first
+        id = client_order_id(self._book, self.name, str(first._count))
+        first._count += 1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        return Ticket(id, side, kind, quantity, price, tif=tif, post_only=post_only, venue=venue, strategy=self._number)
+        return Ticket(
+            id, side, kind, quantity, price, tif=tif, post_only=post_only,
+            venue=self._home if venue is None else venue, strategy=self._number,
+        )  # fmt: skip
 
     def _submit(self, ticket: Ticket) -> None:
-        id = ticket.id
-        if self.path.submit(ticket, self.view.of(ticket.venue), self.now // 1_000_000):
-            self.decided[id] = self.now
-            self._send(self.now, "submit", ticket)
+        id, now = ticket.id, self._first.now
+        if self.path.submit(ticket, self.view.of(ticket.venue), now // 1_000_000):
+            self.decided[id] = now
+            self._send(now, "submit", ticket)
         else:
-            self.strategy.on_answer(Answer(self.now, id, "refused", self.path.state.orders[id].reason), self)
+            self.strategy.on_answer(Answer(now, id, "refused", self.path.state.orders[id].reason), self)
 
     def cancel(self, id: str) -> None:
         """Ask for the end of an order."""
         if self.path.cancel(id):
-            self._send(self.now, "cancel", id)
+            self._send(self._first.now, "cancel", id)
 
     def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
         """Ask for another price or another total."""
         change = {"price": price, "quantity": quantity, "stop_price": None}
         order = self.path.state.orders.get(id)
         if self.path.replace(id, self.view.of(order.ticket.venue if order else 0), **change):
-            self._send(self.now, "replace", (id, change))
+            self._send(self._first.now, "replace", (id, change))
+
+
+def name_of(strategy: QuotingStrategy, terms: Terms) -> str:
+    """Return the name that a strategy's orders go by: its id, and what it trades if that is not the first instrument.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such instrument, or it trades several where there is one.
+    """
+    there = max(1, len(terms.instruments))
+    if strategy.instrument >= there or (strategy.several and there == 1):
+        wants = "several instruments" if strategy.several else f"instrument {strategy.instrument}"
+        raise ConfigError(f"{strategy.id} trades {wants}, and the account has {there}")
+    return f"{strategy.id} on {terms.instruments[strategy.instrument].symbol}" if strategy.instrument else strategy.id
 
 
 class Desks:
-    """The desks of the strategies of one account; each hears of the market, and of orders its own.
+    """The desks of the strategies of one account; each hears of its market, and of orders its own.
 
     Parameters
     ----------
@@ -269,10 +402,10 @@ class Desks:
     """
 
     def __init__(
-        self, path: OrderPath, view: View | Views, send: Callable[[int, str, Any], None], book: str,
+        self, path: OrderPath, view: View | Views | Books, send: Callable[[int, str, Any], None], book: str,
         strategies: Sequence[QuotingStrategy],
     ) -> None:  # fmt: skip
-        ids = [strategy.id for strategy in strategies]
+        ids = [name_of(strategy, path.terms) for strategy in strategies]
         if twice := next((id for id in ids if ids.count(id) > 1), None):
             raise ConfigError(f"{twice} trades this desk twice; name each strategy once")
         if not 1 <= len(ids) <= MOST_STRATEGIES:
@@ -281,25 +414,47 @@ class Desks:
             raise ConfigError(
                 f"{len(ids)} strategies trade, and the account's terms are of {len(path.terms.strategies)}"
             )
-        self._path, self._view = path, view
-        self.each = [Desk(path, view, send, book, one, number) for number, one in enumerate(strategies)]
+        self._path = path
+        self.each: list[Desk] = []
+        #: By instrument: who hears of its market.
+        self._hear: list[list[Desk]] = [[] for _ in path.state.held]
+        for number, one in enumerate(strategies):
+            traded = range(len(path.state.held)) if one.several else (one.instrument,)
+            desks = [Desk(path, view, send, book, one, number, instrument) for instrument in traded]
+            self.each.append(desks[0])
+            for desk in desks:
+                self._hear[desk.instrument].append(desk)
+                if desk is not desks[0]:
+                    desk.beside(desks[0])
 
     @property
     def decided(self) -> dict[str, int]:
         """When each order that was sent was decided, ns."""
         return {id: ns for desk in self.each for id, ns in desk.decided.items()}
 
-    def on_market(self, ns: int, now: int) -> None:
-        """Tell the strategies what the market is, as it was at ``ns``; ``now`` is when they decide."""
-        market = self._view.market(ns)
-        for desk in self.each:
-            desk.now = now
+    def on_market(self, ns: int, now: int, venue: int = 0) -> None:
+        """Tell the strategies what the market of a venue's instrument is.
+
+        Parameters
+        ----------
+        ns : when it was so
+        now : when they decide
+        venue : where something has changed
+        """
+        desks = self._hear[self._path.terms.instrument_of(venue)]
+        if not desks:
+            return
+        market = desks[0].seen.market(ns)
+        for desk in desks:
+            desk.at(now)
             desk.strategy.on_market(market, desk)
 
     def on_answer(self, event: Event, ns: int) -> None:
         """Tell the strategy whose order it is about what the venue has said."""
         order = self._path.state.orders.get(event.id)
         desk = self.each[order.ticket.strategy if order is not None else 0]
-        desk.now = ns
+        if order is not None and desk.strategy.several:
+            desk = desk.on(self._path.terms.instrument_of(order.ticket.venue))
+        desk.at(ns)
         said = Answer(ns, event.id, event.kind, event.reason, event.price, event.quantity)
         desk.strategy.on_answer(said, desk)

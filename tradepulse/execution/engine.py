@@ -22,12 +22,22 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost
-from tradepulse.execution.desk import Desks, View, Views
+from tradepulse.execution.desk import Books, Desks, books_of, name_of
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
-from tradepulse.execution.orderpath import FEE, MONEY, OF_STRATEGY, Limits, OrderPath, Place, Terms
+from tradepulse.execution.orderpath import (
+    FEE,
+    MONEY,
+    OF_INSTRUMENT,
+    OF_STRATEGY,
+    Instrument,
+    Limits,
+    OrderPath,
+    Place,
+    Terms,
+)
 from tradepulse.execution.packing import event_of, plain
 
 #: Seconds between looks at the kill switch and the lease.
@@ -63,6 +73,7 @@ class Spec:
     keep_files : older files that are kept, newest first; all by default
     symbol : what is traded, for logs
     clock : ``venue``'s, which a replayed market has, or our ``own``: by which risk says how old a price is
+    on : number of the instrument that each strategy trades, where there are several
     """
 
     book: str
@@ -78,6 +89,7 @@ class Spec:
     keep_files: int | None = None
     symbol: str = ""
     clock: Literal["venue", "own"] = "venue"
+    on: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ class Outcome:
     ended : ``closed`` (the venue), ``killed`` (nothing is open at the venue), ``escalated`` (that is not proven)
     reason : of the kill
     orders, fills, position, cash : of the book; position in units, cash in units of the order path
+    positions : of each of several instruments, by its symbol; none where there is one
     head : hash of its journal
     refused : orders that risk or the venue did not want, by reason
     acknowledged_us : percentiles of the time from decision to answer, microseconds of the wall clock
@@ -106,6 +119,7 @@ class Outcome:
     refused: dict[str, int]
     acknowledged_us: dict[str, float]
     within_200_ms: float
+    positions: dict[str, int]
 
 
 def parse_desk(text: str) -> Spec:
@@ -128,6 +142,7 @@ def parse_desk(text: str) -> Spec:
         raw: dict[str, Any] = json.loads(text)
         others = raw.pop("strategies", [])
         of_first, of_others = raw.pop("strategy_limits", {}), [one.pop("limits", {}) for one in others]
+        on = [one.pop("on", None) for one in (raw, *others)]
         strategies = [(str(raw.pop("strategy")), dict(raw.pop("params", {}))), *map(_strategy, others)]
         terms = Terms(
             units(raw.pop("tick"), UNIT, "tick"), units(raw.pop("lot"), UNIT, "lot"),
@@ -136,14 +151,17 @@ def parse_desk(text: str) -> Spec:
             units(raw.pop("cash", "0"), MONEY, "cash"), units(raw.pop("position", "0"), UNIT, "position"),
             strategies=tuple(_limits(one, OF_STRATEGY, units) for one in (of_first, *of_others) if others or of_first),
         )  # fmt: skip
+        symbols = [str(raw.get("symbol", "")), *(str(one["symbol"]) for one in raw.get("instruments", ()))]
         if others := raw.pop("venues", []):
             first = Place(str(raw.pop("venue", "first")), terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
-            terms = replace(terms, venues=(first, *(_place(one, units) for one in others)))
+            terms = replace(terms, venues=(first, *(_place(one, units, symbols) for one in others)))
             if len({place.name for place in terms.venues}) < len(terms.venues):
                 raise ConfigError("desk: two venues have one name")
+        if more := raw.pop("instruments", []):
+            terms = replace(terms, instruments=_instruments(terms, symbols, more, units))
         if terms.tick <= 0 or terms.lot <= 0:
             raise ConfigError("desk: tick and lot are above zero")
-        known = {field.name for field in fields(Spec)} - {"terms", "strategies"}
+        known = {field.name for field in fields(Spec)} - {"terms", "strategies", "on"}
         if unknown := sorted(set(raw) - known):
             raise ConfigError(f"desk: has the unknown key {unknown[0]!r}; it may have {', '.join(sorted(known))}")
         durability = raw.get("durability", "group")
@@ -159,7 +177,8 @@ def parse_desk(text: str) -> Spec:
         kept = raw.get("keep_files")
         if kept is not None and (not isinstance(kept, int) or isinstance(kept, bool) or kept < 0):
             raise ConfigError(f"desk: keep_files is a whole number from 0 on, not {kept!r}")
-        return Spec(terms=terms, strategies=strategies, **{**raw, "place": Path(raw["place"])})
+        trades = [0 if symbol is None else _number_of(symbol, symbols) for symbol in on]
+        return Spec(terms=terms, strategies=strategies, on=trades, **{**raw, "place": Path(raw["place"])})
     except KeyError as exc:
         raise ConfigError(f"desk: lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
     except (ValueError, TypeError, ArithmeticError, AttributeError) as exc:
@@ -185,15 +204,41 @@ def _strategy(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, float]]:
     return str(raw["strategy"]), dict(raw.get("params", {}))
 
 
-def _place(raw: Mapping[str, Any], units: Callable[[object, int, str], int]) -> Place:
+def _number_of(symbol: object, symbols: Sequence[str]) -> int:
+    if symbol not in symbols:
+        raise ConfigError(f"desk: there is no instrument {symbol!r}; there are {', '.join(symbols)}")
+    return symbols.index(str(symbol))
+
+
+def _instruments(
+    terms: Terms, symbols: Sequence[str], more: Sequence[Mapping[str, Any]], units: Callable[[object, int, str], int]
+) -> tuple[Instrument, ...]:
+    """Return all of several instruments from the part of a desk file that says those beside the first."""
+    if not symbols[0] or len(set(symbols)) < len(symbols):
+        raise ConfigError("desk: of several instruments each has a symbol of its own, the first one too")
+    made = [Instrument(symbols[0], terms.limits, terms.position)]
+    for raw in more:
+        if unknown := sorted(set(raw) - {"symbol", "limits", "position"}):
+            raise ConfigError(
+                f"desk: an instrument has the unknown key {unknown[0]!r}; it may have symbol, limits, position"
+            )
+        limits = _limits(raw.get("limits", {}), OF_INSTRUMENT, units)
+        made.append(Instrument(str(raw["symbol"]), limits, units(raw.get("position", "0"), UNIT, "position")))
+    if nowhere := [symbol for n, symbol in enumerate(symbols) if all(one.instrument != n for one in terms.venues)]:
+        raise ConfigError(f"desk: {nowhere[0]} is traded nowhere; name it as the instrument of one of the venues")
+    return tuple(made)
+
+
+def _place(raw: Mapping[str, Any], units: Callable[[object, int, str], int], symbols: Sequence[str]) -> Place:
     """Return one of several venues from its part of a desk file."""
-    known = {"name", "tick", "lot", "maker_bp", "taker_bp", "latency_us", "fades_us"}
+    known = {"name", "tick", "lot", "maker_bp", "taker_bp", "latency_us", "fades_us", "instrument"}
     if unknown := sorted(set(raw) - known):
         raise ConfigError(f"desk: a venue has the unknown key {unknown[0]!r}; it may have {', '.join(sorted(known))}")
     place = Place(
         str(raw["name"]), units(raw["tick"], UNIT, "tick"), units(raw["lot"], UNIT, "lot"),
         units(raw.get("maker_bp", "0"), FEE, "maker_bp"), units(raw.get("taker_bp", "0"), FEE, "taker_bp"),
         float(raw.get("latency_us", 0)), float(raw.get("fades_us", 0)),
+        _number_of(raw["instrument"], symbols) if "instrument" in raw else 0,
     )  # fmt: skip
     if place.tick <= 0 or place.lot <= 0 or not 0 <= place.latency_us <= 6e7 or not 0 <= place.half_life_us <= 1e12:
         raise ConfigError(f"desk: {place.name}: tick and lot are above zero, latency and what fades are not below it")
@@ -220,7 +265,7 @@ def trade(
     LineLost
         If the venue does not answer; orders that were not answered stay unknown, and their risk reserved.
     """
-    strategies = strategies or [quoting_strategy(name)(**params) for name, params in spec.strategies]
+    strategies = strategies or strategies_of(spec)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), Journal(folder / "orders.journal", spec.durability) as journal:
         if journal.torn_bytes:
@@ -229,7 +274,7 @@ def trade(
         if journal.end - journal.begin > max(spec.rotate_mb * 1e6, journal.begin):
             journal.rotate(path.snapshot(), keep=spec.keep_files)
             progress("the journal was long: it goes on in a new file, which begins with a snapshot")
-        traders = [one.id for one in strategies] if spec.terms.strategies else []
+        traders = [name_of(one, spec.terms) for one in strategies] if spec.terms.strategies else []
         if path.state.traders != traders and path.state.orders:
             raise ConfigError(
                 f"{folder}: this book is traded by {', '.join(path.state.traders) or 'one strategy'}; "
@@ -241,6 +286,14 @@ def trade(
         gc.collect()
         gc.freeze()
         return _Engine(folder, spec, strategies, path, journal, epoch, progress).run()
+
+
+def strategies_of(spec: Spec) -> list[QuotingStrategy]:
+    """Return fresh instances of the shipped strategies that a desk names."""
+    made = [quoting_strategy(name)(**params) for name, params in spec.strategies]
+    for strategy, instrument in zip(made, spec.on, strict=False):
+        strategy.instrument = instrument
+    return made
 
 
 def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
@@ -288,7 +341,7 @@ class _Engine:
     ) -> None:  # fmt: skip
         self.folder, self.spec, self.path, self.journal = folder, spec, path, journal
         self.epoch, self.progress = epoch, progress
-        self.view = Views(len(spec.terms.venues)) if spec.terms.venues else View()
+        self.view = books_of(spec.terms)
         self.desks = Desks(path, self.view, self._send, spec.book, strategies)
         self._seen_ns = 0
         self.line: Line | None = None
@@ -439,7 +492,7 @@ class _Engine:
                 self.view.see(move, now // 1_000_000)
                 self.path.mark(self.view)
                 if strategy and what == "move":
-                    self.desks.on_market(move.ns, now)
+                    self.desks.on_market(move.ns, now, move.venue)
             case "event":
                 number, ns, plain_event = body
                 self._hear_event(number, ns, plain_event, strategy=strategy)
@@ -611,9 +664,10 @@ class _Engine:
     def _show(self) -> None:
         """Leave for whoever watches what the journal does not say."""
         self._shown = time.monotonic()
+        books = self.view.each if isinstance(self.view, Books) else [self.view]
         shown = {
-            "at": time.time(), "pid": os.getpid(), "epoch": self.epoch, "ns": self._seen_ns, "bid": self.view.bid,
-            "ask": self.view.ask, "last": self.view.last, "acknowledged_us": self._latency(),
+            "at": time.time(), "pid": os.getpid(), "epoch": self.epoch, "ns": self._seen_ns,
+            "markets": [[book.bid, book.ask, book.last] for book in books], "acknowledged_us": self._latency(),
             "answers": len(self._took), "durable": self.journal.durable, "over": self.over,
         }  # fmt: skip
         replace_text(self.folder / "status.json", json.dumps(shown))
@@ -627,4 +681,5 @@ class _Engine:
             dict(Counter(one.reason for one in state.by_number if one.status in {"refused", "rejected"})),
             self._latency(),
             sum(ns <= 200_000_000 for ns in took) / len(took) if took else 1.0,
+            {one.symbol: held.position for one, held in zip(self.spec.terms.instruments, state.held, strict=False)},
         )  # fmt: skip

@@ -288,7 +288,7 @@ class Exchange:
         """Take what has happened at each of several venues in one order."""
         if len(self.venues) > 1:
             for number, venue in enumerate(self.venues):
-                self.events += venue.events[self._collected[number] :]
+                self.events += [event._replace(venue=number) for event in venue.events[self._collected[number] :]]
                 self._collected[number] = len(venue.events)
 
     def _open_ids(self) -> list[str]:

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from tradepulse.core.orders import BP, UNIT
-from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import MissingData
 from tradepulse.execution import packing
+from tradepulse.execution.desk import name_of
+from tradepulse.execution.engine import strategies_of
 from tradepulse.execution.journal import JSON, ReadOnly, journal_files, json_entry, raw_entries
 from tradepulse.execution.orderpath import FEE, MONEY, Booked, OrderPath, Terms
 from tradepulse.execution.supervision import desk_of
@@ -44,21 +45,21 @@ def execution_log(folder: Path) -> list[dict[str, Any]]:
     if any(fill.moment < _FIRST_NS for fill in state.fills):
         raise MissingData(f"{path}: says of some fills not when they happened; an older version wrote it")
     decided = _decided(path)
-    made = [quoting_strategy(name) for name, _ in desk.strategies]
-    names = state.traders or [f"{one.name}@{one.version}" for one in made]
+    names = state.traders or [name_of(one, desk.terms) for one in strategies_of(desk)]
     rows = []
     for fill in state.fills:
         order = state.orders.get(fill.order)
         ticket = order.ticket if order is not None else None
-        venue = ticket.venue if ticket is not None else 0
+        venue, terms = fill.venue, desk.terms
         rows.append(
             {
                 "ts": fill.moment, "decided_ts": decided.get(fill.order), "order_id": fill.order,
-                "fill_id": fill.fill_id, "symbol": desk.symbol or desk.book, "side": fill.side.value,
+                "fill_id": fill.fill_id, "symbol": terms.symbol_of(venue) or desk.symbol or desk.book,
+                "side": fill.side.value,
                 "quantity": fill.quantity / UNIT, "price": fill.price / UNIT, "liquidity": fill.liquidity,
-                "commission": _commission(fill, desk.terms, venue),
+                "commission": _commission(fill, terms, venue),
                 "strategy": names[ticket.strategy] if ticket is not None else "",
-                "venue": desk.terms.venues[venue].name if desk.terms.venues else "",
+                "venue": terms.venues[venue].name if terms.venues else "",
             }
         )  # fmt: skip
     return rows

@@ -61,6 +61,12 @@ class Display:
         """Return the best price that others display on a side."""
         return self.bid if side is Side.BUY else self.ask
 
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice the mid, else twice the last price; None without either. There is one instrument."""
+        if self.bid is not None and self.ask is not None:
+            return self.bid + self.ask
+        return None if self.last is None else 2 * self.last
+
     def _set(self, side: Side, price: int, quantity: int) -> None:
         prices = self.others[side]
         if quantity > 0:

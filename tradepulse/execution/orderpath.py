@@ -56,7 +56,7 @@ class Limits:
 
 
 class Place(NamedTuple):
-    """One of several venues that an instrument is traded at.
+    """One of several venues.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ class Place(NamedTuple):
     maker_fee, taker_fee : in units of :data:`FEE`; below zero is a rebate
     latency_us : until an order of ours is there
     half_life_us : after which half of what it displays is gone; 0 if it waits for us
+    instrument : number of the instrument that is traded there, where there are several
     """
 
     name: str
@@ -74,6 +75,22 @@ class Place(NamedTuple):
     taker_fee: int = 0
     latency_us: float = 0.0
     half_life_us: float = 0.0
+    instrument: int = 0
+
+
+class Instrument(NamedTuple):
+    """One of several instruments that an account trades, all for the same money.
+
+    Parameters
+    ----------
+    symbol : of it
+    limits : of risk that count its units or go by its price, those in :data:`OF_INSTRUMENT`
+    position : at the start, in units
+    """
+
+    symbol: str
+    limits: Limits = Limits()
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +104,8 @@ class Terms:
     limits : of risk
     cash, position : at the start, in units
     venues : all of them where there are several, by the number that tickets have; the first is the one said above
+    instruments : all of them where there are several, by the number that venues have, each with a venue; the first is
+        the one said above, whose limits are the account's too
     strategies : of each, where there are several, by the number that tickets have, what risk allows of the account;
         of the limits those in :data:`OF_STRATEGY`
     """
@@ -100,10 +119,26 @@ class Terms:
     position: int = 0
     venues: tuple[Place, ...] = ()
     strategies: tuple[Limits, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+
+    def instrument_of(self, venue: int) -> int:
+        """Return the number of the instrument that is traded at a venue."""
+        return self.venues[venue].instrument if self.instruments else 0
+
+    def home_of(self, instrument: int) -> int:
+        """Return the first venue of an instrument."""
+        return next((n for n, place in enumerate(self.venues) if place.instrument == instrument), 0)
+
+    def symbol_of(self, venue: int) -> str:
+        """Return what is traded at a venue, where there are several instruments, else nothing."""
+        return self.instruments[self.venues[venue].instrument].symbol if self.instruments else ""
 
 
-#: Limits that there may be on what a strategy has of the account; a refusal names them with ``strategy_`` before.
+#: Limits that there may be on what a strategy has of the account, of each instrument its units; a refusal names them
+#: with ``strategy_`` before.
 OF_STRATEGY = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders")
+#: Limits that each of several instruments has of its own; the others are the account's.
+OF_INSTRUMENT = ("max_order_quantity", "max_order_notional", "max_position", "price_collar_bp")
 
 
 @dataclass(slots=True)
@@ -137,6 +172,7 @@ class Booked(NamedTuple):
     """A fill as it was booked, and the moment at the venue that it belongs to.
 
     ``cost`` is what was taken for it, in units of :data:`MONEY`; None where it is the rate that the terms say.
+    ``venue`` is its number, where there are several.
     """
 
     order: str
@@ -147,9 +183,18 @@ class Booked(NamedTuple):
     moment: int
     fill_id: str
     cost: int | None = None
+    venue: int = 0
 
 
-class Market(Protocol):
+class Marks(Protocol):
+    """What a unit of each instrument is worth."""
+
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice the mid, else twice the last price; None without either."""
+        ...
+
+
+class Market(Marks, Protocol):
     """What risk looks at: others' display and the last print, and by which clocks they were seen."""
 
     @property
@@ -192,11 +237,28 @@ def _per_side() -> dict[Side, int]:
 
 
 @dataclass(slots=True)
-class Part:
-    """What one of several strategies has of the account: units held, and of its orders what can still fill."""
+class Held:
+    """What there is of an instrument.
+
+    Attributes
+    ----------
+    position : units held
+    left, reducing : units that can still fill on each side, and those of working reduce-only orders among them
+    """
 
     position: int = 0
     left: dict[Side, int] = field(default_factory=_per_side)
+    reducing: dict[Side, int] = field(default_factory=_per_side)
+
+
+@dataclass(slots=True)
+class Part:
+    """What one of several strategies has of the account: of each instrument, and how many orders that can still fill.
+
+    What only reduces is not counted apart.
+    """
+
+    held: list[Held]
     open: int = 0
 
 
@@ -208,7 +270,7 @@ class State:
     ----------
     orders : by id, in the order in which they were decided
     open : those that can still fill, in the same order
-    left, reducing : units that can still fill on each side, and those of working reduce-only orders among them
+    held : of each instrument
     sent_ms : when the last orders were sent, as many as the limit of their rate looks at
     heard : events of the venue so far
     opening : equity at the first moment at which it could be marked
@@ -219,7 +281,7 @@ class State:
     """
 
     cash: int
-    position: int
+    held: list[Held]
     sent_ms: deque[int]
     parts: list[Part] = field(default_factory=list)
     orders: dict[str, Known] = field(default_factory=dict)
@@ -227,8 +289,6 @@ class State:
     by_number: list[Known] = field(default_factory=list)
     fills: list[Booked] = field(default_factory=list)
     seen_fills: set[str] = field(default_factory=set)
-    left: dict[Side, int] = field(default_factory=_per_side)
-    reducing: dict[Side, int] = field(default_factory=_per_side)
     killed: bool = False
     kill_reason: str = ""
     escalated: bool = False
@@ -239,10 +299,15 @@ class State:
     routed: dict[str, str] = field(default_factory=dict)
     traders: list[str] = field(default_factory=list)
 
+    @property
+    def position(self) -> int:
+        """Units held of the first instrument, which is the only one where there are not several."""
+        return self.held[0].position
+
 
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
-    "cash", "position", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
+    "cash", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
     "traders",
 )  # fmt: skip
 
@@ -261,13 +326,18 @@ class OrderPath:
         # Of one that is only read nothing is decided.
         self._journal = cast(Journal, journal)
         limits = terms.limits
+        instruments = terms.instruments or (Instrument("", limits, terms.position),)
+        #: Of each venue the number of its instrument; of each instrument its limits.
+        self._traded = (
+            tuple(place.instrument for place in terms.venues) if terms.instruments else (0,) * max(1, len(terms.venues))
+        )
+        self._limits = tuple(one.limits for one in instruments)
         # Of a price times a quantity, which spares the hot path a multiplication of large numbers.
-        self._max_notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
+        self._max_notional = tuple(
+            None if (most := one.limits.max_order_notional) is None else most // _WHOLE_BP for one in instruments
+        )
         self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
-        self.state = State(
-            terms.cash, terms.position, deque(maxlen=terms.limits.max_orders_per_second or 0),
-            [Part() for _ in terms.strategies],
-        )  # fmt: skip
+        self.state = self._begun(terms.cash, [one.position for one in instruments])
         # Of what is folded nothing is garbage, and looking for some takes a fifth of the time.
         looking = gc.isenabled()
         gc.disable()
@@ -289,7 +359,9 @@ class OrderPath:
         return {
             **{name: getattr(state, name) for name in _PLAIN},
             "sent_ms": list(state.sent_ms),
-            "parts": [part.position for part in state.parts],
+            "position": state.position,
+            "positions": [held.position for held in state.held],
+            "parts": [[held.position for held in part.held] for part in state.parts],
             "orders": [
                 [packing.packed_text(order.ticket), order.status, order.reason, order.filled, order.canceling]
                 for order in state.by_number
@@ -370,9 +442,9 @@ class OrderPath:
         """Book that a process has the book from here on, and which strategies trade it, where they are several."""
         self._note("started", epoch=epoch, **({"traders": list(traders)} if traders else {}))
 
-    def mark(self, market: Market) -> None:
+    def mark(self, marks: Marks) -> None:
         """Take the equity that daily loss is counted from, once it can be marked."""
-        if self.state.opening is None and (equity := self._equity(market)) is not None:
+        if self.state.opening is None and (equity := self._equity(marks)) is not None:
             self._note("opened", equity=equity)
 
     # -- hearing -----------------------------------------------------------------------------------------------------
@@ -403,9 +475,10 @@ class OrderPath:
             return shape
         if ticket.id in state.orders:
             return "duplicate_id"
-        side = ticket.side
-        quantity = self._after_cut(ticket) if ticket.reduce_only else ticket.quantity
-        waiting, position = state.left[side], state.position
+        side, number = ticket.side, self._traded[ticket.venue]
+        mine, own = state.held[number], self._limits[number]
+        quantity = self._after_cut(ticket, mine) if ticket.reduce_only else ticket.quantity
+        waiting, position = mine.left[side], mine.position
         held = -side.sign * position
         if not quantity or (held > 0 and quantity + waiting <= held):
             return ""  # it only takes exposure away
@@ -413,9 +486,9 @@ class OrderPath:
             return "killed"
         if self._guarded and (reason := self._unreliable(market, now_ms)):
             return reason
-        if reason := self._objection_to_itself(ticket, quantity, market):
+        if reason := self._objection_to_itself(ticket, quantity, market, number):
             return reason
-        if limits.max_position is not None and abs(position + side.sign * (waiting + quantity)) > limits.max_position:
+        if own.max_position is not None and abs(position + side.sign * (waiting + quantity)) > own.max_position:
             return "max_position"
         if limits.max_open_orders is not None and len(state.open) >= limits.max_open_orders:
             return "max_open_orders"
@@ -430,21 +503,24 @@ class OrderPath:
         return ""
 
     def _objection_to_change(self, order: Known, changed: Ticket, quantity: int | None, market: Market) -> str:
-        old, most = order.ticket, self.terms.limits.max_position
-        if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % self.terms.lot == 0:
+        old = order.ticket
+        number = self._traded[old.venue]
+        mine, most = self.state.held[number], self._limits[number].max_position
+        lot = self.terms.venues[old.venue].lot if old.venue else self.terms.lot
+        if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % lot == 0:
             return ""  # it ends the order, which only takes exposure away
         if shape := self._off_grid(changed):
             return shape
         left, before = changed.quantity - order.filled, order.left
-        others = self.state.left[old.side] - before
-        held = -old.side.sign * self.state.position
+        others = mine.left[old.side] - before
+        held = -old.side.sign * mine.position
         if not left or (held > 0 and left + others <= held):
             return ""
         if self.state.killed and left > before:
             return "killed"
-        if reason := self._objection_to_itself(changed, changed.quantity, market):
+        if reason := self._objection_to_itself(changed, changed.quantity, market, number):
             return reason
-        after = abs(self.state.position + old.side.sign * (others + left))
+        after = abs(mine.position + old.side.sign * (others + left))
         if left > before and most is not None and after > most:
             return "max_position"
         if self.state.parts:
@@ -454,8 +530,8 @@ class OrderPath:
     def _objection_of_strategy(self, ticket: Ticket, quantity: int, more: int, market: Market) -> str:
         """Return the first of a strategy's limits that objects to an order that adds ``more`` to what it has open."""
         part, limits = self.state.parts[ticket.strategy], self.terms.strategies[ticket.strategy]
-        side = ticket.side
-        waiting, held = part.left[side], -side.sign * part.position
+        side, mine = ticket.side, part.held[self._traded[ticket.venue]]
+        waiting, held = mine.left[side], -side.sign * mine.position
         if held > 0 and more + waiting <= held:
             return ""  # it only takes away from what the strategy has
         if (most := limits.max_order_quantity) is not None and quantity > most:
@@ -482,16 +558,16 @@ class OrderPath:
             return "clock_skew"
         return ""
 
-    def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market) -> str:
+    def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market, instrument: int) -> str:
         """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
-        limits = self.terms.limits
+        limits = self._limits[instrument]
         limited = ticket.type.has_limit
         value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
         if value is None:
             return "no_price"
         if limits.max_order_quantity is not None and quantity > limits.max_order_quantity:
             return "max_order_quantity"
-        if self._max_notional is not None and value > self._max_notional:
+        if (dearest := self._max_notional[instrument]) is not None and value > dearest:
             return "max_order_notional"
         collar = limits.price_collar_bp
         if collar is None or not limited:
@@ -534,10 +610,10 @@ class OrderPath:
             return "bad_flags"
         return "bad_flags" if (tif is TimeInForce.GTD) != (expire is not None) else ""
 
-    def _after_cut(self, ticket: Ticket) -> int:
+    def _after_cut(self, ticket: Ticket, mine: Held) -> int:
         """Return the quantity that a reduce-only order can have at the venue."""
-        held = max(0, -ticket.side.sign * self.state.position)
-        working = self.state.reducing[ticket.side]
+        held = max(0, -ticket.side.sign * mine.position)
+        working = mine.reducing[ticket.side]
         return min(ticket.quantity, held if ticket.type.waits else max(0, held - working))
 
     def _value(self, ticket: Ticket, quantity: int, market: Market) -> int | None:
@@ -565,15 +641,15 @@ class OrderPath:
                 break
         return worst * quantity
 
-    def _equity(self, market: Market) -> int | None:
-        """Return cash and position at the mid, else at the last price; None where the position cannot be marked."""
-        state = self.state
-        if not state.position:
-            return state.cash
-        bid, ask = market.bid, market.ask
-        if bid is not None and ask is not None:
-            return state.cash + state.position * (bid + ask) * _HALF_BP
-        return None if market.last is None else state.cash + state.position * market.last * _WHOLE_BP
+    def _equity(self, marks: Marks) -> int | None:
+        """Return cash and what is held at the mid, else at the last price; None where some cannot be marked."""
+        equity = self.state.cash
+        for number, held in enumerate(self.state.held):
+            if held.position:
+                if (twice := marks.doubled(number)) is None:
+                    return None
+                equity += held.position * twice * _HALF_BP
+        return equity
 
     def _lost_too_much(self, market: Market, most: int) -> bool:
         equity = self._equity(market)
@@ -654,13 +730,18 @@ class OrderPath:
 
     def _restore(self, body: Mapping[str, Any]) -> None:
         """Take the state of a snapshot in place of one's own."""
-        state = State(
-            body["cash"], body["position"], deque(body["sent_ms"], maxlen=self.state.sent_ms.maxlen),
-            [Part() for _ in self.terms.strategies],
-        )  # fmt: skip
-        self.state = state
-        for number, position in enumerate(body.get("parts", [])):
-            self._part_of(number).position = position
+        positions = body.get("positions", [body["position"]])
+        if len(positions) != len(self._limits):
+            raise ConfigError(
+                f"{self._journal.path}: holds {len(positions)} instruments, and the account's terms are of "
+                f"{len(self._limits)}; name the same"
+            )
+        state = self.state = self._begun(body["cash"], positions)
+        state.sent_ms.extend(body["sent_ms"])
+        for number, its in enumerate(body.get("parts", [])):
+            # A version before this one had one instrument.
+            for held, position in zip(self._part_of(number).held, its if isinstance(its, list) else [its], strict=True):
+                held.position = position
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])
@@ -674,15 +755,29 @@ class OrderPath:
             state.fills.append(fill)
             state.seen_fills.add(fill.fill_id)
 
+    def _begun(self, cash: int, positions: Sequence[int]) -> State:
+        """Return the state before anything was decided."""
+        return State(
+            cash, [Held(position) for position in positions],
+            deque(maxlen=self.terms.limits.max_orders_per_second or 0),
+            [Part([Held() for _ in positions]) for _ in self.terms.strategies],
+        )  # fmt: skip
+
     def _sent(self, ticket: Ticket, at_ms: int) -> None:
         state, id, quantity = self.state, ticket.id, ticket.quantity
+        try:
+            number = self._traded[ticket.venue]
+        except IndexError as exc:
+            raise ConfigError(
+                f"{self._journal.path}: has orders at venues that the account's terms do not have; name the same"
+            ) from exc
         order = Known(ticket, "unknown", "", 0, "", len(state.by_number), True, quantity)
         state.orders[id] = state.open[id] = order
         state.by_number.append(order)
-        state.left[ticket.side] += quantity
+        state.held[number].left[ticket.side] += quantity
         if state.parts:
             part = self._part_of(ticket.strategy)
-            part.left[ticket.side] += quantity
+            part.held[number].left[ticket.side] += quantity
             part.open += 1
         if ticket.reduce_only:
             self._recount(order)
@@ -712,9 +807,11 @@ class OrderPath:
             left = 0
         if counts is order.counts and left == order.counted and not ticket.reduce_only:
             return  # of most acknowledgements: what is open is as it was
+        number = self._traded[ticket.venue]
+        mine = state.held[number]
         if state.parts:
             part = state.parts[ticket.strategy]
-            part.left[side] += left - order.counted
+            part.held[number].left[side] += left - order.counted
             part.open += counts - order.counts
         if counts is not order.counts:
             order.counts = counts
@@ -723,11 +820,11 @@ class OrderPath:
             else:
                 del state.open[ticket.id]
         if left != order.counted:
-            state.left[side] += left - order.counted
+            mine.left[side] += left - order.counted
             order.counted = left
         if ticket.reduce_only:
             reducing = 0 if order.status == "pending_trigger" else left
-            state.reducing[side] += reducing - order.reducing
+            mine.reducing[side] += reducing - order.reducing
             order.reducing = reducing
 
     def _heard(self, event: Event, order: Known | None) -> None:
@@ -756,36 +853,38 @@ class OrderPath:
         liquidity = "reported" if event.kind == "reported" else event.liquidity
         self._book_fill(
             order, event.id, event.side, event.price, event.quantity, liquidity, event.moment, event.fill_id,
-            event.fee, event.fee_units,
+            event.fee, event.fee_units, event.venue,
         )  # fmt: skip
 
     def _book_fill(
         self, order: Known | None, id: str, side: Side, price: int, quantity: int, liquidity: str, moment: int,
-        fill_id: str, fee: int | None = None, fee_units: int = 0,
+        fill_id: str, fee: int | None = None, fee_units: int = 0, venue: int = 0,
     ) -> None:  # fmt: skip
         state, terms = self.state, self.terms
         if fill_id in state.seen_fills:
             return
         state.seen_fills.add(fill_id)
+        if order is not None:
+            venue = order.ticket.venue
         rate = terms.maker_fee if liquidity == "maker" else 0 if liquidity == "reported" else terms.taker_fee
-        if order is not None and order.ticket.venue and liquidity != "reported":
-            place = terms.venues[order.ticket.venue]
+        if venue and liquidity != "reported":
+            place = terms.venues[venue]
             rate = place.maker_fee if liquidity == "maker" else place.taker_fee
-        sign, cost = side.sign, None
+        number, sign, cost = self._traded[venue], side.sign, None
         if fee is None and not fee_units:
             state.cash -= price * quantity * (sign * _WHOLE_BP + rate)
-            state.position += sign * quantity
+            state.held[number].position += sign * quantity
         else:  # as the venue says, not as its terms do
             state.cash -= price * quantity * sign * _WHOLE_BP + (fee or 0)
-            state.position += sign * quantity - fee_units
+            state.held[number].position += sign * quantity - fee_units
             cost = (fee or 0) + fee_units * price * _WHOLE_BP
         # As Booked(...) makes it, a third sooner.
-        state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id, cost)))
+        state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id, cost, venue)))
         if order is None:
             state.flagged.append(f"fill {fill_id} of the unknown order {id}")
             return
         if state.parts:
-            state.parts[order.ticket.strategy].position += sign * quantity - fee_units
+            state.parts[order.ticket.strategy].held[number].position += sign * quantity - fee_units
         order.filled += quantity
         whole = order.ticket.quantity
         if order.filled > whole:

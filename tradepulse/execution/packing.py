@@ -194,8 +194,9 @@ def plain_event(event: Event) -> dict[str, Any]:
     said = {**event._asdict(), "ticket": plain(event.ticket) if event.ticket else None}
     if event.fee is None:
         del said["fee"]
-    if not event.fee_units:
-        del said["fee_units"]
+    for key in ("fee_units", "venue"):
+        if not said[key]:
+            del said[key]
     return said
 
 

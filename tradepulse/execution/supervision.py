@@ -51,11 +51,14 @@ def watched_desk(folder: Path) -> Watched:
 
 
 def _positions(terms: Terms, before: State | None) -> list[int]:
-    """Return what the book holds at each venue: what its orders there have come to, the rest at the first."""
+    """Return what the book holds at each venue: what its orders there have come to, the rest at its first one."""
     held = [0] * max(1, len(terms.venues))
     for order in before.by_number if before else ():
         held[order.ticket.venue] += order.ticket.side.sign * order.filled
-    held[0] += (before.position if before else terms.position) - sum(held)
+    begun = [one.position for one in terms.instruments] or [terms.position]
+    for number, position in enumerate([one.position for one in before.held] if before else begun):
+        here = [there for venue, there in enumerate(held) if terms.instrument_of(venue) == number]
+        held[terms.home_of(number)] += position - sum(here)
     return held
 
 

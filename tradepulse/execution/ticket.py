@@ -83,6 +83,7 @@ class Event(NamedTuple):
     fee : that the venue took for a fill, in units of :data:`~tradepulse.execution.orderpath.MONEY`; None where it is
         the rate that the account's terms say
     fee_units : that it took of what is traded
+    venue : number of the venue, where there are several; of one of our orders it is the order's
     """
 
     kind: str
@@ -98,3 +99,4 @@ class Event(NamedTuple):
     moment: int = 0
     fee: int | None = None
     fee_units: int = 0
+    venue: int = 0

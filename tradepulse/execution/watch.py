@@ -8,7 +8,7 @@ from typing import Any
 from tradepulse.core.orders import UNIT
 from tradepulse.errors import MissingData
 from tradepulse.execution.journal import ReadOnly
-from tradepulse.execution.orderpath import MONEY, Known, OrderPath, Terms
+from tradepulse.execution.orderpath import MONEY, Instrument, Known, OrderPath, Terms
 
 
 class Watched:
@@ -57,10 +57,13 @@ class Watched:
         """
         state, terms, status = self.path.state, self.path.terms, self.status()
         limits = terms.limits
-        bid, ask = status.get("bid"), status.get("ask")
-        mid = (bid + ask) / 2 / UNIT if bid and ask else (status.get("last") or 0) / UNIT
-        cash, position = state.cash / MONEY, state.position / UNIT
-        profit = cash + position * mid - terms.cash / MONEY - terms.position / UNIT * mid
+        several = terms.instruments or (Instrument("", limits, terms.position),)
+        markets = status.get("markets") or [[None] * 3] * len(several)
+        cash = state.cash / MONEY
+        profit = cash - terms.cash / MONEY + sum(
+            (held.position - one.position) / UNIT * _worth(*market)
+            for held, one, market in zip(state.held, several, markets, strict=True)
+        )  # fmt: skip
         mood = "ESCALATED" if state.escalated else f"KILLED ({state.kill_reason})" if state.killed else "trading"
         took = status.get("acknowledged_us", {})
         ended = Counter(order.status for order in state.orders.values())
@@ -71,15 +74,22 @@ class Watched:
             mood = "closed"
         head = [
             f"{self.folder.name}   epoch {state.epoch}   {mood}",
-            f"market    {_price(bid)} / {_price(ask)}   last {_price(status.get('last'))}",
-            f"profit    {profit:+,.4f}   position {position:+.8g}   cash {cash:,.4f}",
+            *(
+                f"market    {_price(bid)} / {_price(ask)}   last {_price(last)}   position {held.position / UNIT:+.8g}"
+                f"{'   ' * bool(one.symbol)}{one.symbol}"
+                for (bid, ask, last), held, one in zip(markets, state.held, several, strict=True)
+            ),
+            f"profit    {profit:+,.4f}   cash {cash:,.4f}",
             f"orders    {len(state.orders):,} ({counts or 'none'}){why}",
             f"answers   p50 {took.get('p50', 0):,.0f} us   p99 {took.get('p99', 0):,.0f} us   "
             f"({status.get('answers', 0):,})",
             "risk      "
             + "   ".join(
                 (
-                    _use("position", abs(position), limits.max_position, UNIT),
+                    *(
+                        _use(f"{one.symbol} position".strip(), abs(held.position) / UNIT, one.limits.max_position, UNIT)
+                        for held, one in zip(state.held, several, strict=True)
+                    ),
                     _use("open", len(state.open), limits.max_open_orders, 1),
                     _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
                 )
@@ -105,12 +115,16 @@ class Watched:
     def _parts(self) -> list[str]:
         """Return a line for each of several strategies: what it has of the account."""
         state, limits = self.path.state, self.path.terms.strategies
+        several = self.path.terms.instruments or (Instrument(""),)
         names = state.traders or [str(number) for number in range(len(limits))]
         return [
             f"  {name}   "
             + "   ".join(
                 (
-                    _use("position", abs(part.position) / UNIT, own.max_position, UNIT),
+                    *(
+                        _use(f"{one.symbol} position".strip(), abs(held.position) / UNIT, own.max_position, UNIT)
+                        for held, one in zip(part.held, several, strict=True)
+                    ),
                     _use("open", part.open, own.max_open_orders, 1),
                 )
             )
@@ -124,6 +138,10 @@ class Watched:
         venues, traders = self.path.terms.venues, self.path.state.traders
         where = f"  {venues[order.ticket.venue].name}" if venues else ""
         return f"{where}  {traders[order.ticket.strategy]}" if traders else where
+
+
+def _worth(bid: int | None, ask: int | None, last: int | None) -> float:
+    return (bid + ask) / 2 / UNIT if bid and ask else (last or 0) / UNIT
 
 
 def _price(units: int | None) -> str:

@@ -52,7 +52,21 @@ class Answer(NamedTuple):
 
 
 class Desk(Protocol):
-    """What a quoting strategy may ask and order; each order takes its time to the venue, and the answer back."""
+    """What a quoting strategy may ask and order; each order takes its time to the venue, and the answer back.
+
+    A desk is of one instrument; a strategy that trades several has one of each, and is given that of which it hears.
+    """
+
+    instrument: int
+
+    def on(self, instrument: int) -> "Desk":
+        """Return the desk of another instrument, by its number."""
+        ...
+
+    @property
+    def market(self) -> Market:
+        """What the book is, as far as we have seen."""
+        ...
 
     @property
     def position(self) -> int:
@@ -105,7 +119,7 @@ class Compiled(NamedTuple):
 
 
 class QuotingStrategy(ABC):
-    """A rule that works orders on the book of one instrument.
+    """A rule that works orders on the book of one instrument, or of several.
 
     Parameters
     ----------
@@ -118,6 +132,10 @@ class QuotingStrategy(ABC):
     params: ClassVar[Mapping[str, float]]
     #: Smallest and largest value of each parameter.
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
+    #: Whether it trades all instruments of an account, and hears of each.
+    several: ClassVar[bool] = False
+    #: Number of the one that it trades, where there are several.
+    instrument: int = 0
 
     def __init__(self, **params: float) -> None:
         self.settings = settings_of(self.name, self.params, self.ranges, params)
