@@ -75,6 +75,9 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
         "commission": f"{summary['total_commission']:,.4f}",
         "position at the end": f"{summary['final_position']:g}",
     }
+    if instruments := summary.get("instruments"):
+        del cards["position at the end"]
+        cards |= {f"{symbol} at the end": f"{one['position']:g}" for symbol, one in instruments.items()}
     ended = "".join(
         f"<tr><td>{escape(status)}</td><td class='n'>{count:,}</td></tr>" for status, count in summary["orders"].items()
     )
@@ -83,8 +86,7 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
         f"<p class='quiet'>{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC, {summary['n_moves']:,} moves of "
         f"others</p>{tiles(cards)}"
         f"<h2>Equity, marked at the middle</h2>{svg(equity_picture(result.equity))}"
-        f"<h2>Fills and position</h2>{svg(book_picture(result.equity, result.fills))}"
-        f"<h2>What the market did after fills</h2>{_after(result)}"
+        f"{''.join(_of_instrument(*one) for one in _instruments(result))}"
         f"{_each(summary.get('strategies', {}))}"
         f"<h2>How orders ended</h2><table>{ended}</table>"
         f"<h2>Where it comes from</h2>{chain(identity)}"
@@ -96,19 +98,42 @@ def _each(strategies: Mapping[str, Mapping[str, float]]) -> str:
     """Return what each of several strategies did; nothing of one that was alone."""
     if not strategies:
         return ""
+    held = [name for name in next(iter(strategies.values())) if name.startswith("position")]
     rows = "".join(
         f"<tr><td>{escape(id)}</td><td class='n'>{one['profit']:+,.4f}</td><td class='n'>{one['n_orders']:,}</td>"
         f"<td class='n'>{one['n_fills']:,}</td><td class='n'>{one['total_commission']:,.4f}</td>"
-        f"<td class='n'>{one['position']:g}</td></tr>"
+        f"{''.join(f'<td class=n>{one[name]:g}</td>' for name in held)}</tr>"
         for id, one in strategies.items()
     )
-    names = ("profit", "orders", "fills", "commission", "position at the end")
+    names = ("profit", "orders", "fills", "commission", *(f"{name} at the end" for name in held))
     head = "".join(f"<th class='n'>{name}</th>" for name in names)
     return f"<h2>What each strategy did</h2><table><tr><th></th>{head}</tr>{rows}</table>"
 
 
-def _after(result: BookResult) -> str:
-    found = markouts(result.fills, result.equity).dropna()
+def _instruments(result: BookResult) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Return symbol, equity and fills of each instrument; of one that is alone no symbol."""
+    equity, fills, symbols = result.equity, result.fills, list(result.summary.get("instruments", {}))
+    if not symbols:
+        return [("", equity, fills)]
+    found = [(symbols[0], equity, fills[fills["symbol"] == symbols[0]])]
+    for symbol in symbols[1:]:
+        mid = equity[f"mid {symbol}"]  # 0 before its book was seen
+        its = {"mid": mid.where(mid > 0), "position": equity[f"position {symbol}"]}
+        found.append((symbol, equity.assign(**its), fills[fills["symbol"] == symbol]))
+    return found
+
+
+def _of_instrument(symbol: str, equity: pd.DataFrame, fills: pd.DataFrame) -> str:
+    """Return the charts of an instrument: its fills and position, and what its market did after them."""
+    of = f" of {escape(symbol)}" if symbol else ""
+    return (
+        f"<h2>Fills and position{of}</h2>{svg(book_picture(equity, fills))}"
+        f"<h2>What the market{of} did after fills</h2>{_after(equity, fills)}"
+    )
+
+
+def _after(equity: pd.DataFrame, fills: pd.DataFrame) -> str:
+    found = markouts(fills, equity).dropna()
     if found.empty:
         return "<p class='quiet'>No fill is old enough to say.</p>"
     rows = "".join(

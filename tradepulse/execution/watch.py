@@ -76,7 +76,7 @@ class Watched:
             f"{self.folder.name}   epoch {state.epoch}   {mood}",
             *(
                 f"market    {_price(bid)} / {_price(ask)}   last {_price(last)}   position {held.position / UNIT:+.8g}"
-                f"{'   ' * bool(one.symbol)}{one.symbol}"
+                f"   {one.symbol}".rstrip()
                 for (bid, ask, last), held, one in zip(markets, state.held, several, strict=True)
             ),
             f"profit    {profit:+,.4f}   cash {cash:,.4f}",
@@ -86,13 +86,13 @@ class Watched:
             "risk      "
             + "   ".join(
                 (
-                    *(
-                        _use(f"{one.symbol} position".strip(), abs(held.position) / UNIT, one.limits.max_position, UNIT)
-                        for held, one in zip(state.held, several, strict=True)
-                    ),
                     _use("open", len(state.open), limits.max_open_orders, 1),
                     _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
                 )
+            ),
+            *(
+                f"          {_use('position', abs(held.position) / UNIT, one.limits.max_position, UNIT)}   {one.symbol}"
+                for held, one in zip(state.held, several, strict=True)
             ),
             *self._parts(),
             "",
@@ -122,7 +122,7 @@ class Watched:
             + "   ".join(
                 (
                     *(
-                        _use(f"{one.symbol} position".strip(), abs(held.position) / UNIT, own.max_position, UNIT)
+                        _use(f"position {one.symbol}".strip(), abs(held.position) / UNIT, own.max_position, UNIT)
                         for held, one in zip(part.held, several, strict=True)
                     ),
                     _use("open", part.open, own.max_open_orders, 1),

@@ -13,7 +13,7 @@ th { color: #567; font-weight: 600 } td.n, th.n { text-align: right; font-varian
 code { font-size: 13px; background: #f3f5f8; padding: 0 .25rem; border-radius: 3px }
 .good { color: #17693b } .bad, .bad td { color: #b3261e } .quiet { color: #678 } svg { max-width: 100%; height: auto }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1rem 0 }
-.card { border: 1px solid #dde3ea; border-radius: 8px; padding: .6rem .9rem }
+.card { border: 1px solid #dde3ea; border-radius: 8px; padding: .6rem .9rem; overflow-wrap: anywhere }
 .card b { display: block; font-size: 1.35rem }
 """
 

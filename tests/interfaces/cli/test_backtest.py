@@ -430,7 +430,7 @@ def test_several_strategies_trade_one_book_each_with_limits_of_its_own(cli, refu
     swept = cli("backtest", "sweep-book", *given[:-2], "--param", "quantity=2:4:2", "--strategy", taker, "--json").json
     assert [one["trial_id"] for one in swept["best"] if one["quantity"] == 4] == [done.json["trial_id"]]
     for strategy, words in (
-        ("twap", "one is named twice; each trades an account once"),
+        ("twap", "one is named twice; each trades an instrument of an account once"),
         ("touch_maker,max_position=-1", "--strategy touch_maker: max_position must lie between 0 and 1e+12, not -1"),
         ("touch_maker,max_open_orders=2.5", "--strategy touch_maker: max_open_orders=2.5: finer than there are units"),
         ("touch_maker,size=1:2:1", "--strategy touch_maker size=1:2:1: not a number"),
@@ -637,6 +637,58 @@ def test_another_venue_that_makes_no_sense_is_refused(refused, tmp_path, beside,
     given = ("backtest", "book", "--quotes", tmp_path / "here.csv", "--strategy", "touch_maker")
 
     assert words in refused(*given, "--beside", beside, "--out", tmp_path / "out")
+
+
+def test_a_book_of_two_instruments_is_hedged_and_traded_on_paper_alike(cli, refused, shared_data, tmp_path):
+    spot, usdm = (tmp_path / f"{name}.gz" for name in ("spot", "usdm"))
+    for part in (spot, usdm):
+        source = shared_data / "l2" / f"binance_{part.stem}_btcusdt_20240808.gz"
+        with gzip.open(source, "rt") as whole, gzip.open(part, "wt") as some:
+            some.writelines(line for line in whole if int(line.split(" ", 1)[0]) < 1723161375 * 10**9)
+    given = ("--recording", spot, "--instrument", f"{usdm},tick=0.1,lot=0.001,taker_bp=2,max_position=0.05",
+             "--strategy", "hedged_maker", "--param", "size=0.002", "--param", "most=0.02")  # fmt: skip
+    none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
+
+    tested = cli("backtest", "book", *given, *none, "--out", tmp_path / "out", "--json").json
+    paper = cli("execution", "paper", *given, "--speed", 0, "--durability", "os", "--json").json
+
+    ends = {symbol: one["position"] for symbol, one in tested["instruments"].items()}
+    assert tested["n_fills"] > 50
+    assert (paper["orders"], paper["fills"]) == (tested["n_orders"], tested["n_fills"])
+    assert paper["positions"] == pytest.approx(ends)
+    assert abs(ends["spot"] + ends["usdm"]) < 0.003  # less than a step of the hedge, and one that was on its way
+    fills, equity = (pd.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("fills", "equity"))
+    assert set(zip(fills["symbol"], fills["liquidity"], strict=True)) == {("spot", "maker"), ("usdm", "taker")}
+    # Equity is cash and what is held of each at its own middle.
+    last = equity.iloc[-1]
+    signed = fills["quantity"].where(fills["side"] == "buy", -fills["quantity"])
+    cash = 10_000 - (signed * fills["price"] + fills["commission"]).sum()
+    worth = sum(ends[symbol] * tested["marks"][symbol] for symbol in ends)
+    assert last["equity"] == pytest.approx(cash + worth)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Fills and position of spot" in page
+    assert "What the market of usdm did after fills" in page
+    # What a desk did is held against its backtest, symbol by symbol.
+    cli("execution", "log", "--out", tmp_path / "live.csv")
+    same = cli("backtest", "validate", "--live", tmp_path / "live.csv", "--simulated", tmp_path / "out", "--json")
+    assert {float(part["amount"]) for part in same.json["components"].values()} == {0.0}
+
+    alone = cli("backtest", "book", *given[:2], "--strategy", "touch_maker", *none, "--out", tmp_path / "one", "--json")
+    on = cli("backtest", "book", *given[:4], "--strategy", "touch_maker,on=usdm", "--out", tmp_path / "on", "--json")
+    assert set(pd.read_parquet(tmp_path / "on" / "orders.parquet")["symbol"]) == {"usdm"}
+    assert len({tested["trial_id"], alone.json["trial_id"], on.json["trial_id"]}) == 3
+    for more, words in (
+        (("--recording", spot, "--strategy", "hedged_maker"), "trades several instruments, and there is one: spot"),
+        ((*given[:4], "--strategy", "touch_maker,on=x"), "on=x: there is no such instrument; there are spot, usdm"),
+        (("--recording", spot, "--instrument", f"{spot},tick=1", "--strategy", "twap"), "two files have one name"),
+        (("--recording", spot, "--instrument", f"{usdm},tock=1", "--strategy", "twap"), "unknown key 'tock'; it takes"),
+        (("--recording", spot, "--instrument", f"{usdm},max_position=-1", "--strategy", "twap"), "must lie between 0"),
+        (
+            ("--recording", spot, "--beside", f"{usdm},max_position=1", "--strategy", "twap"),
+            "unknown key 'max_position'",
+        ),
+    ):
+        assert words in refused("backtest", "book", *more, "--out", tmp_path / "o2")
 
 
 def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):

@@ -38,7 +38,7 @@ class TouchMaker(QuotingStrategy):
             if not mine and price is not None and room >= self._size:
                 desk.submit(side, self._size, price, post_only=True)
 
-    def compiled(self) -> Compiled:
+    def compiled(self) -> Compiled | None:
         """Return the same as a loop."""
         return Compiled(follow, (self._size, self._most))
 

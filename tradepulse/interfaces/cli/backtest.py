@@ -259,7 +259,7 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     team, ways = asked.team, asked.ways(line)
     moves, source_hash = asked.moves()
     latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
-    name = symbol or asked.market_name
+    name = symbol or "+".join(asked.symbols)
     run_id = f"cli-{uuid4().hex[:12]}"
     with _counting(obj["lake"], run_id) as counted:
         question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
@@ -268,7 +268,11 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
         "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
         "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
     }  # fmt: skip
-    tables = {"fills": result.fills.assign(symbol=name), "orders": result.orders, "equity": result.equity}
+    if asked.terms.instruments:
+        summary["marks"] = {symbol: one["mark"] for symbol, one in summary["instruments"].items()}
+    else:
+        result.fills["symbol"] = result.orders["symbol"] = name
+    tables = {"fills": result.fills, "orders": result.orders, "equity": result.equity}
     with _folder(out) as fresh:
         for table, rows in tables.items():
             rows.to_parquet(fresh / f"{table}.parquet", index=False)
@@ -364,7 +368,7 @@ def sweep_book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path | 
     moves, source_hash = asked.moves()
     run_id = f"cli-{uuid4().hex[:12]}"
     rows = []
-    name, shown = symbol or asked.market_name, ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",
+    name, shown = symbol or "+".join(asked.symbols), ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",
                                                 "total_commission", "final_position")  # fmt: skip
     bar = click.progressbar(asked.teams, label="sets", file=sys.stderr, hidden=not sys.stderr.isatty())
     with _counting(obj["lake"], run_id) as counted, bar as sets:

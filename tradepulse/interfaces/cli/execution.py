@@ -228,7 +228,7 @@ def live(
     """
     from tradepulse.execution.supervision import run_live
 
-    teams, own = teams_of(named, params)
+    teams, own = teams_of(named, params, [symbol])
     if len(teams) > 1:
         raise ConfigError(f"--param asks for {len(teams)} sets; a desk trades one")
     if "max_position" not in desk["limits"]:
@@ -238,7 +238,7 @@ def live(
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
-        **desk, **said_of(teams[0], own), "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
+        **desk, **said_of(teams[0], own, [symbol]), "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
         "reconnect_s": 20, "deadline_s": 10,
     }  # fmt: skip
     return run_live(folder, said, open_counterparty(broker, symbol), **run)
@@ -250,8 +250,11 @@ def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:
     from tradepulse.execution.orderpath import MONEY
 
     shown = {
-        **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "folder": str(folder)
+        **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "folder": str(folder),
+        "positions": {symbol: position / UNIT for symbol, position in outcome["positions"].items()},
     }  # fmt: skip
+    if not shown["positions"]:
+        del shown["positions"]
     if as_json:
         print_json(shown)
     else:

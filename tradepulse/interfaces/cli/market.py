@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from tradepulse.core.orders import UNIT, from_units
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.engine import LIMIT_UNITS
-from tradepulse.execution.orderpath import FEE, MONEY, OF_STRATEGY, Limits, Place
+from tradepulse.execution.orderpath import FEE, MONEY, OF_INSTRUMENT, OF_STRATEGY, Instrument, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ _STRATEGY = (
         required=True,
         multiple=True,
         metavar="NAME[,KEY=VALUE...]",
-        help="imbalance_taker, touch_maker, twap, vwap or pov. Named again, several trade one account: each "
-        "with its parameters, and limits of its own such as max_position=0.02.",
+        help="imbalance_taker, touch_maker, hedged_maker, twap, vwap or pov. Named again, several trade one account: "
+        "each with its parameters, limits of its own such as max_position=0.02, and on=, what it trades, "
+        "if that is not the first instrument.",
     ),
     click.option(
         "--param",
@@ -61,6 +62,10 @@ _OPTIONS = (
     click.option("--beside", multiple=True, metavar="FILE,KEY=VALUE,...",
                  help="Recording of another venue of the instrument; what takes is routed. Keys: tick, lot, maker_bp, "
                       "taker_bp, latency_us, fades_us. May be repeated."),
+    click.option("--instrument", multiple=True, metavar="FILE,KEY=VALUE,...",
+                 help="Recording of another instrument of the account, for the same money; its name is that of the "
+                      "file. Keys: those of --beside, max_order_quantity, max_order_notional, max_position, "
+                      "price_collar_bp. May be repeated."),
     click.option("--cancels-ahead", default=0.0, show_default=True,
                  help="How much of its share stood ahead of us in what others take back: 0 none, 1 all of it."),
 )  # fmt: skip
@@ -70,7 +75,8 @@ _OPTIONS = (
 class OnBook:
     """What was asked for, checked.
 
-    ``numbers`` are as they were given; ``teams`` has those who trade together, for each set of the first's parameters.
+    ``numbers`` are as they were given; ``teams`` has those who trade together, for each set of the first's parameters;
+    ``beside`` the files of all venues but the first, in their order.
     """
 
     teams: "list[list[QuotingStrategy]]"
@@ -91,9 +97,21 @@ class OnBook:
 
     @property
     def desk(self) -> dict[str, Any]:
-        """What a desk file says of the strategies, and of the venues beside the first one."""
-        said = said_of(self.team, self.terms.strategies)
-        return {**said, "venue": self.market_name, "venues": self.venues} if self.beside else said
+        """What a desk file says of the strategies, and of venues and instruments beside the first one."""
+        said = said_of(self.team, self.terms.strategies, self.symbols)
+        if self.beside:
+            said |= {"venue": self.market_name, "venues": self.venues}
+        if self.terms.instruments:
+            said["instruments"] = [
+                {"symbol": one.symbol, "limits": _plain(one.limits, OF_INSTRUMENT)}
+                for one in self.terms.instruments[1:]
+            ]
+        return said
+
+    @property
+    def symbols(self) -> list[str]:
+        """What is traded."""
+        return [one.symbol for one in self.terms.instruments] or [self.market_name]
 
     @property
     def market_name(self) -> str:
@@ -122,6 +140,7 @@ class OnBook:
                 "name": one.name, "tick": f"{from_units(one.tick, UNIT):f}", "lot": f"{from_units(one.lot, UNIT):f}",
                 "maker_bp": f"{from_units(one.maker_fee, FEE):f}", "taker_bp": f"{from_units(one.taker_fee, FEE):f}",
                 "latency_us": one.latency_us, "fades_us": one.half_life_us,
+                **({"instrument": self.symbols[one.instrument]} if one.instrument else {}),
             }
             for one in self.terms.venues[1:]
         ]  # fmt: skip
@@ -147,7 +166,12 @@ class OnBook:
         venues = (one._replace(latency_us=one.latency_us or figures["order_us"]) for one in self.terms.venues)
         self.terms = replace(self.terms, venues=tuple(venues))
         for one in self.venues:
-            self.numbers |= {f"{one['name']}.{key}": float(value) for key, value in one.items() if key != "name"}
+            self.numbers |= {
+                f"{one['name']}.{key}": float(value) for key, value in one.items() if key not in {"name", "instrument"}
+            }
+        for other in self.terms.instruments[1:]:
+            limits = _plain(other.limits, OF_INSTRUMENT)
+            self.numbers |= {f"{other.symbol}.{key}": float(value) for key, value in limits.items()}
         self.numbers |= {
             "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
             "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
@@ -242,6 +266,7 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
             "taker_bp",
             "cancels_ahead",
             "beside",
+            "instrument",
         )
         return function(asked=_checked(**{name: given.pop(name) for name in names}), **given)
 
@@ -274,13 +299,20 @@ def moves_from(recording: Path | None, quotes: Path | None, trades: Path | None)
 def _checked(
     recording: Path | None, quotes: Path | None, trades: Path | None, named: tuple[str, ...], params: tuple[str, ...],
     cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
-    beside: tuple[str, ...],
+    beside: tuple[str, ...], instrument: tuple[str, ...],
 ) -> OnBook:  # fmt: skip
     from decimal import Decimal
 
     from tradepulse.execution.orderpath import Terms
 
-    teams, limits = teams_of(named, params)
+    first_name = (recording or quotes or Path()).name.partition(".")[0]
+    others = [_other_venue("--beside", text)[:2] for text in beside]
+    instruments = [Instrument(first_name)]
+    for at, text in enumerate(instrument, 1):
+        path, place, own = _other_venue("--instrument", text, OF_INSTRUMENT)
+        others.append((path, place._replace(instrument=at)))
+        instruments.append(Instrument(place.name, own))
+    teams, limits = teams_of(named, params, [one.symbol for one in instruments])
     for name, value, least in (("--cash", cash, 0.0), ("--tick", tick, 1e-9), ("--lot", lot, 1e-9)):
         if not least <= value <= 1e12:
             raise ConfigError(f"{name} must lie between {least:g} and 1e+12, not {value}")
@@ -297,66 +329,80 @@ def _checked(
         cash=int(Decimal(str(cash)) * MONEY),
         strategies=limits,
     )
-    others = [_other_venue(text) for text in beside]
     if others:
-        name = (recording or quotes or Path()).name.partition(".")[0]
-        first = Place(name, terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
-        terms = replace(terms, venues=(first, *(place for _, place in others)))
+        first = Place(first_name, terms.tick, terms.lot, terms.maker_fee, terms.taker_fee)
+        terms = replace(
+            terms, venues=(first, *(place for _, place in others)),
+            instruments=tuple(instruments) if len(instruments) > 1 else (),
+        )  # fmt: skip
         if len({place.name for place in terms.venues}) < len(terms.venues):
-            raise ConfigError("--beside: two files have one name, which is that of the venue")
+            raise ConfigError("--beside, --instrument: two files have one name, which is that of the venue")
     numbers = {"cash": cash, "tick": tick, "lot": lot, "maker_bp": maker_bp, "taker_bp": taker_bp}
     for one, own in zip(teams[0], limits if limits else [Limits()] * len(teams[0]), strict=True):
-        said = {limit: getattr(own, limit) for limit in _UNITS}
-        numbers |= {f"{one.name}.{limit}": most / _UNITS[limit] for limit, most in said.items() if most is not None}
+        said = {limit: getattr(own, limit) for limit in OF_STRATEGY}
+        numbers |= {f"{one.name}.{key}": most / LIMIT_UNITS[key] for key, most in said.items() if most is not None}
+        if one.instrument:
+            numbers[f"{one.name}.on"] = one.instrument
     paths = tuple(path for path, _ in others)
     return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
 
 
-#: Limits of a strategy, and the units that they are in.
-_UNITS = {limit: LIMIT_UNITS[limit] for limit in OF_STRATEGY}
-
-
-def _split(text: str) -> "tuple[str, dict[str, str], Limits]":
-    """Return the name of a strategy, its parameters and its limits from ``NAME,KEY=VALUE,...``."""
-    from decimal import Decimal
-
+def _split(text: str, symbols: Sequence[str]) -> "tuple[str, int, dict[str, str], Limits]":
+    """Return a strategy's name, instrument, parameters and limits from ``NAME,KEY=VALUE,...``."""
     name, *given = text.split(",")
     said = key_values(tuple(given), f"--strategy {name}")
+    on = said.pop("on", symbols[0])
+    if on not in symbols:
+        raise ConfigError(f"--strategy {name}: on={on}: there is no such instrument; there are {', '.join(symbols)}")
+    return name, symbols.index(on), said, _limits_in(said, OF_STRATEGY, f"--strategy {name}")
+
+
+def _limits_in(said: dict[str, str], known: Sequence[str], option: str) -> Limits:
+    """Take limits out of what an option says."""
+    from decimal import Decimal
+
     limits = {}
-    for key, unit in _UNITS.items():
+    for key in known:
         if key not in said:
             continue
-        most = number(key, text := said.pop(key), f"--strategy {name} ")
+        most = number(key, text := said.pop(key), f"{option} ")
         if not 0 <= most <= 1e12:
-            raise ConfigError(f"--strategy {name}: {key} must lie between 0 and 1e+12, not {most:g}")
-        exact = Decimal(text) * unit
+            raise ConfigError(f"{option}: {key} must lie between 0 and 1e+12, not {most:g}")
+        exact = Decimal(text) * LIMIT_UNITS[key]
         if exact != exact.to_integral_value():
-            raise ConfigError(f"--strategy {name}: {key}={text}: finer than there are units")
+            raise ConfigError(f"{option}: {key}={text}: finer than there are units")
         limits[key] = int(exact)
-    return name, said, Limits(**limits)
+    return Limits(**limits)
+
+
+def _plain(limits: Limits, known: Sequence[str]) -> dict[str, str]:
+    """Return limits as a desk file says them."""
+    return {
+        key: f"{from_units(most, LIMIT_UNITS[key]):f}" for key in known if (most := getattr(limits, key)) is not None
+    }
 
 
 def teams_of(
-    named: tuple[str, ...], params: tuple[str, ...]
+    named: tuple[str, ...], params: tuple[str, ...], symbols: Sequence[str]
 ) -> "tuple[list[list[QuotingStrategy]], tuple[Limits, ...]]":
     """Return who trades together, for each set of the first one's parameters, and the limits of each."""
     from tradepulse.core.quoting.loader import quoting_strategy
     from tradepulse.execution.desk import MOST_STRATEGIES
 
-    asked = [_split(text) for text in named]
+    asked = [_split(text, symbols) for text in named]
     if len(asked) > MOST_STRATEGIES:
         raise ConfigError(f"--strategy: at most {MOST_STRATEGIES} trade together, not {len(asked)}")
-    if len({name for name, *_ in asked}) < len(asked):
-        raise ConfigError("--strategy: one is named twice; each trades an account once")
+    if len({(name, on) for name, on, *_ in asked}) < len(asked):
+        raise ConfigError("--strategy: one is named twice; each trades an instrument of an account once")
     first = key_values(params)
-    if twice := sorted(set(first) & set(asked[0][1])):
+    if twice := sorted(set(first) & set(asked[0][2])):
         raise ConfigError(f"--param and --strategy both say {twice[0]}; leave one out")
-    grid = {key: values_of(key, value) for key, value in (asked[0][1] | first).items()}
+    grid = {key: values_of(key, value) for key, value in (asked[0][2] | first).items()}
     if (sets := prod(map(len, grid.values()))) > _MOST_SETS:
         raise ConfigError(f"--param asks for {sets:,} sets, at most {_MOST_SETS:,}")
     others = [
         (name, {key: number(key, value, f"--strategy {name} ") for key, value in given.items()})
-        for name, given, _ in asked[1:]
+        for name, _, given, _ in asked[1:]
     ]
     teams = [
         [
@@ -365,44 +411,49 @@ def teams_of(
         ]
         for chosen in product(*grid.values())
     ]
-    alone = len(asked) == 1 and asked[0][2] == Limits()
+    for team in teams:
+        for one, (_, on, *_) in zip(team, asked, strict=True):
+            one.instrument = on
+            if one.several and len(symbols) == 1:
+                raise ConfigError(f"--strategy {one.name}: trades several instruments, and there is one: {symbols[0]}")
+    alone = len(asked) == 1 and asked[0][3] == Limits()
     return teams, () if alone else tuple(limits for *_, limits in asked)
 
 
-def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]") -> dict[str, Any]:
+def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]", symbols: Sequence[str]) -> dict[str, Any]:
     """Return what a desk file says of those who trade it."""
-    own = [
-        {key: f"{from_units(most, unit):f}" for key, unit in _UNITS.items() if (most := getattr(of, key)) is not None}
-        for of in limits
+    own = [_plain(of, OF_STRATEGY) for of in limits]
+    said: list[dict[str, Any]] = [
+        {"strategy": one.name, "params": one.settings, **({"on": symbols[one.instrument]} if one.instrument else {})}
+        for one in team
     ]
-    said: dict[str, Any] = {"strategy": team[0].name, "params": team[0].settings}
-    if limits:
-        said |= {"strategy_limits": own[0], "strategies": [
-            {"strategy": one.name, "params": one.settings, "limits": its}
-            for one, its in zip(team[1:], own[1:], strict=True)
-        ]}  # fmt: skip
-    return said
+    if not limits:
+        return said[0]
+    others = [{**one, "limits": its} for one, its in zip(said[1:], own[1:], strict=True)]
+    return {**said[0], "strategy_limits": own[0], "strategies": others}
 
 
-def _other_venue(text: str) -> "tuple[Path, Place]":
-    """Return the recording and the terms of another venue."""
+def _other_venue(option: str, text: str, limited: Sequence[str] = ()) -> "tuple[Path, Place, Limits]":
+    """Return recording and terms of another venue, and the limits that are said with them."""
     file, *given = text.split(",")
-    said = {key: number(key, value, "--beside ") for key, value in key_values(tuple(given), "--beside").items()}
+    words = key_values(tuple(given), option)
+    limits = _limits_in(words, limited, f"{option} {file}")
+    said = {key: number(key, value, f"{option} ") for key, value in words.items()}
     ranges = {
         "tick": (1e-9, 1e12), "lot": (1e-9, 1e12), "maker_bp": (-100.0, 100.0), "taker_bp": (-100.0, 100.0),
         "latency_us": (0.0, 6e7), "fades_us": (0.0, 1e12),
     }  # fmt: skip
     if unknown := sorted(set(said) - set(ranges)):
-        raise ConfigError(f"--beside {text}: unknown key {unknown[0]!r}; it takes {', '.join(ranges)}")
+        raise ConfigError(f"{option} {text}: unknown key {unknown[0]!r}; it takes {', '.join((*ranges, *limited))}")
     for key, value in said.items():
         low, high = ranges[key]
         if not low <= value <= high:
-            raise ConfigError(f"--beside {text}: {key} must lie between {low:g} and {high:g}, not {value:g}")
+            raise ConfigError(f"{option} {text}: {key} must lie between {low:g} and {high:g}, not {value:g}")
     return Path(file), Place(
         Path(file).name.partition(".")[0], round(said.get("tick", 0.01) * UNIT), round(said.get("lot", 1e-5) * UNIT),
         round(said.get("maker_bp", 0.0) * FEE), round(said.get("taker_bp", 4.0) * FEE), said.get("latency_us", 0.0),
         said.get("fades_us", 0.0),
-    )  # fmt: skip
+    ), limits  # fmt: skip
 
 
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
