@@ -63,8 +63,9 @@ class Display:
 
     def doubled(self, instrument: int) -> int | None:
         """Return twice the mid, else twice the last price; None without either. There is one instrument."""
-        if self.bid is not None and self.ask is not None:
-            return self.bid + self.ask
+        bid, ask = self.bid, self.ask
+        if bid is not None and ask is not None:
+            return bid + ask
         return None if self.last is None else 2 * self.last
 
     def _set(self, side: Side, price: int, quantity: int) -> None:

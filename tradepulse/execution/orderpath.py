@@ -30,6 +30,7 @@ _HALF_BP = _WHOLE_BP // 2
 MONEY = UNIT * UNIT * _WHOLE_BP
 
 _new = tuple.__new__
+_LIMIT, _GTC = OrderType.LIMIT, TimeInForce.GTC
 
 OPEN = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
 
@@ -327,15 +328,18 @@ class OrderPath:
         self._journal = cast(Journal, journal)
         limits = terms.limits
         instruments = terms.instruments or (Instrument("", limits, terms.position),)
-        #: Of each venue the number of its instrument; of each instrument its limits.
+        #: Of each venue the number of its instrument; of each instrument its own limits.
         self._traded = (
             tuple(place.instrument for place in terms.venues) if terms.instruments else (0,) * max(1, len(terms.venues))
         )
-        self._limits = tuple(one.limits for one in instruments)
-        # Of a price times a quantity, which spares the hot path a multiplication of large numbers.
-        self._max_notional = tuple(
-            None if (most := one.limits.max_order_notional) is None else most // _WHOLE_BP for one in instruments
-        )
+        # Notional as a price times a quantity, which spares the hot path a multiplication of large numbers.
+        self._own = tuple(
+            (
+                own.max_order_quantity, None if own.max_order_notional is None else own.max_order_notional // _WHOLE_BP,
+                own.price_collar_bp, own.max_position,
+            )
+            for own in (one.limits for one in instruments)
+        )  # fmt: skip
         self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
         self.state = self._begun(terms.cash, [one.position for one in instruments])
         # Of what is folded nothing is garbage, and looking for some takes a fifth of the time.
@@ -470,14 +474,20 @@ class OrderPath:
 
     def _objection(self, ticket: Ticket, market: Market, now_ms: int) -> str:
         """Return the first rule that objects to a new order, or nothing."""
-        state, limits = self.state, self.terms.limits
-        if shape := self._off_grid(ticket):
+        id, side, kind, quantity, price, _, tif, expire, shown, _, _, reduce_only, _, venue, strategy = ticket
+        state, terms = self.state, self.terms
+        # What most orders are is looked at here, which spares a call.
+        if (
+            kind is not _LIMIT or tif is not _GTC or expire is not None or shown is not None or venue or strategy
+            or price is None or price <= 0 or price % terms.tick or quantity <= 0 or quantity % terms.lot
+        ) and (shape := self._off_grid(ticket)):  # fmt: skip
             return shape
-        if ticket.id in state.orders:
+        if id in state.orders:
             return "duplicate_id"
-        side, number = ticket.side, self._traded[ticket.venue]
-        mine, own = state.held[number], self._limits[number]
-        quantity = self._after_cut(ticket, mine) if ticket.reduce_only else ticket.quantity
+        limits, number = terms.limits, self._traded[venue]
+        mine = state.held[number]
+        if reduce_only:
+            quantity = self._after_cut(ticket, mine)
         waiting, position = mine.left[side], mine.position
         held = -side.sign * position
         if not quantity or (held > 0 and quantity + waiting <= held):
@@ -488,7 +498,8 @@ class OrderPath:
             return reason
         if reason := self._objection_to_itself(ticket, quantity, market, number):
             return reason
-        if own.max_position is not None and abs(position + side.sign * (waiting + quantity)) > own.max_position:
+        most = self._own[number][3]
+        if most is not None and abs(position + side.sign * (waiting + quantity)) > most:
             return "max_position"
         if limits.max_open_orders is not None and len(state.open) >= limits.max_open_orders:
             return "max_open_orders"
@@ -505,7 +516,7 @@ class OrderPath:
     def _objection_to_change(self, order: Known, changed: Ticket, quantity: int | None, market: Market) -> str:
         old = order.ticket
         number = self._traded[old.venue]
-        mine, most = self.state.held[number], self._limits[number].max_position
+        mine, most = self.state.held[number], self._own[number][3]
         lot = self.terms.venues[old.venue].lot if old.venue else self.terms.lot
         if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % lot == 0:
             return ""  # it ends the order, which only takes exposure away
@@ -560,16 +571,15 @@ class OrderPath:
 
     def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market, instrument: int) -> str:
         """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
-        limits = self._limits[instrument]
+        most, dearest, collar, _ = self._own[instrument]
         limited = ticket.type.has_limit
         value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
         if value is None:
             return "no_price"
-        if limits.max_order_quantity is not None and quantity > limits.max_order_quantity:
+        if most is not None and quantity > most:
             return "max_order_quantity"
-        if (dearest := self._max_notional[instrument]) is not None and value > dearest:
+        if dearest is not None and value > dearest:
             return "max_order_notional"
-        collar = limits.price_collar_bp
         if collar is None or not limited:
             return ""
         bid, ask = market.bid, market.ask
@@ -589,11 +599,6 @@ class OrderPath:
             if venue >= len(self.terms.venues):
                 return "bad_flags"
             tick, lot = self.terms.venues[venue][1:3]
-        if (
-            kind is OrderType.LIMIT and tif is TimeInForce.GTC and expire is shown is None and price is not None
-            and price > 0 and not price % tick and quantity > 0 and not quantity % lot
-        ):  # fmt: skip
-            return ""  # what most orders are
         if kind.has_limit and (price is None or price <= 0 or price % tick):
             return "bad_price"
         if kind.waits:
@@ -643,13 +648,15 @@ class OrderPath:
 
     def _equity(self, marks: Marks) -> int | None:
         """Return cash and what is held at the mid, else at the last price; None where some cannot be marked."""
-        equity = self.state.cash
-        for number, held in enumerate(self.state.held):
-            if held.position:
+        state = self.state
+        worth = number = 0
+        for held in state.held:
+            if position := held.position:
                 if (twice := marks.doubled(number)) is None:
                     return None
-                equity += held.position * twice * _HALF_BP
-        return equity
+                worth += position * twice
+            number += 1
+        return state.cash + worth * _HALF_BP
 
     def _lost_too_much(self, market: Market, most: int) -> bool:
         equity = self._equity(market)
@@ -731,10 +738,10 @@ class OrderPath:
     def _restore(self, body: Mapping[str, Any]) -> None:
         """Take the state of a snapshot in place of one's own."""
         positions = body.get("positions", [body["position"]])
-        if len(positions) != len(self._limits):
+        if len(positions) != len(self._own):
             raise ConfigError(
                 f"{self._journal.path}: holds {len(positions)} instruments, and the account's terms are of "
-                f"{len(self._limits)}; name the same"
+                f"{len(self._own)}; name the same"
             )
         state = self.state = self._begun(body["cash"], positions)
         state.sent_ms.extend(body["sent_ms"])
@@ -850,11 +857,10 @@ class OrderPath:
         self._recount(order)
 
     def _filled(self, event: Event, order: Known | None) -> None:
-        liquidity = "reported" if event.kind == "reported" else event.liquidity
-        self._book_fill(
-            order, event.id, event.side, event.price, event.quantity, liquidity, event.moment, event.fill_id,
-            event.fee, event.fee_units, event.venue,
-        )  # fmt: skip
+        kind, id, _, _, side, price, quantity, liquidity, fill_id, _, moment, fee, fee_units, venue = event
+        if kind == "reported":
+            liquidity = kind
+        self._book_fill(order, id, side, price, quantity, liquidity, moment, fill_id, fee, fee_units, venue)
 
     def _book_fill(
         self, order: Known | None, id: str, side: Side, price: int, quantity: int, liquidity: str, moment: int,

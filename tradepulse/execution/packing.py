@@ -123,21 +123,21 @@ def read_canceling(payload: bytes) -> tuple[int, str]:
 
 def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
     """Pack what the venue said about an order, with the code of its record."""
-    kind = event.kind
+    kind, _, status, reason, side, price, quantity, liquidity, fill_id, ticket, moment, fee, fee_units, _ = event
     if kind == "filled":
-        liquidity = _LIQUIDITY_CODE.get(event.liquidity)
-        if liquidity is None or event.fee is not None or event.fee_units:
+        made = _LIQUIDITY_CODE.get(liquidity)
+        if made is None or fee is not None or fee_units:
             return None
         try:
-            body = _FILL.pack(number, _SIDE[event.side], liquidity, event.price, event.quantity, event.moment)
+            body = _FILL.pack(number, _SIDE[side], made, price, quantity, moment)
         except struct.error:
             return None
-        return FILLED, body + event.fill_id.encode()
+        return FILLED, body + fill_id.encode()
     if kind == "ended":
-        status, reason = _STATUS_CODE.get(event.status), _REASON_CODE.get(event.reason)
-        return None if status is None or reason is None else (ENDED, _END.pack(number, status, reason))
+        how, why = _STATUS_CODE.get(status), _REASON_CODE.get(reason)
+        return None if how is None or why is None else (ENDED, _END.pack(number, how, why))
     said = _SAID_CODE.get(kind)
-    if said is None or event.reason or (event.ticket is not known and event.ticket != known):
+    if said is None or reason or (ticket is not known and ticket != known):
         return None
     return SAID, _SHORT.pack(number, said)
 
