@@ -649,13 +649,12 @@ class OrderPath:
     def _equity(self, marks: Marks) -> int | None:
         """Return cash and what is held at the mid, else at the last price; None where some cannot be marked."""
         state = self.state
-        worth = number = 0
-        for held in state.held:
+        worth = 0
+        for number, held in enumerate(state.held):
             if position := held.position:
                 if (twice := marks.doubled(number)) is None:
                     return None
                 worth += position * twice
-            number += 1
         return state.cash + worth * _HALF_BP
 
     def _lost_too_much(self, market: Market, most: int) -> bool:

@@ -64,6 +64,10 @@ class Watched:
             (held.position - one.position) / UNIT * _worth(*market)
             for held, one, market in zip(state.held, several, markets, strict=True)
         )  # fmt: skip
+        held = [
+            _use("position", abs(held.position) / UNIT, one.limits.max_position, UNIT)
+            for held, one in zip(state.held, several, strict=True)
+        ]
         mood = "ESCALATED" if state.escalated else f"KILLED ({state.kill_reason})" if state.killed else "trading"
         took = status.get("acknowledged_us", {})
         ended = Counter(order.status for order in state.orders.values())
@@ -86,14 +90,12 @@ class Watched:
             "risk      "
             + "   ".join(
                 (
+                    *held[: len(several) == 1],
                     _use("open", len(state.open), limits.max_open_orders, 1),
                     _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
                 )
             ),
-            *(
-                f"          {_use('position', abs(held.position) / UNIT, one.limits.max_position, UNIT)}   {one.symbol}"
-                for held, one in zip(state.held, several, strict=True)
-            ),
+            *(f"          {of}   {one.symbol}" for of, one in zip(held, terms.instruments, strict=False)),
             *self._parts(),
             "",
         ]
