@@ -1,6 +1,10 @@
 """The commands that look at an instance, on the one that a whole run has left."""
 
+import json
+
 import dagster as dg
+import numpy as np
+import pandas as pd
 import pytest
 
 from tradepulse.warehouse.lake import Lake
@@ -103,6 +107,36 @@ def test_the_ledger_adds_up_to_the_book_whatever_lots_are_taken(on, whole_run):
         assert balances["expenses:commission"] == commission
     assert len({books["equity"] for books in found.values()}) == 1
     assert "equity:capital" in on("execution", "ledger").out
+
+
+def test_what_was_promoted_trades_on_a_book_by_the_trades_of_its_market(on, cli, refused, whole_run, tmp_path):
+    stamps = pd.date_range("2024-08-08T12:00:00Z", periods=300, freq="250ms")
+    # A minute of a price that rises and one of a fall; a trade at the offer in every bar.
+    mid = np.r_[np.full(80, 100), np.arange(100, 210), np.arange(210, 100, -1)].astype(float)
+    quotes = pd.DataFrame({"ts": stamps, "bid": mid - 1, "bid_size": 1e6, "ask": mid + 1, "ask_size": 1e6})
+    quotes.to_csv(tmp_path / "quotes.csv", index=False)
+    trades = pd.DataFrame({"ts": stamps + pd.Timedelta("1ms"), "price": mid + 1, "size": 7.0})
+    trades.to_csv(tmp_path / "trades.csv", index=False)
+    market = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1)
+    promoted = Lake(whole_run.home / "lake").read("promotions").query("promoted").iloc[-1]
+
+    given = ("--strategy", "champion,seconds=0.25", "--cash", 1e7, "--speed", 0, "--book", "champion", "--json")
+    done = on("execution", "paper", *market, *given)
+
+    assert done.code == 0
+    desk = json.loads((whole_run.home / "execution" / "desks" / "champion" / "desk.json").read_text())
+    assert f"{desk['strategy']}@1" == promoted["strategy"]
+    assert desk["params"] == {
+        **json.loads(promoted["params"]),
+        "quantity": promoted["quantity"],
+        "unit": 1.0,
+        "seconds": 0.25,
+    }
+    assert done.json["fills"] > 0
+    assert done.json["position"] % promoted["quantity"] == 0
+    picture = on("execution", "watch", "--book", "champion", "--once").out
+    assert f"{done.json['fills']} fills" in picture
+    assert "nothing has been promoted yet; make run" in refused("execution", "paper", *market, "--strategy", "champion")
 
 
 def test_a_whole_instance_is_the_same_after_the_way_back(whole_run, tmp_path, cli):

@@ -1,4 +1,4 @@
-"""The quoting strategies that we ship, by name."""
+"""What can trade on a book, by name: the quoting strategies that we ship, and every strategy of bars."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -7,23 +7,33 @@ from tradepulse.core import quoting
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import UnknownName
 
-_NOT_ONES = {"base", "loader", "slicing"}
+_NOT_ONES = {"base", "loader", "slicing", "on_bars"}
 
 
 def quoting_strategies() -> list[str]:
-    """Return the names of the shipped ones."""
+    """Return the names of the shipped quoting strategies."""
     return sorted(module.name for module in iter_modules(quoting.__path__) if module.name not in _NOT_ONES)
 
 
 def quoting_strategy(name: str) -> type[QuotingStrategy]:
-    """Return a shipped one by name.
+    """Return a shipped one by name, or a strategy of bars, which is given bars of the trades.
 
     Raises
     ------
     UnknownName
         If there is none of that name.
+    ConfigError
+        If it is a strategy of bars that compares symbols.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
     """
     if name not in quoting_strategies():
-        raise UnknownName("quoting strategy", name, quoting_strategies())
+        # Only where one is asked for: the engine of a quoting strategy starts without them.
+        from tradepulse.core.quoting.on_bars import on_bars
+        from tradepulse.core.strategies.loader import strategy_class, strategy_paths
+
+        if name not in strategy_paths():
+            raise UnknownName("strategy", name, [*quoting_strategies(), *strategy_paths()])
+        return on_bars(strategy_class(name))
     found: type[QuotingStrategy] = import_module(f"tradepulse.core.quoting.{name}").STRATEGY
     return found

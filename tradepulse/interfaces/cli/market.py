@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from tradepulse.core.orders import UNIT, from_units
-from tradepulse.errors import ConfigError, DataError
+from tradepulse.errors import ConfigError, DataError, MissingData
 from tradepulse.execution.engine import LIMIT_UNITS
 from tradepulse.execution.orderpath import FEE, MONEY, OF_INSTRUMENT, OF_STRATEGY, Instrument, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
@@ -40,7 +40,8 @@ _STRATEGY = (
         required=True,
         multiple=True,
         metavar="NAME[,KEY=VALUE...]",
-        help="imbalance_taker, touch_maker, hedged_maker, twap, vwap or pov. Named again, several trade one account: "
+        help="imbalance_taker, touch_maker, hedged_maker, twap, vwap, pov, or a strategy of bars, which is given bars "
+        "of seconds= and holds units of unit=; champion is what was promoted. Named again, several trade one account: "
         "each with its parameters, limits of its own such as max_position=0.02, and on=, what it trades, "
         "if that is not the first instrument.",
     ),
@@ -351,10 +352,29 @@ def _split(text: str, symbols: Sequence[str]) -> "tuple[str, int, dict[str, str]
     """Return a strategy's name, instrument, parameters and limits from ``NAME,KEY=VALUE,...``."""
     name, *given = text.split(",")
     said = key_values(tuple(given), f"--strategy {name}")
+    if name == "champion":
+        name, promoted = _promoted()
+        said = promoted | said
     on = said.pop("on", symbols[0])
     if on not in symbols:
         raise ConfigError(f"--strategy {name}: on={on}: there is no such instrument; there are {', '.join(symbols)}")
     return name, symbols.index(on), said, _limits_in(said, OF_STRATEGY, f"--strategy {name}")
+
+
+def _promoted() -> "tuple[str, dict[str, str]]":
+    """Return name and parameters of the strategy that was promoted, as a person would write them."""
+    import json
+
+    from tradepulse.backtest.signals import promoted_strategy, trading
+    from tradepulse.warehouse.lake import Lake
+
+    lake = Lake(click.get_current_context().obj["lake"])
+    if not lake.partitions("promotions"):
+        raise MissingData("--strategy champion: nothing has been promoted yet; make run, or name a strategy")
+    promotion = trading(lake.read("promotions"))
+    promoted_strategy(promotion)  # of the version that was promoted, or of none
+    params = {**json.loads(promotion["params"]), "quantity": promotion["quantity"]}
+    return promotion["strategy"].partition("@")[0], {key: f"{value:.17g}" for key, value in params.items()}
 
 
 def _limits_in(said: dict[str, str], known: Sequence[str], option: str) -> Limits:
