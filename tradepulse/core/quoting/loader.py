@@ -5,7 +5,6 @@ from pkgutil import iter_modules
 
 from tradepulse.core import quoting
 from tradepulse.core.quoting.base import QuotingStrategy
-from tradepulse.errors import UnknownName
 
 _NOT_ONES = {"base", "loader", "slicing", "on_bars"}
 
@@ -28,12 +27,8 @@ def quoting_strategy(name: str) -> type[QuotingStrategy]:
         If it is a plug-in that is kept out.
     """
     if name not in quoting_strategies():
-        # Only where one is asked for: the engine of a quoting strategy starts without them.
-        from tradepulse.core.quoting.on_bars import on_bars
-        from tradepulse.core.strategies.loader import strategy_class, strategy_paths
-
-        if name not in strategy_paths():
-            raise UnknownName("strategy", name, [*quoting_strategies(), *strategy_paths()])
-        return on_bars(strategy_class(name))
+        # By name, as the others: the engine of a quoting strategy starts without numpy, which those of bars need.
+        made: type[QuotingStrategy] = import_module("tradepulse.core.quoting.on_bars").named(name, quoting_strategies())
+        return made
     found: type[QuotingStrategy] = import_module(f"tradepulse.core.quoting.{name}").STRATEGY
     return found

@@ -1,5 +1,6 @@
 """Strategies of bars on a book: what research found on bars, traded as it is on paper and live."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
@@ -7,8 +8,9 @@ from tradepulse.core.market import Bar
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import Answer, Desk, Market, QuotingStrategy
 from tradepulse.core.strategies.base import Strategy
+from tradepulse.core.strategies.loader import strategy_class, strategy_paths
 from tradepulse.core.strategies.paths import Seat
-from tradepulse.errors import ConfigError
+from tradepulse.errors import ConfigError, UnknownName
 
 _SECOND = 1_000_000_000
 #: What it is called to the strategy, which is given bars of one thing only.
@@ -84,6 +86,23 @@ class OnBars(QuotingStrategy):
         price, shown = (market.ask, market.ask_size) if missing > 0 else (market.bid, market.bid_size)
         if price is not None and shown > 0:
             desk.submit(side, min(abs(missing), shown), price, tif="ioc")
+
+
+def named(name: str, others: Sequence[str] = ()) -> type[OnBars]:
+    """Return a strategy of bars by its name as one that works orders.
+
+    Raises
+    ------
+    UnknownName
+        If there is none; ``others`` are what could have been meant beside them.
+    ConfigError
+        If it compares symbols, of which a desk gives it one.
+    PluginQuarantined
+        If it is a plug-in that is kept out.
+    """
+    if name not in strategy_paths():
+        raise UnknownName("strategy", name, sorted({*others, *strategy_paths()}))
+    return on_bars(strategy_class(name))
 
 
 @cache
