@@ -8,8 +8,10 @@ import pytest
 
 from tests.execution.desks import TERMS, Running, levels, print_, spec
 from tests.execution.test_engine import state_of
+from tests.property.generators import random_walk
 from tradepulse.backtest.book import moves_of_recording, replay
 from tradepulse.backtest.engine import backtest
+from tradepulse.backtest.frictions import Costs
 from tradepulse.core.market import Bar
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
@@ -19,7 +21,7 @@ from tradepulse.core.strategies.loader import shipped, strategy_class
 from tradepulse.errors import ConfigError, UnknownName
 from tradepulse.execution.desk import Move
 from tradepulse.execution.exchange import Exchange
-from tradepulse.execution.orderpath import Limits, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
 from tradepulse.ingestion.recording import load_recording
 
 #: As short as they may be, so that they trade often.
@@ -187,6 +189,40 @@ def test_a_strategy_orders_on_a_book_what_it_orders_on_bars_of_its_trades(name, 
     assert after[: len(changes)] == [
         ends.loc[bars["ts"] < at].max() for at in pd.to_datetime(tested.fills["ts"], utc=True)
     ]
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ALONE)
+def test_bars_through_order_path_and_venue_come_to_what_the_engine_of_bars_says(name, seed):
+    """The venue displays each open less and plus a basis point: fills, fees and equity are those of that slippage."""
+    bars = random_walk(seed, 120, deviation=0.03)
+    bars[["open", "high", "low", "close"]] = bars[["open", "high", "low", "close"]].round(3)
+    day, moves = 86_400 * SECOND, []
+    before: list[tuple[Side, int, int]] = []
+    for number, row in enumerate(bars.itertuples()):
+        at = START // day * day + number * day
+        units = [round(price * 1000) * UNIT // 1000 for price in (row.open, row.high, row.low, row.close)]
+        shown = [(side, units[0] - side.sign * units[0] // 10_000, 10**6 * UNIT) for side in Side]
+        moves.append(Move(at, (*((side, price, 0) for side, price, _ in before), *shown), what="open"))
+        # Nothing of it meets the display: the strategy is told of trades, and fills at the next open only.
+        moves += [Move(at + (n + 1) * 10**9, (), price, UNIT, Side.BUY, "trade") for n, price in enumerate(units)]
+        before = shown
+    params = PARAMS[name]
+
+    tested = backtest(bars, lambda: strategy_class(name)(quantity=100, **params), cash=1e6, costs=Costs(3.0, 1.0))
+    terms = Terms(1, UNIT, 0, 3 * FEE, cash=10**6 * MONEY)
+    traded = replay(moves, quoting_strategy(name)(**params, quantity=100, seconds=86_400.0), terms)
+
+    assert len(tested.fills) > 3
+    ours, theirs = traded.fills.reset_index(drop=True), tested.fills.reset_index(drop=True)
+    for column in ("side", "quantity"):
+        assert ours[column].tolist() == theirs[column].tolist()
+    for column in ("price", "commission"):
+        assert ours[column].to_numpy() == pytest.approx(theirs[column].to_numpy(), rel=1e-9)
+    cash = traded.equity["cash"].iloc[-1]
+    assert cash + traded.summary["final_position"] * bars["close"].iloc[-1] == pytest.approx(
+        tested.equity["equity"].iloc[-1], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ALONE)
