@@ -1,5 +1,6 @@
 """Backtests on books: by hand, against the cards of the order path, and on a real recording."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -310,7 +311,7 @@ def test_nothing_and_disorder_are_refused():
         replay([BOOK, levels(2, ("buy", 98, 1)), levels(1, ("buy", 98, 2))], TouchMaker(), TERMS)
     with pytest.raises(UnknownName, match="touch_maker"):
         quoting_strategy("touch_taker")
-    assert quoting_strategies() == ["imbalance_taker", "pov", "touch_maker", "twap", "vwap"]
+    assert quoting_strategies() == ["hedged_maker", "imbalance_taker", "pov", "touch_maker", "twap", "vwap"]
 
 
 def test_quotes_and_trades_are_moves_too():
@@ -378,3 +379,15 @@ def test_what_the_market_did_after_fills_is_said_in_our_favour():
     assert found.loc[("taker", 5), "bp"] == pytest.approx((1 - 99 / 101) * 1e4)
     assert found["n"].tolist() == [2, 2, 0, 1, 1, 0]
     assert found["bp"].isna().tolist() == [False, False, True] * 2
+
+
+def test_times_are_exact_beside_an_order_that_was_never_sent():
+    start = 1_723_161_255_123_456_789  # floats are 256 ns apart there
+    plan = {"m0": [("submit", "buy", 1, 101), ("submit", "buy", 2, 101)]}
+    terms = replace(TERMS, limits=Limits(max_order_quantity=UNIT))
+
+    result = replay([BOOK._replace(ns=start), BOOK._replace(ns=start + 5)], Scripted(**plan), terms)
+
+    assert result.orders["status"].tolist() == ["filled", "refused"]
+    assert result.orders["decided_ts"].iloc[0].value == result.orders["arrived_ts"].iloc[0].value == start
+    assert result.orders["decided_ts"].isna().tolist() == [False, True]

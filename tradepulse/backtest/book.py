@@ -9,7 +9,7 @@ import heapq
 import json
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -49,8 +49,9 @@ class BookResult:
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and
         after, and where, of several venues; of several instruments the symbol
-    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled; of several venues
-        which, and why the router chose it; of several strategies whose it is; of several instruments the symbol
+    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled, and whether a
+        change of it has arrived; of several venues which, and why the router chose it; of several strategies whose it
+        is; of several instruments the symbol
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
         the mid that we saw; of instruments beside the first ``position`` and ``mid`` with its symbol behind
     summary : figures of the run
@@ -285,6 +286,7 @@ def replay(
     fills: list[dict[str, Any]] = []
     curve: list[tuple[int, ...]] = []
     arrived: dict[str, int] = {}
+    changed: set[str] = set()
     marked = 0  # when the account is to be marked next
     told = [0] * len(venues)  # events of each venue that are on their way to us
     n_moves = 0
@@ -367,10 +369,13 @@ def replay(
                     elif kind == "cancel":
                         venue.cancel(body)
                     else:
+                        changed.add(body[0])
+                        other = Side.SELL if path.state.orders[body[0]].ticket.side is Side.BUY else Side.BUY
+                        before = {(other, p): q for p, q in _near(venue, other, body[1]["price"])}
                         venue.replace(body[0], **body[1])
                     tell(number, ns, evidence_of(None), before)
             mark(last)
-            rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, path)
+            rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, changed, path)
             return result_of(*rows, curve, terms, n_moves)
         finally:
             journal.close()
@@ -445,7 +450,9 @@ def _fill_rows(
     return rows
 
 
-def _order_rows(desks: Desks, arrived: dict[str, int], path: OrderPath) -> list[dict[str, Any]]:
+def _order_rows(
+    desks: Desks, arrived: dict[str, int], changed: Collection[str], path: OrderPath
+) -> list[dict[str, Any]]:
     decided, several = desks.decided, len(desks.each) > 1
     return [
         {
@@ -455,7 +462,7 @@ def _order_rows(desks: Desks, arrived: dict[str, int], path: OrderPath) -> list[
             "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(path.terms, known.ticket.venue),
             "routed": path.state.routed.get(id, ""),
             "strategy": desks.each[known.ticket.strategy].name if several else "",
-            "symbol": path.terms.symbol_of(known.ticket.venue),
+            "symbol": path.terms.symbol_of(known.ticket.venue), "changed": id in changed,
         }
         for id, known in path.state.orders.items()
     ]  # fmt: skip
@@ -549,18 +556,22 @@ _BOOK_FILLS = {
 _BOOK_ORDERS = {
     "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
     "price": "float64", "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str",
-    "strategy": "str", "symbol": "str",
+    "strategy": "str", "symbol": "str", "changed": "bool",
 }  # fmt: skip
 
 
 def _frame(rows: list[dict[str, Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
     """Return rows as a table whose columns have their types even when there are none; times are nanoseconds."""
-    made = pd.DataFrame(rows, columns=list(columns))
+    made = pd.DataFrame(rows, columns=[name for name, kind in columns.items() if kind != "time"])
     return pd.DataFrame(
         {
-            name: pd.to_datetime(made[name], unit="ns", utc=True).dt.as_unit("ns")
-            if kind == "time"
-            else made[name].astype(kind)
+            name: _stamps(row[name] for row in rows) if kind == "time" else made[name].astype(kind)
             for name, kind in columns.items()
         }
     )
+
+
+def _stamps(values: Iterable[int | None]) -> pd.DatetimeIndex:
+    """Return instants in UTC from ns since 1970; beside a None pandas would make floats of them, which are coarser."""
+    whole = np.array([pd.NaT.value if ns is None else ns for ns in values], dtype=np.int64)
+    return pd.DatetimeIndex(whole.view("datetime64[ns]"), tz="UTC")

@@ -11,7 +11,7 @@ from tradepulse.backtest.book import BookResult
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import book_picture, equity_picture, markout_picture
-from tradepulse.reporting.page import chain, document, tiles
+from tradepulse.reporting.page import chain, document, rules, tiles
 
 #: Seconds after a fill at which the market is looked at.
 HORIZONS = (1, 5, 10, 30, 60)
@@ -52,7 +52,10 @@ def markouts(fills: pd.DataFrame, equity: pd.DataFrame, horizons: Sequence[float
     return pd.DataFrame(rows)
 
 
-def write_book_report(result: BookResult, path: Path, *, title: str, identity: Mapping[str, str]) -> Path:
+def write_book_report(
+    result: BookResult, path: Path, *, title: str, identity: Mapping[str, str],
+    evidence: Sequence[tuple[str, int, int]] = (),
+) -> Path:  # fmt: skip
     """Write the page of a run on a book and return its path.
 
     Parameters
@@ -61,6 +64,7 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
     path : HTML file; its folder is made
     title : heading
     identity : names and values of the ids that lead back to data and code
+    evidence : rules that the fills were held against, with how many were asked and how many broke each
     """
     summary = result.summary
     made = summary["final_equity"] - summary["first_equity"]
@@ -89,7 +93,7 @@ def write_book_report(result: BookResult, path: Path, *, title: str, identity: M
         f"{''.join(_of_instrument(*one) for one in _instruments(result))}"
         f"{_each(summary.get('strategies', {}))}"
         f"<h2>How orders ended</h2><table>{ended}</table>"
-        f"<h2>Where it comes from</h2>{chain(identity)}"
+        f"{rules(evidence, 'market')}<h2>Where it comes from</h2>{chain(identity)}"
     )
     return replace_text(path, document(title, body))
 

@@ -257,7 +257,7 @@ def _tables(
             "quantity": row[_QUANTITY] * quantity_step / UNIT,
             "price": row[_PRICE] * price_step / UNIT if row[_PRICE] else None, "status": _STATUSES[row[_STATUS]],
             "reason": _REASONS[row[_REASON]], "filled": row[_FILLED] * quantity_step / UNIT, "venue": "", "routed": "",
-            "strategy": "", "symbol": "",
+            "strategy": "", "symbol": "", "changed": False,
         }
         for id, row, of in zip(ids, rows, side, strict=True)
     ]  # fmt: skip

@@ -29,6 +29,11 @@ class Latency:
             if isinstance(value, bool) or not isfinite(value) or not 0 <= value <= most:
                 raise ConfigError(f"latency: {name} must lie between 0 and {most:g}, not {value}")
 
+    @property
+    def least_us(self) -> float:
+        """Microseconds that it takes at least: all of it where it is constant, nothing where it is drawn."""
+        return 0.0 if self.deviation else self.median_us
+
 
 #: Nothing takes any time.
 NONE = Latency()

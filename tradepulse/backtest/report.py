@@ -11,7 +11,7 @@ from tradepulse.backtest.result import Result
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
 from tradepulse.reporting.market import costs_bars, equity_picture, trades_picture
-from tradepulse.reporting.page import chain, document, tiles
+from tradepulse.reporting.page import chain, document, rules, tiles
 
 
 def write_report(
@@ -85,7 +85,7 @@ def _body(
         f"<h2>Fills</h2>{svg(trades_picture(traded, fills))}"
         f"<h2>Returns by month, %</h2>{monthly_table(result.equity)}"
         f"<h2>What it cost</h2>{_costs(result)}"
-        f"{_evidence(evidence)}<h2>Where it comes from</h2>{chain(identity)}"
+        f"{rules(evidence, 'bars')}<h2>Where it comes from</h2>{chain(identity)}"
     )
 
 
@@ -107,21 +107,6 @@ def _costs(result: Result) -> str:
     return (
         f"<table><tr><th></th><th class='n'>amount</th><th class='n'>bp of the notional traded</th></tr>{lines}</table>"
         f"<p class='quiet'>Notional traded {traded:,.2f}.</p>{svg(costs_bars(rows))}"
-    )
-
-
-def _evidence(rules: Sequence[tuple[str, int, int]]) -> str:
-    if not rules:
-        return ""
-    rows = "".join(
-        f"<tr{' class=bad' if broken else ''}><td>{escape(name)}</td><td class='n'>{seen:,}</td>"
-        f"<td class='n'>{broken:,}</td></tr>"
-        for name, seen, broken in rules
-    )
-    return (
-        "<h2>Could these fills have happened?</h2><table><tr><th>rule</th><th class='n'>asked of</th>"
-        f"<th class='n'>broken by</th></tr>{rows}</table><p class='quiet'>Held against the bars by code that the "
-        "engine does not share.</p>"
     )
 
 

@@ -1,6 +1,6 @@
 """The look of every page TradePulse writes: one file, no script, no request to anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 _STYLE = """
@@ -42,3 +42,25 @@ def chain(ids: Mapping[str, str]) -> str:
     """Return a table of the ids that lead back to where something comes from."""
     rows = "".join(f"<tr><th>{escape(name)}</th><td><code>{escape(id)}</code></td></tr>" for name, id in ids.items())
     return f"<table>{rows}</table>"
+
+
+def rules(asked: Sequence[tuple[str, int, int]], against: str) -> str:
+    """Return a table of the rules that fills were held against: name, how many were asked, how many broke it.
+
+    Parameters
+    ----------
+    asked : none where nothing was
+    against : what they were held against
+    """
+    if not asked:
+        return ""
+    rows = "".join(
+        f"<tr{' class=bad' if broken else ''}><td>{escape(name)}</td><td class='n'>{seen:,}</td>"
+        f"<td class='n'>{broken:,}</td></tr>"
+        for name, seen, broken in asked
+    )
+    return (
+        "<h2>Could these fills have happened?</h2><table><tr><th>rule</th><th class='n'>asked of</th>"
+        f"<th class='n'>broken by</th></tr>{rows}</table><p class='quiet'>Held against the {escape(against)} by code "
+        "that the engine does not share.</p>"
+    )

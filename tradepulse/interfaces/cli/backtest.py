@@ -255,6 +255,7 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     It counts in the trial ledger like any other run.
     """
     from tradepulse.backtest.book_report import write_book_report
+    from tradepulse.quality.book_fills import book_fills_could_happen
 
     team, ways = asked.team, asked.ways(line)
     moves, source_hash = asked.moves()
@@ -263,8 +264,19 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     run_id = f"cli-{uuid4().hex[:12]}"
     with _counting(obj["lake"], run_id) as counted:
         question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
+    # Of several venues, each is as far away as it is said to be, or as the first.
+    apart = [place.latency_us for place in asked.terms.venues[1:]]
+    least = [ways.order.least_us if us == ways.order.median_us else us for us in (ways.order.median_us, *apart)]
+    evidence = book_fills_could_happen(
+        result.fills, result.orders, result.equity, moves, asked.terms, order_us=least, answer_us=ways.answer.least_us,
+        cancels_ahead=asked.cancels_ahead,
+    )  # fmt: skip
+    if impossible := [check for check in evidence if check.failing]:
+        raise DataError(f"the fills could not have happened: {impossible[0]}; nothing is written")
     summary = {
-        **result.summary, "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
+        **result.summary,
+        "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
+        "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
         "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
         "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
     }  # fmt: skip
@@ -289,6 +301,7 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
                 "SHA-256 of the source": source_hash,
                 "median latencies, microseconds": json.dumps(latency),
             },
+            evidence=[(check.name, check.seen, check.failing) for check in evidence],
         )
     if as_json:
         print_json(summary)

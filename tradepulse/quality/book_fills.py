@@ -1,0 +1,360 @@
+"""Could these fills on a book have happened? Asked of a run by rules that share no code with its engine and its venue.
+
+What others did is gone through once more. A resting order stands behind what was displayed at its price when it
+arrived; a print uses up what stands before it, then fills it; what is taken is gone until it is displayed anew. Each
+claim of a fill (when it was decided and arrived, what made it possible, what was displayed) is held against that.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.core.orders import UNIT
+from tradepulse.execution.desk import Move
+from tradepulse.execution.orderpath import FEE, MONEY, Terms
+from tradepulse.quality.check import Check
+
+_ORDERED = "an order of its side and venue"
+_WHOLE = "no more than was ordered"
+_LIMIT = "at its limit or better"
+_SENT = "no sooner than its order is there"
+_HEARD = "heard no sooner than the answer takes"
+_SORTED = "after the fill before it"
+_FEE = "its fee"
+_SAID = "what is said to have made it possible was there"
+_DISPLAYED = "taken where it was displayed, and sold once"
+_REACHED = "reached by a print or a display"
+_PRINTED = "of a print or a display, sold once"
+_PASSED = "the queue before it was passed"
+_EARNED = "cash, position and equity are what the fills make"
+_RULES = (
+    _ORDERED, _WHOLE, _LIMIT, _SENT, _HEARD, _SORTED, _FEE, _SAID, _DISPLAYED, _REACHED, _PRINTED, _PASSED, _EARNED,
+)  # fmt: skip
+_SIGN = {"buy": 1, "sell": -1}
+_OTHER = {"buy": "sell", "sell": "buy"}
+#: Relative difference of two sums of floats that says nothing.
+_CLOSE = 1e-9
+
+
+def book_fills_could_happen(
+    fills: pd.DataFrame,
+    orders: pd.DataFrame,
+    equity: pd.DataFrame,
+    moves: Iterable[Move],
+    terms: Terms,
+    *,
+    order_us: Sequence[float] = (0.0,),
+    answer_us: float = 0.0,
+    cancels_ahead: float = 0.0,
+) -> list[Check]:
+    """Return each rule with the fills that break it.
+
+    Parameters
+    ----------
+    fills, orders, equity : as a run on books writes them
+    moves : what others did, by time
+    terms : grid, fees, cash and position that the run was given
+    order_us : microseconds that an order is under way at least, to each venue
+    answer_us : that an answer is
+    cancels_ahead : share of what others take back that may have stood before us, as the run was given it
+
+    Returns
+    -------
+    list of :class:`Check`; a rule that was asked of nothing has seen nothing: of a run without fills all but its
+    equity. An order that was changed on its way is not asked for its limit and its queue, since the tables do not say
+    when it was.
+    """
+    trial = _Trial(terms, cancels_ahead)
+    trial.hear(fills, orders, order_us, answer_us)
+    trial.go_through(moves)
+    trial.count(equity)
+    return [Check(rule, trial.asked[rule], len(found), "; ".join(found[:3])) for rule, found in trial.broken.items()]
+
+
+@dataclass(slots=True)
+class _Order:
+    """An order of ours: what it says of itself, and where it stands."""
+
+    id: str
+    side: str
+    price: int | None
+    quantity: int
+    venue: int
+    arrived: int
+    decided: int
+    changed: bool
+    number: int
+    #: When it filled last as it rested, 0 for never; and what others display that stands before it.
+    last: int = 0
+    ahead: int = 0
+
+
+@dataclass(slots=True)
+class _Fill:
+    """A fill as it is claimed, in whole units."""
+
+    where: str
+    order: _Order
+    side: str
+    price: int
+    quantity: int
+    ns: int
+    evidence: str
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class _Book:
+    """A venue as others have made it, less what we took; and our orders that rest there."""
+
+    shown: dict[str, dict[int, int]] = field(default_factory=lambda: {"buy": {}, "sell": {}})
+    #: Prices of each side, less their sign for sells: the best is the last.
+    prices: dict[str, list[int]] = field(default_factory=lambda: {"buy": [], "sell": []})
+    resting: list[_Order] = field(default_factory=list)
+
+    def at(self, side: str, price: int) -> int:
+        return self.shown[side].get(price, 0)
+
+    def show(self, side: str, price: int, quantity: int) -> None:
+        levels, prices, signed = self.shown[side], self.prices[side], _SIGN[side] * price
+        if quantity > 0:
+            if price not in levels:
+                insort(prices, signed)
+            levels[price] = quantity
+        elif levels.pop(price, None) is not None:
+            del prices[bisect_left(prices, signed)]
+
+    def standing(self, side: str, price: int) -> list[_Order]:
+        return [order for order in self.resting if order.side == side and order.price == price]
+
+    def use_up(self, side: str, price: int, quantity: int) -> None:
+        """Take from the front of what others display at a price."""
+        gone = min(quantity, self.at(side, price))
+        self.show(side, price, self.at(side, price) - gone)
+        for order in self.standing(side, price):
+            order.ahead = max(0, order.ahead - gone)
+
+
+class _Trial:
+    def __init__(self, terms: Terms, cancels_ahead: float) -> None:
+        self.terms, self.cancels_ahead = terms, cancels_ahead
+        places = terms.venues
+        self.names = {place.name: number for number, place in enumerate(places)}
+        self.rates = [(p.maker_fee, p.taker_fee) for p in places] or [(terms.maker_fee, terms.taker_fee)]
+        self.lots = [place.lot for place in places] or [terms.lot]
+        self.books = [_Book() for _ in self.lots]
+        self.asked = dict.fromkeys(_RULES, 0)
+        self.broken: dict[str, list[str]] = {rule: [] for rule in _RULES}
+        self.rows: list[dict[Any, Any]] = []
+        self.orders: dict[str, _Order] = {}
+        #: Fills by the moment: of what rested, and of what took; orders by the moment of their arrival.
+        self.made: dict[int, list[_Fill]] = defaultdict(list)
+        self.took: dict[int, list[_Fill]] = defaultdict(list)
+        self.arriving: dict[int, list[_Order]] = defaultdict(list)
+
+    def ask(self, rule: str, holds: bool, where: str) -> bool:
+        self.asked[rule] += 1
+        if not holds:
+            self.broken[rule].append(where)
+        return holds
+
+    # -- each fill by itself ---------------------------------------------------------------------------------------
+
+    def hear(self, fills: pd.DataFrame, orders: pd.DataFrame, order_us: Sequence[float], answer_us: float) -> None:
+        """Hold each fill against its order, and the ways and fees."""
+        stamps = {name: _ns(orders[name]) for name in ("arrived_ts", "decided_ts")}
+        for number, row in enumerate(orders.assign(**stamps).to_dict("records")):
+            price = None if row["price"] != row["price"] else _units(row["price"])
+            self.orders[row["order_id"]] = _Order(
+                row["order_id"], row["side"], price, _units(row["quantity"]), self.names.get(row["venue"], 0),
+                row["arrived_ts"], row["decided_ts"], bool(row["changed"]), number,
+            )  # fmt: skip
+        stamps = {name: _ns(fills[name]) for name in ("ts", "heard_ts", "arrived_ts", "decided_ts")}
+        self.rows = fills.assign(**stamps).to_dict("records")
+        filled: dict[str, int] = defaultdict(int)
+        previous = 0
+        for number, row in enumerate(self.rows):
+            where, order = f"fill {number}", self.orders.get(row["order_id"])
+            venue = self.names.get(row["venue"], 0)
+            is_ours = order is not None and order.side == row["side"] and order.venue == venue
+            if not self.ask(_ORDERED, is_ours, where) or order is None:
+                continue
+            rests = row["liquidity"] == "maker"
+            price, quantity = _units(row["price"]), _units(row["quantity"])
+            filled[order.id] += quantity
+            self.ask(_WHOLE, quantity > 0 and filled[order.id] <= order.quantity, where)
+            if order.price is not None and not order.changed:
+                inside = _SIGN[order.side] * price <= _SIGN[order.side] * order.price
+                self.ask(_LIMIT, price == order.price if rests else inside, where)
+            # What rests is met by what comes later; what takes takes as it arrives, or as its change does.
+            in_time = row["ts"] > order.arrived if rests or order.changed else row["ts"] == order.arrived
+            way = order.arrived - order.decided >= round(order_us[min(venue, len(order_us) - 1)] * 1000)
+            is_its = row["arrived_ts"] == order.arrived and row["decided_ts"] == order.decided
+            self.ask(_SENT, (in_time or (row["ts"] == order.arrived > 0 and not rests)) and way and is_its, where)
+            self.ask(_HEARD, row["heard_ts"] - row["ts"] >= round(answer_us * 1000), where)
+            self.ask(_SORTED, row["ts"] >= previous, where)
+            previous = max(previous, row["ts"])
+            rate = self.rates[venue][not rests] / FEE / 10_000
+            fee = row["price"] * row["quantity"] * rate
+            self.ask(_FEE, abs(row["commission"] - fee) <= _CLOSE * abs(fee), where)
+            said = _Fill(
+                where, order, order.side, price, quantity, row["ts"], row["evidence"],
+                _units(row["displayed_before"]), _units(row["displayed_after"]),
+            )  # fmt: skip
+            (self.made if rests else self.took)[row["ts"]].append(said)
+            if rests:
+                order.last = row["ts"]
+        for id in filled:
+            self.arriving[self.orders[id].arrived].append(self.orders[id])
+
+    # -- all of them, beside what others did -------------------------------------------------------------------------
+
+    def go_through(self, moves: Iterable[Move]) -> None:
+        """Go through what others did, and hold against it what we are said to have had of it."""
+        own = sorted({*self.arriving, *self.took}, reverse=True)
+        for ns, together in groupby(moves, key=lambda move: move.ns):
+            while own and own[-1] < ns:
+                self._arrive(own.pop())
+            group = list(together)
+            claimed = self.made.get(ns, [])
+            for number, move in enumerate(group):
+                mine: list[_Fill] = []
+                # Of two that say the same and happened at once the last is asked.
+                if claimed and all((_said(move), move.venue) != (_said(one), one.venue) for one in group[number + 1 :]):
+                    mine = [fill for fill in claimed if (fill.evidence, fill.order.venue) == (_said(move), move.venue)]
+                    claimed = [fill for fill in claimed if fill not in mine]
+                    for fill in mine:
+                        self.ask(_SAID, True, fill.where)
+                (self._shown if move.aggressor is None else self._printed)(move, mine)
+            for fill in claimed:
+                self.ask(_SAID, False, f"{fill.where}: {fill.evidence}")
+            if self.made.pop(ns, None):
+                for book in self.books:  # who fills no more is not followed
+                    book.resting = [order for order in book.resting if order.last > ns]
+        while own:
+            self._arrive(own.pop())
+        for some in self.made.values():
+            for fill in some:
+                self.ask(_SAID, False, f"{fill.where}: nothing happened then")
+
+    def _printed(self, move: Move, fills: Sequence[_Fill]) -> None:
+        """Others have traded: our orders beyond the price come first, then the queue at it."""
+        book, side = self.books[move.venue], _OTHER[str(move.aggressor)]
+        sign, beyond = _SIGN[side], 0
+        for fill in fills:
+            self.ask(_REACHED, fill.side == side and sign * fill.price >= sign * move.price, fill.where)
+            beyond += fill.quantity if fill.price != move.price else 0
+        at_price, so_far = [fill for fill in fills if fill.price == move.price], beyond
+        for fill in sorted(at_price, key=lambda fill: (fill.order.arrived, fill.order.number)):
+            so_far += fill.quantity
+            if not fill.order.changed:
+                stood, printed = fill.order.ahead / UNIT, move.quantity / UNIT
+                passed = fill.order.ahead + so_far <= move.quantity
+                self.ask(_PASSED, passed, f"{fill.where}: {stood:g} stood before it, {printed:g} was printed")
+        total = sum(fill.quantity for fill in fills)
+        for fill in fills:
+            self.ask(_PRINTED, total <= move.quantity, fill.where)
+        while book.prices[side] and book.prices[side][-1] > sign * move.price:
+            book.show(side, sign * book.prices[side][-1], 0)
+        for order in book.resting:
+            if order.side == side and order.price is not None and sign * order.price > sign * move.price:
+                order.ahead = 0
+        book.use_up(side, move.price, max(0, move.quantity - total))
+
+    def _shown(self, move: Move, fills: Sequence[_Fill]) -> None:
+        """Others display anew: what would cross our orders trades with them, the best price first."""
+        book, owed = self.books[move.venue], {id(fill): fill.quantity for fill in fills}
+        if not fills and not book.resting:
+            for side, price, quantity in move.levels:
+                book.show(side.value, price, quantity)
+            return
+        for side, price, quantity in sorted(move.levels, key=lambda level: -level[0].sign * level[1]):
+            left, sign = quantity, side.sign
+            for fill in fills:
+                if fill.side != side.value and sign * fill.price <= sign * price:
+                    part = min(left, owed[id(fill)])
+                    owed[id(fill)] -= part
+                    left -= part
+            had = book.at(side.value, price)
+            book.show(side.value, price, left)
+            for order in book.standing(side.value, price):
+                ahead = order.ahead
+                if self.cancels_ahead and left < had:
+                    lot = self.lots[move.venue]
+                    ahead -= int(self.cancels_ahead * (ahead / lot) * ((had - left) / had)) * lot
+                order.ahead = min(ahead, left)
+        for fill in fills:
+            crossing = (
+                s for s, price, _ in move.levels if s.value != fill.side and s.sign * fill.price <= s.sign * price
+            )
+            self.ask(_REACHED, next(crossing, None) is not None, fill.where)
+            self.ask(_PRINTED, not owed[id(fill)], fill.where)
+
+    def _arrive(self, ns: int) -> None:
+        """What we sent is there: it takes what is displayed, and then rests behind it."""
+        took = self.took.get(ns, [])
+        for order in sorted(self.arriving.get(ns, []), key=lambda order: order.number):
+            self._take([fill for fill in took if fill.order is order])
+            if order.price is not None and order.last and not order.changed:
+                book = self.books[order.venue]
+                order.ahead = book.at(order.side, order.price)
+                book.resting.append(order)
+        self._take([fill for fill in took if fill.order.arrived != ns])  # what was changed on its way
+
+    def _take(self, fills: Sequence[_Fill]) -> None:
+        for fill in fills:
+            book, facing = self.books[fill.order.venue], _OTHER[fill.side]
+            there = book.at(facing, fill.price)
+            self.ask(_DISPLAYED, fill.quantity <= there, f"{fill.where}: {there / UNIT:g} were displayed")
+            book.use_up(facing, fill.price, fill.quantity)
+            right = fill.before == there and fill.after == there - fill.quantity
+            self.ask(_SAID, right and fill.evidence == "displayed when it arrived", fill.where)
+
+    # -- what it comes to ----------------------------------------------------------------------------------------------
+
+    def count(self, equity: pd.DataFrame) -> None:
+        """Count cash and positions again from the fills, and mark them."""
+        terms = self.terms
+        symbols = [one.symbol for one in terms.instruments]
+        held = [one.position / UNIT for one in terms.instruments] or [terms.position / UNIT]
+        cash, traded = terms.cash / MONEY, 1.0
+        for row in self.rows:
+            signed = _SIGN.get(row["side"], 0) * row["quantity"]
+            held[symbols.index(row["symbol"]) if symbols and row["symbol"] in symbols else 0] += signed
+            cash -= signed * row["price"] + row["commission"]
+            traded += row["quantity"] * row["price"]
+        names = ["", *(f" {symbol}" for symbol in symbols[1:])]
+        last, near = equity.iloc[-1], _CLOSE * (abs(terms.cash / MONEY) + traded)
+        self.ask(_EARNED, abs(last["cash"] - cash) <= near, f"cash is {last['cash']:.10g}, and they make {cash:.10g}")
+        for name, units in zip(names, held, strict=True):
+            there = last[f"position{name}"]
+            self.ask(_EARNED, abs(there - units) <= 1e-9, f"position{name} is {there:g}, and they make {units:g}")
+        worth = equity["cash"].to_numpy()
+        for name in names:
+            worth = worth + equity[f"position{name}"].to_numpy() * equity[f"mid{name}"].to_numpy()
+        wrong = np.flatnonzero(np.abs(worth - equity["equity"].to_numpy()) > near)
+        self.ask(_EARNED, not len(wrong), f"{len(wrong)} of {len(equity)} marks are not cash and what is held")
+
+
+def _said(move: Move) -> str:
+    """Return the evidence of a fill that others made possible, as it has to be."""
+    if move.aggressor is None:
+        return f"{move.what} displayed through it"
+    return f"{move.what}: {move.quantity / UNIT:g} at {move.price / UNIT:g} by a {move.aggressor.value}er"
+
+
+def _units(value: float) -> int:
+    return round(value * UNIT)
+
+
+def _ns(column: "pd.Series[Any]") -> list[int]:
+    """Return instants as ns since 1970, 0 where there is none."""
+    stamps = pd.to_datetime(column, utc=True).to_numpy("datetime64[ns]").astype(np.int64)
+    return [int(ns) for ns in np.maximum(stamps, 0)]
