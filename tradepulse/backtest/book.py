@@ -32,12 +32,17 @@ from tradepulse.ingestion.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The latencies of a run, and the seed that their draws begin with."""
+    """The latencies of a run, and the seed that their draws begin with.
+
+    Cancels go the way of orders where they have none of their own; on one of their own they may overtake other orders,
+    never the one that they end.
+    """
 
     feed: Latency = NONE
     order: Latency = NONE
     answer: Latency = NONE
     seed: int = 0
+    cancel: Latency | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +241,8 @@ def replay(
     feed, orders, answers = (
         Way(latency, ways.seed * 3 + n) for n, latency in enumerate((ways.feed, ways.order, ways.answer))
     )
+    cancels_way = orders if ways.cancel is None else Way(ways.cancel, ways.seed * 3 + 3)
+    there: dict[str, int] = {}  # when each order arrives
     several = terms.venues
     held = [0] * max(1, len(several))
     for number, one in enumerate(terms.instruments or (Instrument("", position=terms.position),)):
@@ -269,7 +276,13 @@ def replay(
         while cancels or others:
             waits = cancels and any(kind == "submit" and body.id == cancels[0][2] for _, kind, body in others)
             ns, kind, body = (others if waits or not cancels else cancels).popleft()
-            push(apart.get(venue_of(kind, body), orders).arrival(ns), kind, body)
+            if kind == "cancel":
+                push(max(apart.get(venue_of(kind, body), cancels_way).arrival(ns), there.get(body, 0)), kind, body)
+                continue
+            arrival = apart.get(venue_of(kind, body), orders).arrival(ns)
+            if kind == "submit":
+                there[body.id] = arrival
+            push(arrival, kind, body)
 
     def venue_of(kind: str, body: Any) -> int:
         if not several:

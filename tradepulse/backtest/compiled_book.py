@@ -149,6 +149,7 @@ def replay(
         or strategy.instrument
         or terms.venues
         or terms.strategies
+        or ways.cancel is not None
         or any(limit is not None for limit in by_clock)
     ):
         return None

@@ -26,7 +26,7 @@ from tradepulse.errors import ConfigError, DataError
 #: the logarithm, and the queue's parameter (:class:`tradepulse.execution.matching.Venue`).
 BOOK = {
     "maker_bp": (-100.0, 100.0), "taker_bp": (-100.0, 100.0), "order_us": (0.0, 6e7), "order_deviation": (0.0, 3.0),
-    "answer_us": (0.0, 6e7), "answer_deviation": (0.0, 3.0), "cancels_ahead": (0.0, 1.0),
+    "cancel_us": (0.0, 6e7), "answer_us": (0.0, 6e7), "answer_deviation": (0.0, 3.0), "cancels_ahead": (0.0, 1.0),
 }  # fmt: skip
 PRESETS = Path(__file__).parent / "configs" / "venues"
 #: SEC section 31 fee, in dollars per million of a sale, from each day on (SEC fee rate advisories).

@@ -477,6 +477,18 @@ def test_a_desk_on_paper_is_held_against_its_backtest_part_by_part(cli, refused,
     assert free.json["over"] == ["fee"]
     assert float(free.json["components"]["fee"]["amount"]) == pytest.approx(-log["commission"].sum(), abs=0.005)
     assert log["commission"].sum() == pytest.approx((log["price"] * log["quantity"]).sum() / 10_000)
+    # On a way of their own cancels come later or sooner, which is another trial; a shipped venue has fees of its own.
+    slow = cli("backtest", "book", *given, "--cancel-us", 5e5, "--out", tmp_path / "slow", "--json").json
+    usual = cli("backtest", "book", *given, "--out", tmp_path / "usual", "--json").json
+    assert slow["trial_id"] != usual["trial_id"]
+    taken = cli("backtest", "book", *given, "--venue", "binance_usdm", "--out", tmp_path / "usdm", "--json").json
+    assert taken["total_commission"] == pytest.approx(2e-4 * taken["traded"])
+    assert "No venue named 'binance_usd'" in refused(
+        "backtest", "book", *given, "--venue", "binance_usd", "--out", tmp_path / "o2"
+    )
+    assert "latency: median_us must lie between 0" in refused(
+        "backtest", "book", *given, "--cancel-us", -1, "--out", tmp_path / "o2"
+    )
     assert "there is no such desk" in refused("execution", "log", "--book", "other", "--out", tmp_path / "o.csv")
     assert ".csv or .parquet" in refused("execution", "log", "--out", tmp_path / "o.txt")
     assert not (tmp_path / "o.csv").exists()

@@ -158,6 +158,8 @@ class OnBook:
             "order_us": line.order_us, "order_deviation": spread, "answer_us": line.answer_us,
             "answer_deviation": spread,
         }  # fmt: skip
+        if line.cancel_us is not None:
+            figures["cancel_us"] = line.cancel_us
         if line.venue is not None:
             figures |= self._at(line.venue)
         self.cancels_ahead = figures.pop("cancels_ahead", self.cancels_ahead)
@@ -176,10 +178,12 @@ class OnBook:
         self.numbers |= {
             "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
             "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
+            **({"cancel": figures["cancel_us"]} if "cancel_us" in figures else {}),
         }  # fmt: skip
         return Ways(
             Latency(line.feed_us, spread, slow), Latency(figures["order_us"], figures["order_deviation"], slow),
             Latency(figures["answer_us"], figures["answer_deviation"], slow), line.seed,
+            Latency(figures["cancel_us"], figures["order_deviation"], slow) if "cancel_us" in figures else None,
         )  # fmt: skip
 
     def _at(self, venue: Path) -> dict[str, float]:
@@ -188,7 +192,7 @@ class OnBook:
 
         said = load_book(venue)
         context = click.get_current_context()
-        for key in ("maker_bp", "taker_bp", "order_us", "answer_us", "cancels_ahead"):
+        for key in ("maker_bp", "taker_bp", "order_us", "answer_us", "cancel_us", "cancels_ahead"):
             if key in said and context.get_parameter_source(key) is ParameterSource.COMMANDLINE:
                 raise ConfigError(f"--{key.replace('_', '-')} and {venue.name} both say it; leave one out")
         self.numbers |= {key: said.pop(key) for key in ("maker_bp", "taker_bp") if key in said}
@@ -205,6 +209,7 @@ class Line:
 
     feed_us: float
     order_us: float
+    cancel_us: float | None
     answer_us: float
     deviation: float
     correlation: float
@@ -215,11 +220,18 @@ class Line:
 _WAYS = (
     click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us."),
     click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue."),
+    click.option(
+        "--cancel-us", type=float, help="The same of a cancel, on a way of its own; by default that of orders."
+    ),
     click.option("--answer-us", default=1_000.0, show_default=True, help="Median microseconds of an answer."),
     click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency."),
     click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before."),
     click.option("--seed", default=0, show_default=True, help="Of the latencies."),
-    click.option("--venue", type=_PATH, help="YAML file whose book says fees and latencies, as calibrate writes it."),
+    click.option(
+        "--venue",
+        type=_PATH,
+        help="Shipped venue, or YAML file, whose book says fees and latencies, as calibrate writes it.",
+    ),
 )
 
 
