@@ -177,7 +177,7 @@ def test_a_cancel_and_a_replace_take_their_way_too():
 
 
 def test_a_cancel_has_a_way_of_its_own_and_never_arrives_before_its_order():
-    # Bids of 98, ended after a move, and of 97, ended as it is sent; each order takes 10 ms, and at 51 ms one unit is sold.
+    # Bids of 98, ended after a move, and of 97, ended as it is sent; an order takes 10 ms, at 51 ms one unit is sold.
     plan = {"m1": [("cancel", 0)], "m0": [("submit", "buy", 1, 98)], "m2": [("submit", "buy", 1, 97), ("cancel", 1)]}
     moves = [BOOK, levels(20, ("buy", 96, 1)), levels(40, ("buy", 96, 2)), print_(51, 96, 1, "sell"),
              levels(90, ("buy", 96, 3))]  # fmt: skip
@@ -186,7 +186,7 @@ def test_a_cancel_has_a_way_of_its_own_and_never_arrives_before_its_order():
         ways = Ways(order=Latency(10_000), cancel=cancel)
         return replay(moves, Scripted(**plan), TERMS, ways=ways)
 
-    # Canceled at 20 + 30 ms the first is gone by then, and the second, there since 50, fills; with 32 ms the first does.
+    # Canceled at 20 + 30 ms the first is gone by then, and the second, there since 50, fills; with 32 ms the first.
     assert run(Latency(30_000)).orders["status"].tolist() == ["canceled", "filled"]
     assert run(Latency(32_000)).orders["status"].tolist() == ["filled", "canceled"]
     # A cancel that takes a millisecond waits for its order, which takes ten: both are gone before the print.

@@ -486,6 +486,34 @@ def test_a_change_is_a_new_order_for_what_is_left(there, opening):
     assert not there.venue.open_ids()
 
 
+def test_two_of_our_orders_never_trade_with_one_another(there, opening):
+    desk = opening(there)
+    desk.until(lambda: ("buy", "99") in desk.others)
+    desk.order("a1", "buy", "4", "99.00")
+    own = [("ended", "canceled", "self_trade")]
+
+    # At or through ours, and at the market where others bid no more than we do: nothing of it is sent.
+    for id, price in (("b1", "99.00"), ("b2", "98.00"), ("b3", None)):
+        desk.order(id, "sell", "1", price)
+        desk.until(lambda id=id: desk.told(id))
+        assert desk.told(id) == own
+    desk.order("c1", "sell", "2", "100.00")
+    desk.change("c1", price="99.00")
+    desk.until(lambda: desk.left("c1") == 0)
+    assert desk.told("c1")[-1] == own[0]
+    assert set(there.placed) == {"a1", "c1"}
+    # Where others bid more, a market order that they have enough for meets them alone.
+    there.display(buy={"100.00": "2"})
+    desk.until(lambda: ("buy", "100") in desk.others)
+    desk.order("d1", "sell", "2", None)
+    desk.until(lambda: desk.left("d1") == 0)
+    assert desk.told("d1")[-1] == ("ended", "filled", "") or desk.told("d1")[-1][0] == "filled"
+    desk.order("d2", "sell", "9", None)
+    desk.until(lambda: desk.told("d2"))
+    assert desk.told("d2") == own
+    assert desk.left("a1") == units("4")
+
+
 def test_a_change_to_what_the_exchange_does_not_want_ends_the_order(binance, opened):
     desk = opened()
     desk.order("a1", "buy", "2", "99.00", post_only=True)

@@ -488,6 +488,11 @@ class Gateway:
             for trade in await self._there.trades(self._since - _OVERLAP):
                 if trade.id in self._fills:
                     continue
+                if trade.number not in self._ids:
+                    # Of one that was taken for lost, arrived since, and filled at once: nothing has named it yet.
+                    for order in [one for one in self._orders.values() if one.lost]:
+                        if (found := await self._there.find(order.leg)) is not None:
+                            self._take_order(found)
                 if trade.number in self._ids:
                     self._take_trade(trade)
                 elif trade.ns >= self._began and all(
@@ -612,7 +617,30 @@ class Gateway:
             self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
             self._tell(Event("ended", ticket.id, "rejected", "not_supported"))
             return
+        if self._meets_own(ticket):
+            self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
+            self._tell(Event("ended", ticket.id, "canceled", "self_trade"))
+            return
         self._run(self._place(order))
+
+    def _meets_own(self, ticket: Ticket) -> bool:
+        """Say whether an order would trade with another of ours: exchanges let it, or each has a rule of its own."""
+        sign, facing = ticket.side.sign, Side.SELL if ticket.side is Side.BUY else Side.BUY
+        reach = ticket.price
+        if reach is None:
+            # As far as others' display lets a market order go; beyond it everything is met.
+            left = ticket.quantity
+            for price in sorted(self._shown[facing], key=lambda price: sign * price):
+                reach, left = price, left - self._shown[facing][price]
+                if left <= 0:
+                    break
+            else:
+                reach = None
+        return any(
+            other.ticket.side is facing and other.ticket.price is not None and other.ticket.tif is TimeInForce.GTC
+            and other.ticket.id != ticket.id and (reach is None or sign * reach >= sign * other.ticket.price)
+            for other in self._open.values()
+        )  # fmt: skip
 
     async def _place(self, order: _Order) -> None:
         async with order.busy:
@@ -694,6 +722,9 @@ class Gateway:
         async with order.busy:
             old = order.ticket
             total = old.quantity if quantity is None else quantity
+            if price is not None and self._meets_own(old._replace(price=price)):
+                order.asked = order.asked or "self_trade"
+                self._write("canceling", id=id, reason=order.asked)
             await self._ask_to_cancel(order)
             gone = await self._is_gone(order)
             if id not in self._open:
