@@ -12,6 +12,8 @@ from scripts.build_native import build
 from tests.conftest import ROOT
 from tradepulse.execution import NATIVE, SOURCES, sources_hash
 
+# One worker compiles, for all of them.
+pytestmark = pytest.mark.xdist_group("native")
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 WHICH = "import tradepulse.execution.orderpath as path; print(path.__file__)"
 
