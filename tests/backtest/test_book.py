@@ -1,6 +1,7 @@
 """Backtests on books: by hand, against the cards of the order path, and on a real recording."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import Ways, moves_of_quotes, moves_of_recording, replay
 from tradepulse.backtest.book_report import markouts
+from tradepulse.backtest.grid import Grid, Rate
 from tradepulse.backtest.latency import Latency, Way
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
@@ -194,6 +196,44 @@ def test_a_cancel_has_a_way_of_its_own_and_never_arrives_before_its_order():
     assert quick.orders["status"].tolist() == ["canceled", "canceled"]
     assert len(quick.fills) == 0
     assert compiled_book.replay(moves, quoting_strategy("touch_maker")(), TERMS, ways=Ways(cancel=Latency(1))) is None
+
+
+def at_ms(ms):
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def test_a_halt_is_recorded_and_what_crosses_us_trades_as_trading_goes_on():
+    plan = {"m0": [("submit", "buy", 3, 99)], "m1": [("submit", "buy", 1, 98), ("cancel", 0)],
+            "m2": [("submit", "buy", 2, 98)]}  # fmt: skip
+    moves = [
+        BOOK, levels(10, ("buy", 99, 4)), levels(20, ("buy", 99, 0)), print_(30, 97, 9, "sell"),
+        levels(40, ("sell", 98, 1)), levels(60, ("sell", 98, 4)), print_(70, 98, 1, "sell"),
+    ]  # fmt: skip
+    grid = Grid(shut=((at_ms(10), at_ms(20)), (at_ms(25), at_ms(50))))
+
+    result = replay(moves, Scripted(**plan), TERMS, grid=grid)
+
+    # The second comes in the first halt; the cancel is taken. In the second halt nothing of the print at 97 is ours,
+    # and the one unit offered at 98 meets the third order when it is over.
+    assert result.orders[["status", "reason"]].to_numpy().tolist() == [
+        ["canceled", "requested"], ["rejected", "halted"], ["filled", ""],
+    ]  # fmt: skip
+    assert [(fill.ts, fill.quantity, fill.price, fill.evidence) for fill in result.fills.itertuples()] == [
+        (at_ms(50), 1.0, 98.0, "displayed as trading went on"), (at_ms(60), 1.0, 98.0, "at 60 displayed through it"),
+    ]  # fmt: skip
+
+
+def test_a_venue_takes_so_many_new_orders_and_turns_away_what_is_more():
+    plan = {"m0": [("submit", "buy", 1, 97)] * 3, "m1": [("submit", "buy", 1, 96), ("cancel", 0)],
+            "m2": [("submit", "buy", 1, 95)]}  # fmt: skip
+    moves = [BOOK, levels(999, ("buy", 90, 1)), levels(1_000, ("buy", 90, 2))]
+
+    result = replay(moves, Scripted(**plan), TERMS, grid=Grid(rate=Rate(2, 1.0)))
+
+    assert result.orders[["status", "reason"]].to_numpy().tolist() == [
+        ["canceled", "requested"], ["working", ""], ["rejected", "rate_limited"], ["rejected", "rate_limited"],
+        ["working", ""],
+    ]  # fmt: skip
 
 
 @st.composite

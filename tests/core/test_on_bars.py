@@ -21,7 +21,7 @@ from tradepulse.core.strategies.loader import shipped, strategy_class
 from tradepulse.errors import ConfigError, UnknownName
 from tradepulse.execution.desk import Move
 from tradepulse.execution.exchange import Exchange
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, Instrument, Limits, Place, Terms
 from tradepulse.ingestion.recording import load_recording
 
 #: As short as they may be, so that they trade often.
@@ -81,8 +81,8 @@ def test_trades_of_an_interval_are_its_bar_and_what_is_not_over_is_none():
         return datetime(1970, 1, 1, 0, 0, second, tzinfo=UTC)
 
     assert strategy.bars == [
-        Bar(at(0), date(1970, 1, 1), "desk", 100.0, 103.0, 98.0, 98.0, 7.0),
-        Bar(at(1), date(1970, 1, 1), "desk", 105.0, 105.0, 105.0, 105.0, 7.0),
+        Bar(at(0), date(1970, 1, 1), "0", 100.0, 103.0, 98.0, 98.0, 7.0),
+        Bar(at(1), date(1970, 1, 1), "0", 105.0, 105.0, 105.0, 105.0, 7.0),
     ]
 
 
@@ -225,6 +225,37 @@ def test_bars_through_order_path_and_venue_come_to_what_the_engine_of_bars_says(
     )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_one_that_compares_symbols_orders_in_each_instrument_what_it_orders_on_their_bars(seed):
+    params, names = {"lookback": 3, "skip": 0, "top": 1, "every": 2}, ("ONE", "TWO", "THREE")
+    walks = [walk(seed * 10 + number) for number in range(3)]
+    moves = sorted((m._replace(venue=n) for n, (some, _) in enumerate(walks) for m in some), key=lambda m: m.ns)
+    bars = pd.concat([bars_of(trades, 4).assign(symbol=str(n)) for n, (_, trades) in enumerate(walks)])
+    # Where one of them did not trade, the others' bars close all the same; here each trades in every interval.
+    assert (bars.groupby("ts").size() == 3).all()
+    bars = bars.sort_values(["ts", "symbol"], kind="stable", ignore_index=True)
+    places = tuple(Place(name, UNIT, UNIT, instrument=number) for number, name in enumerate(names))
+    terms = Terms(
+        UNIT, UNIT, cash=10**9 * TERMS.cash, venues=places, instruments=tuple(Instrument(name) for name in names)
+    )
+
+    tested = backtest(bars, lambda: strategy_class("momentum_rank")(quantity=10, **params), cash=1e9)
+    traded = replay(moves, quoting_strategy("momentum_rank")(**params, seconds=4.0, quantity=10), terms)
+
+    def by_symbol(rows):
+        found = {}
+        for row in rows:
+            found.setdefault(row.symbol, []).append((1 if row.side == "buy" else -1) * row.quantity)
+        return found
+
+    ours, theirs = by_symbol(traded.orders.itertuples()), by_symbol(tested.fills.itertuples())
+    assert len(tested.fills) > 10
+    for number, name in enumerate(names):
+        want = theirs[str(number)]
+        assert ours[name][: len(want)] == want
+        assert len(ours[name]) - len(want) in (0, 1)
+
+
 @pytest.mark.parametrize("name", ALONE)
 def test_on_paper_it_sends_what_its_backtest_on_the_book_sent(tmp_path, name):
     moves, _ = walk(5, seconds=240)
@@ -264,8 +295,8 @@ def test_a_real_recording_gives_the_bars_of_its_trades(shared_data):
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ConfigError, match="momentum_rank compares symbols, and a desk gives it the bars of one"):
-        quoting_strategy("momentum_rank")
+    with pytest.raises(ConfigError, match="momentum_rank@1 trades several instruments, and the account has 1"):
+        replay([book(0, 99, 101)], quoting_strategy("momentum_rank")(), TERMS)
     with pytest.raises(UnknownName, match=r"No strategy named 'nonesuch'.*sma_cross.*touch_maker"):
         quoting_strategy("nonesuch")
     with pytest.raises(ConfigError, match=r"seconds must be a number from 0\.001"):

@@ -1,6 +1,7 @@
 """The checker accepts what the venue does, and refuses every way of filling too well on a book that is planted here."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from tests.execution.test_several_instruments import FLAT, two_markets
 from tests.execution.test_several_venues import FLAT as TWO
 from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import Ways, moves_of_recording, replay
+from tradepulse.backtest.grid import Grid, Rate
 from tradepulse.backtest.latency import Latency
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
@@ -58,7 +60,7 @@ def test_what_the_venue_does_is_accepted(seed, delayed, ahead):
     )  # fmt: skip
 
     assert [str(check) for check in checks if check.failing] == []
-    assert len(checks) == 13
+    assert len(checks) == 15
 
 
 @pytest.mark.parametrize("moves", [told(two_markets(3)), told(two_markets(4))])
@@ -98,6 +100,22 @@ def test_what_is_changed_on_its_way_is_accepted():
     assert result.fills[["price", "quantity"]].to_numpy().tolist() == [[99.0, 1.0], [101.0, 3.0]]
     assert result.orders["changed"].tolist() == [True]
     assert refused(result, moves, WIDE) == []
+
+
+def instants(*pairs):
+    return tuple(tuple(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms) for ms in pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_halts_and_limits_of_orders_are_accepted_and_missed_where_there_are_none(seed):
+    moves, grid = told(market(seed, 500)), Grid(shut=instants((1_050, 1_200), (1_400, 1_405)), rate=Rate(3, 0.02))
+    result = replay(moves, Layers(), WIDE, grid=grid)
+
+    assert {"halted", "rate_limited"} <= set(result.orders["reason"])
+    asked = {"shut": grid.shut, "rate": (3, 0.02)}
+    assert refused(result, moves, WIDE, **asked) == []
+    free = replay(moves, Layers(), WIDE)
+    assert {"while the venue was open", "no more orders than the venue takes"} <= {*refused(free, moves, WIDE, **asked)}
 
 
 def test_a_real_recording_is_accepted(shared_data):

@@ -11,6 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tradepulse.backtest.grid import Grid, Rate
 from tradepulse.backtest.latency import NONE, Latency, Way
 from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
@@ -216,7 +218,7 @@ def checked_share(cancels_ahead: float) -> float:
 
 def replay(
     moves: Iterable[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
-    ways: Ways | None = None, book: str = "book", cancels_ahead: float = 0.0,
+    ways: Ways | None = None, book: str = "book", cancels_ahead: float = 0.0, grid: Grid | None = None,
 ) -> BookResult:  # fmt: skip
     """Run one or several quoting strategies over what others did.
 
@@ -228,6 +230,7 @@ def replay(
     ways : latencies; none by default
     book : name that order ids are made from
     cancels_ahead : of the venue's queue (:class:`tradepulse.execution.matching.Venue`); 0 is the venue of the cards
+    grid : when the first venue halts, and how many new orders it takes; its steps are those of the terms
 
     Raises
     ------
@@ -262,6 +265,13 @@ def replay(
         nonlocal count
         count += 1
         heapq.heappush(queue, (ns, count, kind, body))
+
+    spans = grid.shut if grid else ()
+    #: When the first venue halts and goes on, the last of it first.
+    turns = sorted(((_ns_of(at), halts) for span in spans for at, halts in zip(span, (True, False), strict=True)),
+                   reverse=True)  # fmt: skip
+    rate = grid.rate if grid else None
+    taken: deque[int] = deque(maxlen=rate.orders if rate else 0)
 
     leaving: list[tuple[int, str, Any]] = []
 
@@ -331,7 +341,15 @@ def replay(
 
             last = ahead.ns
             while ahead is not None or queue:
-                # Of what happens at once, others come first: nobody acts on what has not happened yet.
+                # Of what happens at once, halts come first, then others: nobody acts on what has not happened yet.
+                while turns and turns[-1][0] <= min(([ahead.ns] if ahead else []) + [ns for ns, *_ in queue[:1]]):
+                    at, halts = turns.pop()
+                    venues[0].advance(at // 1_000_000)
+                    if halts:
+                        venues[0].halt()
+                    else:
+                        venues[0].resume()
+                        tell(0, at, RESUMED, {})
                 if ahead is not None and (not queue or ahead.ns <= queue[0][0]):
                     move, ahead = ahead, next(ordered, None)
                     if move.ns < last:
@@ -378,7 +396,10 @@ def replay(
                         arrived[body.id] = ns
                         other = Side.SELL if body.side is Side.BUY else Side.BUY
                         before = {(other, p): q for p, q in _near(venue, other, body.price)}
-                        venue.submit(body)
+                        if rate and number == 0 and not _takes(taken, rate, ns):
+                            venue.refuse(body.id, "rate_limited")
+                        else:
+                            venue.submit(body)
                     elif kind == "cancel":
                         venue.cancel(body)
                     else:
@@ -396,20 +417,36 @@ def replay(
 
 def backtest_book(
     moves: Sequence[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
-    ways: Ways | None = None, book: str = "book", runs: int = 1, cancels_ahead: float = 0.0,
+    ways: Ways | None = None, book: str = "book", runs: int = 1, cancels_ahead: float = 0.0, grid: Grid | None = None,
 ) -> BookResult:  # fmt: skip
     """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
 
     Parameters and errors are those of :func:`replay`; ``runs`` says how many such runs there will be.
     """
     strategies = [strategies] if isinstance(strategies, QuotingStrategy) else strategies
-    if len(moves) * runs >= LONG and len(strategies) == 1:
+    if len(moves) * runs >= LONG and len(strategies) == 1 and not grid:
         from tradepulse.backtest import compiled_book
 
         found = compiled_book.replay(moves, strategies[0], terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
         if found is not None:
             return found
-    return replay(moves, strategies, terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
+    return replay(moves, strategies, terms, ways=ways, book=book, cancels_ahead=cancels_ahead, grid=grid)
+
+
+#: Evidence of a fill by what was displayed in a halt, as the venue goes on.
+RESUMED = "displayed as trading went on"
+
+
+def _ns_of(at: datetime) -> int:
+    return pd.Timestamp(at).value
+
+
+def _takes(taken: deque[int], rate: Rate, ns: int) -> bool:
+    """Say whether a venue takes another new order, and count it if so."""
+    if len(taken) == rate.orders and ns - taken[0] < rate.seconds * 1e9:
+        return False
+    taken.append(ns)
+    return True
 
 
 def evidence_of(move: Move | None) -> str:

@@ -337,24 +337,29 @@ def load_venue(name: str, commission_bp: float = 0.0, slippage_bp: float = 0.0) 
     )  # fmt: skip
 
 
-def load_book(path: Path) -> dict[str, float]:
-    """Return what a venue's YAML file says of its book: fees and latencies, each within its range.
+def load_book(path: Path) -> tuple[dict[str, float], Grid]:
+    """Return what a venue's YAML file says of its book, fees and latencies, and when it takes how many orders.
 
     Raises
     ------
     UnknownName
         If there is no such file.
     ConfigError
-        If it has no ``book``, or one with an unknown key or a value out of range.
+        If it has no ``book``, or one with an unknown key or a value out of range, or says no times.
     """
     label, content = load_settings(str(path), PRESETS, "venue", _KEYS)
     given = content.get("book")
     if not isinstance(given, dict) or not given:
         raise ConfigError(f"{label}.yaml: has no book; it takes {', '.join(BOOK)}")
+    try:
+        # Steps of price and quantity are said with the market, by the venue's own of the day.
+        grid = grid_of(None, content.get("shut"), content.get("rate"))
+    except (ConfigError, TypeError) as exc:
+        raise ConfigError(f"{label}.yaml: {exc}") from exc
     for key, value in given.items():
         if key not in BOOK:
             raise ConfigError(f"{label}.yaml: unknown key {key!r} of book; it takes {', '.join(BOOK)}")
         low, high = BOOK[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise ConfigError(f"{label}.yaml: book: {key} must lie between {low:g} and {high:g}, not {value!r}")
-    return {key: float(value) for key, value in given.items()}
+    return {key: float(value) for key, value in given.items()}, grid

@@ -155,6 +155,11 @@ class Venue(Display):
                 self._arrive(order)
             self._settle()
 
+    def refuse(self, id: str, reason: str) -> None:
+        """Turn away a new order before it is looked at; its id has come all the same."""
+        self._seen.add(id)
+        self._say_ended(id, "rejected", reason)
+
     def cancel(self, id: str, reason: str = "requested") -> None:
         """End an order of ours, if it is here; halts and the close do not hinder it."""
         if order := self._orders.get(id):

@@ -9,13 +9,14 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tradepulse.core.orders import UNIT
+from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.desk import Move
 from tradepulse.execution.orderpath import FEE, MONEY, Terms
 from tradepulse.quality.check import Check
@@ -33,8 +34,11 @@ _REACHED = "reached by a print or a display"
 _PRINTED = "of a print or a display, sold once"
 _PASSED = "the queue before it was passed"
 _EARNED = "cash, position and equity are what the fills make"
+_OPEN = "while the venue was open"
+_RATE = "no more orders than the venue takes"
 _RULES = (
     _ORDERED, _WHOLE, _LIMIT, _SENT, _HEARD, _SORTED, _FEE, _SAID, _DISPLAYED, _REACHED, _PRINTED, _PASSED, _EARNED,
+    _OPEN, _RATE,
 )  # fmt: skip
 _SIGN = {"buy": 1, "sell": -1}
 _OTHER = {"buy": "sell", "sell": "buy"}
@@ -52,6 +56,8 @@ def book_fills_could_happen(
     order_us: Sequence[float] = (0.0,),
     answer_us: float = 0.0,
     cancels_ahead: float = 0.0,
+    shut: Sequence[tuple[datetime, datetime]] = (),
+    rate: tuple[int, float] | None = None,
 ) -> list[Check]:
     """Return each rule with the fills that break it.
 
@@ -63,6 +69,8 @@ def book_fills_could_happen(
     order_us : microseconds that an order is under way at least, to each venue
     answer_us : that an answer is
     cancels_ahead : share of what others take back that may have stood before us, as the run was given it
+    shut : begin and end of each halt of the first venue
+    rate : new orders that it takes within so many seconds
 
     Returns
     -------
@@ -70,10 +78,12 @@ def book_fills_could_happen(
     equity. An order that was changed on its way is not asked for its limit and its queue, since the tables do not say
     when it was.
     """
-    trial = _Trial(terms, cancels_ahead)
+    trial = _Trial(terms, cancels_ahead, [(_ns_of(begin), _ns_of(end)) for begin, end in shut])
     trial.hear(fills, orders, order_us, answer_us)
     trial.go_through(moves)
     trial.count(equity)
+    if rate:
+        trial.count_orders(orders, *rate)
     return [Check(rule, trial.asked[rule], len(found), "; ".join(found[:3])) for rule, found in trial.broken.items()]
 
 
@@ -143,8 +153,8 @@ class _Book:
 
 
 class _Trial:
-    def __init__(self, terms: Terms, cancels_ahead: float) -> None:
-        self.terms, self.cancels_ahead = terms, cancels_ahead
+    def __init__(self, terms: Terms, cancels_ahead: float, shut: Sequence[tuple[int, int]]) -> None:
+        self.terms, self.cancels_ahead, self.shut = terms, cancels_ahead, shut
         places = terms.venues
         self.names = {place.name: number for number, place in enumerate(places)}
         self.rates = [(p.maker_fee, p.taker_fee) for p in places] or [(terms.maker_fee, terms.taker_fee)]
@@ -204,6 +214,8 @@ class _Trial:
             rate = self.rates[venue][not rests] / FEE / 10_000
             fee = row["price"] * row["quantity"] * rate
             self.ask(_FEE, abs(row["commission"] - fee) <= _CLOSE * abs(fee), where)
+            if self.shut:
+                self.ask(_OPEN, venue > 0 or not self._is_shut(row["ts"]), where)
             said = _Fill(
                 where, order, order.side, price, quantity, row["ts"], row["evidence"],
                 _units(row["displayed_before"]), _units(row["displayed_after"]),
@@ -214,14 +226,21 @@ class _Trial:
         for id in filled:
             self.arriving[self.orders[id].arrived].append(self.orders[id])
 
+    def _is_shut(self, ns: int) -> bool:
+        return any(begin <= ns < end for begin, end in self.shut)
+
     # -- all of them, beside what others did -------------------------------------------------------------------------
 
     def go_through(self, moves: Iterable[Move]) -> None:
         """Go through what others did, and hold against it what we are said to have had of it."""
         own = sorted({*self.arriving, *self.took}, reverse=True)
+        opens = sorted((end for _, end in self.shut), reverse=True)
         for ns, together in groupby(moves, key=lambda move: move.ns):
-            while own and own[-1] < ns:
-                self._arrive(own.pop())
+            while (own and own[-1] < ns) or (opens and opens[-1] <= ns):
+                if opens and (not own or opens[-1] <= own[-1]):
+                    self._go_on(opens.pop())
+                else:
+                    self._arrive(own.pop())
             group = list(together)
             claimed = self.made.get(ns, [])
             for number, move in enumerate(group):
@@ -232,14 +251,18 @@ class _Trial:
                     claimed = [fill for fill in claimed if fill not in mine]
                     for fill in mine:
                         self.ask(_SAID, True, fill.where)
-                (self._shown if move.aggressor is None else self._printed)(move, mine)
+                halted = move.venue == 0 and self._is_shut(ns)
+                (self._recorded if halted else self._shown if move.aggressor is None else self._printed)(move, mine)
             for fill in claimed:
                 self.ask(_SAID, False, f"{fill.where}: {fill.evidence}")
             if self.made.pop(ns, None):
                 for book in self.books:  # who fills no more is not followed
                     book.resting = [order for order in book.resting if order.last > ns]
         while own:
-            self._arrive(own.pop())
+            if opens and opens[-1] <= own[-1]:
+                self._go_on(opens.pop())
+            else:
+                self._arrive(own.pop())
         for some in self.made.values():
             for fill in some:
                 self.ask(_SAID, False, f"{fill.where}: nothing happened then")
@@ -261,12 +284,18 @@ class _Trial:
         total = sum(fill.quantity for fill in fills)
         for fill in fills:
             self.ask(_PRINTED, total <= move.quantity, fill.where)
-        while book.prices[side] and book.prices[side][-1] > sign * move.price:
-            book.show(side, sign * book.prices[side][-1], 0)
+        self._beyond(book, side, move.price)
         for order in book.resting:
             if order.side == side and order.price is not None and sign * order.price > sign * move.price:
                 order.ahead = 0
         book.use_up(side, move.price, max(0, move.quantity - total))
+
+    @staticmethod
+    def _beyond(book: _Book, side: str, price: int) -> None:
+        """Take away what was displayed at better prices than one that was traded at."""
+        sign = _SIGN[side]
+        while book.prices[side] and book.prices[side][-1] > sign * price:
+            book.show(side, sign * book.prices[side][-1], 0)
 
     def _shown(self, move: Move, fills: Sequence[_Fill]) -> None:
         """Others display anew: what would cross our orders trades with them, the best price first."""
@@ -296,6 +325,36 @@ class _Trial:
             )
             self.ask(_REACHED, next(crossing, None) is not None, fill.where)
             self.ask(_PRINTED, not owed[id(fill)], fill.where)
+
+    def _recorded(self, move: Move, fills: Sequence[_Fill]) -> None:
+        """Others show and print in a halt: nothing of it meets us, and nobody's place changes."""
+        book = self.books[move.venue]
+        for side, price, quantity in move.levels:
+            book.show(side.value, price, quantity)
+        if move.aggressor is not None:
+            self._beyond(book, _OTHER[move.aggressor.value], move.price)
+            side_of = _OTHER[move.aggressor.value]
+            book.show(side_of, move.price, max(0, book.at(side_of, move.price) - move.quantity))
+        for fill in fills:
+            self.ask(_REACHED, False, f"{fill.where}: in a halt")
+
+    def _go_on(self, ns: int) -> None:
+        """The halt is over: what others display through our orders trades with them, the best price first."""
+        claimed = [fill for fill in self.made.get(ns, []) if fill.evidence == "displayed as trading went on"]
+        book, owed = self.books[0], {id(fill): fill.quantity for fill in claimed}
+        for side in Side:
+            for signed in reversed(list(book.prices[side.value])):
+                price = side.sign * signed
+                for fill in claimed:
+                    if fill.side != side.value and side.sign * fill.price <= side.sign * price:
+                        part = min(book.at(side.value, price), owed[id(fill)])
+                        owed[id(fill)] -= part
+                        book.show(side.value, price, book.at(side.value, price) - part)
+        for fill in claimed:
+            self.ask(_SAID, True, fill.where)
+            self.ask(_REACHED, owed[id(fill)] < fill.quantity, fill.where)
+            self.ask(_PRINTED, not owed[id(fill)], fill.where)
+        self.made[ns] = [fill for fill in self.made.get(ns, []) if fill not in claimed]
 
     def _arrive(self, ns: int) -> None:
         """What we sent is there: it takes what is displayed, and then rests behind it."""
@@ -342,6 +401,16 @@ class _Trial:
         wrong = np.flatnonzero(np.abs(worth - equity["equity"].to_numpy()) > near)
         self.ask(_EARNED, not len(wrong), f"{len(wrong)} of {len(equity)} marks are not cash and what is held")
 
+    def count_orders(self, orders: pd.DataFrame, most: int, seconds: float) -> None:
+        """Hold the orders that the first venue took against how many it takes."""
+        taken = orders[(orders["reason"] != "rate_limited") & orders["arrived_ts"].notna()]
+        if self.names:
+            taken = taken[taken["venue"] == self.terms.venues[0].name]
+        there = np.sort(np.array(_ns(taken["arrived_ts"]), dtype=np.int64))
+        for at in np.flatnonzero(there[most:] - there[:-most] < seconds * 1e9):
+            self.ask(_RATE, False, f"{most + 1} within {(there[at + most] - there[at]) / 1e9:g} s")
+        self.asked[_RATE] += len(there) - len(self.broken[_RATE])
+
 
 def _said(move: Move) -> str:
     """Return the evidence of a fill that others made possible, as it has to be."""
@@ -352,6 +421,10 @@ def _said(move: Move) -> str:
 
 def _units(value: float) -> int:
     return round(value * UNIT)
+
+
+def _ns_of(at: datetime) -> int:
+    return int(pd.Timestamp(at).value)
 
 
 def _ns(column: "pd.Series[Any]") -> list[int]:

@@ -21,8 +21,6 @@ def quoting_strategy(name: str) -> type[QuotingStrategy]:
     ------
     UnknownName
         If there is none of that name.
-    ConfigError
-        If it is a strategy of bars that compares symbols.
     PluginQuarantined
         If it is a plug-in that is kept out.
     """

@@ -1,6 +1,7 @@
 """Strategies of bars on a book: what research found on bars, traded as it is on paper and live."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 
@@ -10,11 +11,39 @@ from tradepulse.core.quoting.base import Answer, Desk, Market, QuotingStrategy
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class, strategy_paths
 from tradepulse.core.strategies.paths import Seat
-from tradepulse.errors import ConfigError, UnknownName
+from tradepulse.errors import UnknownName
 
 _SECOND = 1_000_000_000
-#: What it is called to the strategy, which is given bars of one thing only.
-_SYMBOL = "desk"
+
+
+@dataclass(slots=True)
+class _Forming:
+    """The bar of an instrument that is not over: open, high, low, close, once there was a trade; and its volume."""
+
+    prices: list[float] = field(default_factory=list)
+    volume: int = 0
+    #: Units that others have traded since the feed began.
+    traded: int = 0
+
+    def add(self, market: Market) -> None:
+        """Take in what has been traded since it was last seen."""
+        if market.traded == self.traded:
+            return
+        price = (market.last or 0) / UNIT
+        if self.prices:
+            _, high, low, _ = self.prices
+            self.prices[1:] = max(high, price), min(low, price), price
+        else:
+            self.prices = [price] * 4
+        self.volume += market.traded - self.traded
+        self.traded = market.traded
+
+    def close(self, opened: datetime, symbol: str) -> Bar:
+        """Return the bar, and begin the next."""
+        first, high, low, last = self.prices
+        made = Bar(opened, opened.date(), symbol, first, high, low, last, self.volume / UNIT)
+        self.prices, self.volume = [], 0
+        return made
 
 
 class OnBars(QuotingStrategy):
@@ -22,7 +51,8 @@ class OnBars(QuotingStrategy):
 
     A bar closes when something is seen at or after its end; an interval without a trade has none. What is missing to
     the target is taken by immediate-or-cancel orders at the best price, one at a time, at most what is displayed there;
-    what one did not get is in the next. An order that risk refuses is not tried again before the next bar.
+    what one did not get is in the next. An order that risk refuses is not tried again before the next bar. A strategy
+    that compares symbols is given the bars of all instruments of the account, which end at the same moment.
 
     Its parameters are those of the strategy, and ``quantity`` (its units when long), ``unit`` (what one of them is of
     the instrument) and ``seconds`` (length of a bar; bars begin at whole multiples of it since 1970, and belong to the
@@ -37,32 +67,26 @@ class OnBars(QuotingStrategy):
         own = {key: value for key, value in self.settings.items() if key in self.strategy.params}
         member = self.strategy(quantity=self.settings["quantity"], **own)
         self._unit, self._length = round(self.settings["unit"] * UNIT), round(self.settings["seconds"] * _SECOND)
-        self._held: dict[str, int] = {_SYMBOL: 0}
+        self._held: dict[str, int] = {}
         self._seat = Seat(member, self._held)
         member.initialize()
-        self._end = self._traded = 0
-        self._prices: list[float] = []  # open, high, low, close of the bar that is not over
-        self._volume = 0
-        self._target: int | None = None
+        self._end = 0
+        # By instrument; to the strategy its number is its symbol.
+        self._forming: dict[int, _Forming] = {}
+        self._targets: dict[int, int] = {}
         self._refused = False
 
     def on_market(self, market: Market, desk: Desk) -> None:
         """Add to the bar, close it when it is over, and take what is missing to the target."""
         if market.ns >= self._end:
-            if self._prices:
-                self._close(desk)
+            self._close(desk)
             self._end = (market.ns // self._length + 1) * self._length
-        if market.traded != self._traded:
-            price = (market.last or 0) / UNIT
-            if self._prices:
-                _, high, low, _ = self._prices
-                self._prices[1:] = max(high, price), min(low, price), price
-            else:
-                self._prices = [price] * 4
-            self._volume += market.traded - self._traded
-            self._traded = market.traded
-        if self._target is not None and self._target != desk.position:
-            self._take(self._target - desk.position, market, desk)
+        at = desk.instrument
+        if at not in self._forming:
+            self._forming[at] = _Forming()
+        self._forming[at].add(market)
+        if at in self._targets and (missing := self._targets[at] - desk.position):
+            self._take(missing, market, desk)
 
     def on_answer(self, answer: Answer, desk: Desk) -> None:
         """Let go of a target that risk does not let be reached."""
@@ -70,14 +94,15 @@ class OnBars(QuotingStrategy):
 
     def _close(self, desk: Desk) -> None:
         opened = datetime.fromtimestamp((self._end - self._length) / _SECOND, UTC)
-        first, high, low, last = self._prices
-        bar = Bar(opened, opened.date(), _SYMBOL, first, high, low, last, self._volume / UNIT)
-        self._prices, self._volume, self._refused = [], 0, False
-        # Toward zero: less than a unit is none.
-        self._held[_SYMBOL] = int(desk.position / self._unit)
-        wanted = self._seat.tick(bar)
-        if _SYMBOL in wanted:
-            self._target = wanted[_SYMBOL] * self._unit
+        bars = [one.close(opened, str(at)) for at, one in sorted(self._forming.items()) if one.prices]
+        if not bars:
+            return
+        self._refused = False
+        for at in self._forming:
+            # Toward zero: less than a unit is none.
+            self._held[str(at)] = int(desk.on(at).position / self._unit)
+        for symbol, units in self._seat.decide(bars).items():
+            self._targets[int(symbol)] = units * self._unit
 
     def _take(self, missing: int, market: Market, desk: Desk) -> None:
         if self._refused or desk.open_orders():
@@ -95,8 +120,6 @@ def named(name: str, others: Sequence[str] = ()) -> type[OnBars]:
     ------
     UnknownName
         If there is none; ``others`` are what could have been meant beside them.
-    ConfigError
-        If it compares symbols, of which a desk gives it one.
     PluginQuarantined
         If it is a plug-in that is kept out.
     """
@@ -107,22 +130,14 @@ def named(name: str, others: Sequence[str] = ()) -> type[OnBars]:
 
 @cache
 def on_bars(strategy: type[Strategy]) -> type[OnBars]:
-    """Return a strategy of bars as one that works orders, of the same name and version.
-
-    Raises
-    ------
-    ConfigError
-        If it compares symbols, of which a desk gives it one.
-    """
-    if strategy.panel:
-        raise ConfigError(f"{strategy.name} compares symbols, and a desk gives it the bars of one")
+    """Return a strategy of bars as one that works orders, of the same name and version."""
     ranges = {key: strategy.ranges.get(key, (1.0, float("inf"))) for key in strategy.params}
     added = {"quantity": 1, "unit": 1.0, "seconds": 60.0}
     return type(
         f"{strategy.__name__}OnBars",
         (OnBars,),
         {
-            "strategy": strategy, "name": strategy.name, "version": strategy.version,
+            "strategy": strategy, "name": strategy.name, "version": strategy.version, "several": strategy.panel,
             "params": {**strategy.params, **added},
             "ranges": {**ranges, "quantity": (1, 1e9), "unit": (1e-9, 1e9), "seconds": (1e-3, 86_400.0)},
         },

@@ -269,7 +269,8 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     least = [ways.order.least_us if us == ways.order.median_us else us for us in (ways.order.median_us, *apart)]
     evidence = book_fills_could_happen(
         result.fills, result.orders, result.equity, moves, asked.terms, order_us=least, answer_us=ways.answer.least_us,
-        cancels_ahead=asked.cancels_ahead,
+        cancels_ahead=asked.cancels_ahead, shut=asked.grid.shut,
+        rate=None if (limit := asked.grid.rate) is None else (limit.orders, limit.seconds),
     )  # fmt: skip
     if impossible := [check for check in evidence if check.failing]:
         raise DataError(f"the fills could not have happened: {impossible[0]}; nothing is written")
@@ -338,7 +339,7 @@ def _on_book(
         with UsageLog(obj["home"] / "usage").metered(who):
             result = backtest_book(
                 moves, team, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.teams),
-                cancels_ahead=asked.cancels_ahead,
+                cancels_ahead=asked.cancels_ahead, grid=asked.grid,
             )  # fmt: skip
     finally:
         if moves:

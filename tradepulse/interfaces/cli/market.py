@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradepulse.backtest.book import Ways
+    from tradepulse.backtest.grid import Grid
     from tradepulse.core.quoting.base import QuotingStrategy
     from tradepulse.execution.desk import Move
     from tradepulse.execution.orderpath import Terms
@@ -88,6 +89,7 @@ class OnBook:
     recording: Path | None
     quotes: Path | None
     trades: Path | None
+    grid: "Grid"
 
     @property
     def team(self) -> "list[QuotingStrategy]":
@@ -190,7 +192,12 @@ class OnBook:
         """Take a venue's fees, and return the latencies that its file says; refuse what the command line says too."""
         from tradepulse.backtest.venue import load_book
 
-        said = load_book(venue)
+        said, grid = load_book(venue)
+        self.grid = grid
+        for place, (begin, end) in enumerate(grid.shut):
+            self.numbers |= {f"shut.{place}.begin": begin.timestamp(), f"shut.{place}.end": end.timestamp()}
+        if grid.rate:
+            self.numbers |= {"rate.orders": grid.rate.orders, "rate.seconds": grid.rate.seconds}
         context = click.get_current_context()
         for key in ("maker_bp", "taker_bp", "order_us", "answer_us", "cancel_us", "cancels_ahead"):
             if key in said and context.get_parameter_source(key) is ParameterSource.COMMANDLINE:
@@ -316,6 +323,7 @@ def _checked(
 ) -> OnBook:  # fmt: skip
     from decimal import Decimal
 
+    from tradepulse.backtest.grid import Grid
     from tradepulse.execution.orderpath import Terms
 
     first_name = (recording or quotes or Path()).name.partition(".")[0]
@@ -357,7 +365,7 @@ def _checked(
         if one.instrument:
             numbers[f"{one.name}.on"] = one.instrument
     paths = tuple(path for path, _ in others)
-    return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades)
+    return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades, Grid())
 
 
 def _split(text: str, symbols: Sequence[str]) -> "tuple[str, int, dict[str, str], Limits]":
