@@ -148,6 +148,17 @@ def test_what_is_missing_is_taken_part_by_part_and_never_more_than_is_displayed(
     assert set(result.orders["status"]) == {"filled"}
 
 
+def test_what_is_displayed_off_the_lot_is_taken_in_whole_lots():
+    _, desk = told({1: 2})
+    fine = Move(5 * 10**6, ((Side.SELL, 101 * UNIT, 3 * UNIT // 2),), what="one and a half")
+    moves = [levels(0, ("buy", 99, 5)), fine, print_(10, 100, 1, "sell"), Move(10**9, (), 99 * UNIT, UNIT, Side.SELL),
+             fine._replace(ns=2 * 10**9), fine._replace(ns=3 * 10**9)]  # fmt: skip
+
+    result = replay(moves, desk, TERMS)
+
+    assert result.fills[["quantity", "price"]].to_numpy().tolist() == [[1.0, 101.0], [1.0, 101.0]]
+
+
 def test_a_target_that_risk_refuses_is_asked_for_again_at_the_next_bar():
     _, desk = told({1: 3, 2: 3})
     moves = [book(0, 99, 101), *(print_(200 * n, 100, 1, "buy") for n in range(1, 14))]
@@ -297,6 +308,8 @@ def test_a_real_recording_gives_the_bars_of_its_trades(shared_data):
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ConfigError, match="momentum_rank@1 trades several instruments, and the account has 1"):
         replay([book(0, 99, 101)], quoting_strategy("momentum_rank")(), TERMS)
+    with pytest.raises(ConfigError, match=r"sma_cross: unit is 0\.5, and what is traded goes by 1; name a multiple"):
+        replay([book(0, 99, 101)], quoting_strategy("sma_cross")(unit=0.5), TERMS)
     with pytest.raises(UnknownName, match=r"No strategy named 'nonesuch'.*sma_cross.*touch_maker"):
         quoting_strategy("nonesuch")
     with pytest.raises(ConfigError, match=r"seconds must be a number from 0\.001"):

@@ -287,7 +287,7 @@ def test_what_a_maker_gets_its_hedge_takes_off():
     moves = [
         *START, *at(0, print_(1, 99, 7, "sell")), *at(1, levels(2, ("buy", 109, 8))), *at(0, levels(3, ("buy", 98, 1))),
     ]  # fmt: skip
-    maker = quoting_strategy("hedged_maker")(size=2, most=10, least=2)
+    maker = quoting_strategy("hedged_maker")(size=2, most=10)
 
     result = replay(moves, maker, BOTH)
 
@@ -308,7 +308,7 @@ def test_a_hedge_that_is_refused_is_tried_again_and_not_for_ever():
     moves = [*START, *at(0, print_(1, 99, 7, "sell")), *at(0, levels(2, ("buy", 98, 1))), *LATER]
     terms = terms_of(TERMS.limits, Limits(max_order_quantity=0))
 
-    result = replay(moves, quoting_strategy("hedged_maker")(size=2, most=10, least=2), terms)
+    result = replay(moves, quoting_strategy("hedged_maker")(size=2, most=10), terms)
 
     refused = result.orders[result.orders["status"] == "refused"]
     assert set(refused["reason"]) == {"max_order_quantity"}
@@ -346,7 +346,7 @@ FLAT = terms_of(venues=(SPOT, Place("perp", UNIT, UNIT, 0, 1 * FEE, instrument=1
 @pytest.mark.parametrize("names", [["hedged_maker"], ["touch_maker", "imbalance_taker"]])
 def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, names, seed):
     params = {
-        "hedged_maker": {"size": 3, "most": 12, "least": 1}, "touch_maker": {"size": 3, "most": 12},
+        "hedged_maker": {"size": 3, "most": 12}, "touch_maker": {"size": 3, "most": 12},
         "imbalance_taker": {"size": 2, "most": 10, "lean": 0.7},
     }  # fmt: skip
     moves = two_markets(seed)
@@ -382,7 +382,7 @@ def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, names, seed):
 
 
 DESK = {
-    "book": "b", "strategy": "hedged_maker", "params": {"size": 3, "most": 12, "least": 1}, "tick": "1", "lot": "1",
+    "book": "b", "strategy": "hedged_maker", "params": {"size": 3, "most": 12}, "tick": "1", "lot": "1",
     "maker_bp": "-1", "taker_bp": "4", "cash": "100000", "symbol": "SPOT", "venue": "spot",
     "venues": [{"name": "perp", "tick": "1", "lot": "1", "taker_bp": "1", "instrument": "PERP"}],
     "instruments": [{"symbol": "PERP", "limits": {"max_position": "60"}}],

@@ -67,7 +67,7 @@ def test_what_the_venue_does_is_accepted(seed, delayed, ahead):
 def test_what_several_venues_and_instruments_do_is_accepted(moves):
     for terms, team in (
         (TWO, [quoting_strategy("imbalance_taker")(**TAKER), quoting_strategy("touch_maker")(**MAKER)]),
-        (FLAT, [quoting_strategy("hedged_maker")(**MAKER, least=1)]),
+        (FLAT, [quoting_strategy("hedged_maker")(**MAKER)]),
     ):
         result, terms = run(moves, terms, WAYS, team)
 

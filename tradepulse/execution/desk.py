@@ -239,6 +239,7 @@ class Desk:
         self._first = self
         terms = path.terms
         self._home = terms.home_of(instrument)
+        self.lot = terms.venues[self._home].lot if terms.venues else terms.lot
         self._places = [
             (n, place) for n, place in enumerate(terms.venues)
             if not terms.instruments or place.instrument == instrument

@@ -58,6 +58,8 @@ class Desk(Protocol):
     """
 
     instrument: int
+    #: Step of quantities where its orders go.
+    lot: int
 
     def on(self, instrument: int) -> "Desk":
         """Return the desk of another instrument, by its number."""

@@ -1,6 +1,6 @@
 """Market making in one instrument, hedged in another."""
 
-from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.orders import Side
 from tradepulse.core.quoting.base import Answer, Compiled, Desk, Market
 from tradepulse.core.quoting.touch_maker import TouchMaker
 
@@ -9,19 +9,13 @@ class HedgedMaker(TouchMaker):
     """Make markets at the touch of the first instrument, and take the other side of each fill in the second.
 
     Units of both count as the same, as a pair and its perpetual do. What is held of the two together is taken off by
-    an immediate-or-cancel order at the best price of the second, one at a time, in whole steps of ``least``; what it
-    did not get is in the next one.
+    an immediate-or-cancel order at the best price of the second, one at a time, in whole lots; what it did not get is
+    in the next one.
     """
 
     name = "hedged_maker"
     version = "1"
     several = True
-    params = {**TouchMaker.params, "least": 0.001}
-    ranges = {**TouchMaker.ranges, "least": (1e-9, 1e9)}
-
-    def __init__(self, **params: float) -> None:
-        super().__init__(**params)
-        self._least = round(self.settings["least"] * UNIT)
 
     def on_market(self, market: Market, desk: Desk) -> None:
         """Follow the touch of the first, and hedge."""
@@ -41,7 +35,7 @@ class HedgedMaker(TouchMaker):
     def _hedge(self, desk: Desk) -> None:
         quoted, hedge = desk.on(0), desk.on(1)
         exposed = quoted.position + hedge.position
-        size = abs(exposed) // self._least * self._least
+        size = abs(exposed) // hedge.lot * hedge.lot
         if not size or hedge.open_orders():
             return
         market = hedge.market

@@ -11,7 +11,7 @@ from tradepulse.core.quoting.base import Answer, Desk, Market, QuotingStrategy
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class, strategy_paths
 from tradepulse.core.strategies.paths import Seat
-from tradepulse.errors import UnknownName
+from tradepulse.errors import ConfigError, UnknownName
 
 _SECOND = 1_000_000_000
 
@@ -83,6 +83,11 @@ class OnBars(QuotingStrategy):
             self._end = (market.ns // self._length + 1) * self._length
         at = desk.instrument
         if at not in self._forming:
+            if self._unit % desk.lot:
+                raise ConfigError(
+                    f"{self.name}: unit is {self.settings['unit']:g}, and what is traded goes by {desk.lot / UNIT:g}; "
+                    "name a multiple of that"
+                )
             self._forming[at] = _Forming()
         self._forming[at].add(market)
         if at in self._targets and (missing := self._targets[at] - desk.position):
@@ -109,8 +114,9 @@ class OnBars(QuotingStrategy):
             return
         side = Side.BUY if missing > 0 else Side.SELL
         price, shown = (market.ask, market.ask_size) if missing > 0 else (market.bid, market.bid_size)
-        if price is not None and shown > 0:
-            desk.submit(side, min(abs(missing), shown), price, tif="ioc")
+        part = min(abs(missing), shown) // desk.lot * desk.lot
+        if price is not None and part:
+            desk.submit(side, part, price, tif="ioc")
 
 
 def named(name: str, others: Sequence[str] = ()) -> type[OnBars]:
