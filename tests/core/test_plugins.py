@@ -5,11 +5,15 @@ from importlib.metadata import PathDistribution
 
 import pytest
 
+from tests.execution.desks import TERMS, levels, print_
 from tests.quality.wheels import indicator as indicator_code
+from tests.quality.wheels import quoting as quoting_code
 from tests.quality.wheels import strategy as strategy_code
+from tradepulse.backtest.book import replay
 from tradepulse.core import plugins
 from tradepulse.core.indicators import indicator, names, names_over
 from tradepulse.core.plugins import API, CODES, KINDS, Plugin, declared, load, on_paper, usable
+from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.loader import strategy_class, strategy_paths
 from tradepulse.errors import PluginQuarantined, UnknownName
@@ -136,3 +140,31 @@ def test_every_kind_and_code_is_said_in_words():
     assert API == 1
     assert all(len(text.split()) > 3 for text in (*KINDS.values(), *CODES.values()))
     assert set(usable("source")) >= {"arch", "folder"}
+
+
+def test_an_installed_quoting_strategy_trades_on_a_book_by_its_name(install):
+    install(quoting_code(), points={"quoting.mine": "odd.thing:Thing"})
+
+    made = quoting_strategy("mine")(size=1.0)
+    result = replay([levels(0, ("buy", 99, 5), ("sell", 101, 5)), print_(1, 98, 3, "sell")], made, TERMS)
+
+    assert result.fills[["side", "quantity", "price"]].to_numpy().tolist() == [["buy", 1.0, 99.0]]
+    assert "mine" in usable("quoting")
+    with pytest.raises(UnknownName, match=r"No strategy named 'mina'; close matches: mine"):
+        quoting_strategy("mina")
+
+
+def test_a_quoting_strategy_that_fails_on_its_probation_is_kept_out(install):
+    install(quoting_code(act="1 / 0"), points={"quoting.mine": "odd.thing:Thing"})
+
+    with pytest.raises(PluginQuarantined, match=r"quoting mine is quarantined \(fails\): ZeroDivisionError"):
+        quoting_strategy("mine")
+
+
+def test_strategies_of_bars_and_quoting_ones_share_no_name(install):
+    install(quoting_code(), points={"quoting.mine": "odd.thing:Thing"})
+    install(strategy_code(), package="even", points={"strategy.mine": "even.thing:Thing"})
+
+    with pytest.raises(PluginQuarantined, match=r"quoting mine is quarantined \(name_clash\): declared by even too"):
+        quoting_strategy("mine")
+    assert "mine" not in strategy_paths()

@@ -5,10 +5,11 @@ import zipfile
 
 import pytest
 
-from tests.quality.wheels import indicator, strategy, wheel
+from tests.quality.wheels import BID, indicator, quoting, strategy, wheel
 from tradepulse.core import plugins
 from tradepulse.core.indicators import indicator as shipped_indicator
 from tradepulse.core.indicators import shipped as indicators
+from tradepulse.core.quoting.loader import quoting_strategies, quoting_strategy
 from tradepulse.core.strategies.loader import shipped as strategies
 from tradepulse.core.strategies.loader import strategy_class
 from tradepulse.errors import ConfigError, UnreadableFile
@@ -16,6 +17,18 @@ from tradepulse.quality import conformance
 from tradepulse.quality.conformance import examine, verify
 
 #: What is wrong, the module, how it is declared, the reason code, and words of the detail.
+QUOTED = {"point": "quoting.mine"}
+LOOP = """
+def loop(see, mine, n, position, sizes, numbers, memory, asks):
+    if n or not see[1]:
+        return 0
+    asks[0, 0], asks[0, 1], asks[0, 2], asks[0, 3], asks[0, 4] = 0, 1, sizes[0], see[{at}], 0
+    return 1
+"""
+PLAN = """
+    def compiled(self):
+        return Compiled(loop, (round(self.settings["size"] * UNIT),))
+"""
 BROKEN = {
     "raises on import": (
         strategy(above="raise RuntimeError('no such database')"), {}, "import_failed",
@@ -83,6 +96,27 @@ BROKEN = {
         "no_docs", "less than eight words",
     ),
     "never wants anything": (strategy(decide="pass"), {}, "unproven", "it wants nothing in"),
+    "orders parts of units": (
+        quoting(act="desk.submit(Side.BUY, self.settings['size'] * UNIT, market.bid)"), QUOTED, "bad_order",
+        "and whole units above zero",
+    ),
+    "orders nothing": (quoting(act="pass"), QUOTED, "bad_order", "it orders nothing in the made market"),
+    "has a range without a parameter": (
+        quoting().replace('{"size": (0.001, 10.0)}', '{"size": (0.001, 10.0), "sise": (0.0, 1.0)}'), QUOTED, "bad_schema",
+        "'sise' is not both a parameter and a range",
+    ),
+    "has a loop that does something else": (
+        quoting(above=LOOP.format(at=3), more=PLAN), QUOTED, "loop_differs", "and of its loop Asked",
+    ),
+    "remembers what another one has ordered": (
+        quoting(above="SEEN = []", act=f"SEEN.append(1); len(SEEN) < 20 and {BID}"), QUOTED, "bad_lifecycle",
+        "two instances that see the same",
+    ),
+    "takes the name of a strategy of bars": (
+        quoting(name="sma_cross"), {"point": "quoting.sma_cross"}, "name_clash", "TradePulse ships a strategy",
+    ),
+    "is no quoting strategy": (strategy(), QUOTED, "wrong_kind", "is no quoting strategy"),
+    "raises when something is bid": (quoting(act="raise KeyError('beta')"), QUOTED, "fails", "KeyError: 'beta'"),
     "remembers what an earlier one has seen": (
         strategy(above="SEEN = []", decide="SEEN.append(bar.close); desk.target(bar.symbol, len(SEEN) % 3)"), {},
         "bad_lifecycle", "what an earlier instance has seen",
@@ -155,3 +189,16 @@ def test_our_own_indicators_conform(name, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in strategies() if name != "regime_switch"])
 def test_our_own_strategies_conform(name):
     assert [finding for finding in examine("strategy", name, strategy_class(name)) if not finding.passed] == []
+
+
+@pytest.mark.parametrize("code", [quoting(), quoting(above=LOOP.format(at=1), more=PLAN)])
+def test_a_quoting_strategy_conforms_with_a_loop_or_without(tmp_path, code):
+    assert [finding for _, finding in verify(wheel(tmp_path, code, **QUOTED)) if not finding.passed] == []
+
+
+@pytest.mark.parametrize("name", quoting_strategies())
+def test_shipped_quoting_strategies_conform(name):
+    findings = examine("quoting", name, quoting_strategy(name))
+
+    assert [finding.check for finding in findings] == ["schema", "orders", "lifecycle", "loop", "docs"]
+    assert [finding for finding in findings if not finding.passed] == []

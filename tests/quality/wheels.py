@@ -52,6 +52,26 @@ class Thing(Strategy):
             {decide}
         self.before = bar.close
 '''
+QUOTING = '''
+"""A quoting strategy."""
+from tradepulse.core.orders import UNIT, Side
+from tradepulse.core.quoting.base import Compiled, QuotingStrategy
+TRADEPULSE_API = 1
+{above}
+
+class Thing(QuotingStrategy):
+    """Bid at the best price of others, one order at a time, for a test."""
+
+    name = "{name}"
+    version = "1"
+    params = {{"size": 0.01}}
+    ranges = {{"size": (0.001, 10.0)}}
+
+    def on_market(self, market, desk):
+        if not desk.open_orders() and market.bid is not None:
+            {act}
+{more}
+'''
 HONEST = "out[window:] = close[:-window] if len(close) > window else []"
 FOLLOW = "desk.target(bar.symbol, self.quantity if bar.close > self.before else 0)"
 
@@ -62,6 +82,13 @@ def indicator(name="mine", body=HONEST):
 
 def strategy(name="mine", above="", initialize="pass", decide=FOLLOW):
     return STRATEGY.format(name=name, above=above, initialize=initialize, decide=decide)
+
+
+BID = "desk.submit(Side.BUY, round(self.settings['size'] * UNIT), market.bid)"
+
+
+def quoting(name="mine", above="", act=BID, more=""):
+    return QUOTING.format(name=name, above=above, act=act, more=more)
 
 
 def wheel(folder, code, *, point="strategy.mine", target="odd.thing:Thing", package="odd", licence="MIT", requires=()):

@@ -1,4 +1,4 @@
-"""What installed packages add: one mechanism for strategies, indicators, sources, brokers, frictions and cost sources.
+"""What installed packages add, by one mechanism: strategies of bars and on books, indicators, sources, brokers, costs.
 
 A package declares each under the entry-point group ``tradepulse.plugins`` as ``KIND.NAME = "package.module:thing"``,
 says ``TRADEPULSE_API = 1`` in that module, and has a licence. Nothing of it is imported before it is asked for by name.
@@ -31,12 +31,15 @@ GROUP = "tradepulse.plugins"
 API = 1
 KINDS: Mapping[str, str] = {
     "strategy": "a subclass of tradepulse.core.strategies.base.Strategy",
+    "quoting": "a subclass of tradepulse.core.quoting.base.QuotingStrategy",
     "indicator": "an instance of tradepulse.core.indicators.base.Indicator",
     "source": "a class that keeps the protocol tradepulse.ingestion.source.Source",
     "broker": "a class that keeps the protocol tradepulse.execution.broker.Broker",
     "friction": "a subclass of tradepulse.backtest.frictions.Costs",
     "cost_source": "a source that fills the table bills",
 }
+#: Kinds that are named side by side, where a book is traded, and share no name.
+_TOGETHER: Mapping[str, frozenset[str]] = dict.fromkeys(("strategy", "quoting"), frozenset({"strategy", "quoting"}))
 #: Why a plug-in is kept out.
 CODES: Mapping[str, str] = {
     "bad_name": "its entry point is not KIND.NAME with a kind that there is and a name in lower case",
@@ -126,12 +129,13 @@ def on_paper(plugins: list[Plugin], taken: Mapping[str, set[str]]) -> list[Verdi
     """
     verdicts = []
     for plugin in plugins:
-        others = [p for p in plugins if (p.kind, p.name) == (plugin.kind, plugin.name) and p is not plugin]
+        kinds = _TOGETHER.get(plugin.kind, {plugin.kind})
+        others = [p for p in plugins if p.kind in kinds and p.name == plugin.name and p is not plugin]
         code, detail = "", ""
         if plugin.kind not in KINDS or not plugin.name.isidentifier() or plugin.name != plugin.name.lower():
             code, detail = "bad_name", f"{plugin.kind}.{plugin.name}; a kind is one of {', '.join(KINDS)}"
-        elif not plugin.ours and plugin.name in taken.get(plugin.kind, set()):
-            code, detail = "name_clash", f"TradePulse ships a {plugin.kind} of this name"
+        elif not plugin.ours and (held := [kind for kind in sorted(kinds) if plugin.name in taken.get(kind, set())]):
+            code, detail = "name_clash", f"TradePulse ships a {held[0]} of this name"
         elif not plugin.ours and others:
             code, detail = "name_clash", f"declared by {others[0].package or others[0].target} too; uninstall one"
         elif not plugin.ours and not plugin.licence:
@@ -143,9 +147,12 @@ def on_paper(plugins: list[Plugin], taken: Mapping[str, set[str]]) -> list[Verdi
 def shipped_names() -> dict[str, set[str]]:
     """Return the names of the strategies and indicators that are found by their file."""
     from tradepulse.core import indicators
+    from tradepulse.core.quoting.loader import quoting_strategies
     from tradepulse.core.strategies import loader
 
-    return {"strategy": set(loader.shipped()), "indicator": set(indicators.shipped())}
+    return {
+        "strategy": set(loader.shipped()), "quoting": set(quoting_strategies()), "indicator": set(indicators.shipped())
+    }  # fmt: skip
 
 
 def usable(kind: str) -> dict[str, Plugin]:

@@ -63,6 +63,14 @@ def misfit(kind: str, name: str, found: Any) -> str:
         lacking = [key for key in ("name", "version", "params") if not hasattr(found, key)]
         if lacking:
             return f"it has no {lacking[0]}"
+    elif kind == "quoting":
+        from tradepulse.core.quoting.base import QuotingStrategy
+
+        if not (isinstance(found, type) and issubclass(found, QuotingStrategy)):
+            return f"{found!r} is no quoting strategy"
+        lacking = [key for key in ("name", "version", "params", "ranges") if not hasattr(found, key)]
+        if lacking:
+            return f"it has no {lacking[0]}"
     elif kind == "indicator":
         from tradepulse.core.indicators.base import Indicator
 
@@ -120,6 +128,10 @@ def tried(kind: str, found: Any) -> None:
             as_compute(lambda: found(quantity=1), symbols, raised)(bars(symbols=symbols))
             if raised:
                 raise raised[0]
+        elif kind == "quoting":
+            from tradepulse.core.quoting.rehearsal import rehearsed
+
+            rehearsed(found())
         elif kind == "indicator":
             columns = bars(symbols=3 if found.panel else 1)
             found({name: columns[name] for name in found.inputs})

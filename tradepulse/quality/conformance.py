@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email.parser import Parser
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution, version
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,8 +23,11 @@ import numpy as np
 
 from tradepulse.core.causality import leaks
 from tradepulse.core.indicators.base import BAR_COLUMNS, Indicator
+from tradepulse.core.orders import Side
 from tradepulse.core.plugins import GROUP, SECONDS, Plugin, declared, on_paper, probation, run_apart, shipped_names
 from tradepulse.core.probation import Refused, bars, imported
+from tradepulse.core.quoting.base import QuotingStrategy
+from tradepulse.core.quoting.rehearsal import once_more, rehearsed
 from tradepulse.core.strategies.base import Strategy
 from tradepulse.core.strategies.paths import as_compute
 from tradepulse.errors import ConfigError, DataError, UnreadableFile
@@ -73,6 +77,13 @@ def examine(kind: str, name: str, found: Any) -> list[Finding]:
             "causality": ("looks_ahead", _strategy_leaks),
             "docs": ("no_docs", _class_docs),
         },
+        "quoting": {
+            "schema": ("bad_schema", _quoting_schema),
+            "orders": ("bad_order", _orders),
+            "lifecycle": ("bad_lifecycle", _alone),
+            "loop": ("loop_differs", _loop),
+            "docs": ("no_docs", _class_docs),
+        },
         "indicator": {
             "schema": ("bad_schema", _indicator_schema),
             "warm-up": ("bad_warmup", _warmup),
@@ -110,6 +121,55 @@ def _strategy_schema(name: str, found: type[Strategy]) -> str:
                     found(quantity=1, **{key: value})
                 except ConfigError:
                     continue  # it may not go with the other defaults; it must say so
+    return ""
+
+
+def _quoting_schema(name: str, found: type[QuotingStrategy]) -> str:
+    if not isinstance(found.version, str) or not found.version or "@" in found.version:
+        return f"version must be a text without @, not {found.version!r}"
+    for key, value in found.params.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return f"default of {key} must be a number, not {value!r}"
+    strange = sorted(set(found.ranges) ^ set(found.params))
+    if strange:
+        return f"{strange[0]!r} is not both a parameter and a range"
+    for key, limits in found.ranges.items():
+        for value in limits:
+            if np.isfinite(value):
+                try:
+                    found(**{key: value})
+                except ConfigError:
+                    continue  # it may not go with the other defaults; it must say so
+    return ""
+
+
+def _orders(name: str, found: type[QuotingStrategy]) -> str:
+    asked = [one for one in rehearsed(found()) if one.what == "submit"]
+    if not asked:
+        return "it orders nothing in the made market, so that there is nothing to prove"
+    for number, one in enumerate(asked):
+        side, quantity, price, tif, _ = one.rest
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (quantity, price or 0))
+        if not isinstance(side, Side) or not whole or quantity <= 0 or (price is not None and price <= 0):
+            return f"order {number}: {side!r} {quantity!r} at {price!r}; a side, and whole units above zero"
+        if tif not in {"gtc", "ioc", "fok"}:
+            return f"order {number}: {tif!r} is no time in force"
+    return ""
+
+
+def _alone(name: str, found: type[QuotingStrategy]) -> str:
+    first, other = rehearsed(found()), rehearsed(found())
+    return "" if first == other else "two instances that see the same ask for something else"
+
+
+def _loop(name: str, found: type[QuotingStrategy]) -> str:
+    looped = once_more(found)
+    if looped is None:
+        return ""
+    asked = rehearsed(found())
+    for number, (plain, compiled) in enumerate(zip_longest(asked, looped)):
+        if plain != compiled:
+            return f"ask {number} is {plain}, and of its loop {compiled}"
     return ""
 
 
@@ -242,6 +302,8 @@ def fingerprint(kind: str, found: Any) -> str:
     """Return a digest of what a plug-in computes with its defaults; empty of a kind that computes nothing by itself."""
     if kind == "strategy":
         outputs = _path(found, _bars_for(found(quantity=1).run_in, found.panel), [])
+    elif kind == "quoting":
+        return sha256(repr(rehearsed(found())).encode()).hexdigest()
     elif kind == "indicator":
         outputs = found(_inputs(found, found.warmup(**found.settings()) + _MORE))
     elif kind == "friction":

@@ -1,4 +1,4 @@
-"""What can trade on a book, by name: the quoting strategies that we ship, and every strategy of bars."""
+"""What can trade on a book, by name: the quoting strategies that we ship, those of plug-ins, and strategies of bars."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from tradepulse.core import quoting
 from tradepulse.core.quoting.base import QuotingStrategy
 
-_NOT_ONES = {"base", "loader", "slicing", "on_bars"}
+_NOT_ONES = {"base", "loader", "slicing", "on_bars", "named", "rehearsal"}
 
 
 def quoting_strategies() -> list[str]:
@@ -15,7 +15,7 @@ def quoting_strategies() -> list[str]:
 
 
 def quoting_strategy(name: str) -> type[QuotingStrategy]:
-    """Return a shipped one by name, or a strategy of bars, which is given bars of the trades.
+    """Return a shipped one by name, one of a plug-in, or a strategy of bars, which is given bars of the trades.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def quoting_strategy(name: str) -> type[QuotingStrategy]:
     """
     if name not in quoting_strategies():
         # By name, as the others: the engine of a quoting strategy starts without numpy, which those of bars need.
-        made: type[QuotingStrategy] = import_module("tradepulse.core.quoting.on_bars").named(name, quoting_strategies())
+        made: type[QuotingStrategy] = import_module("tradepulse.core.quoting.named").named(name, quoting_strategies())
         return made
     found: type[QuotingStrategy] = import_module(f"tradepulse.core.quoting.{name}").STRATEGY
     return found

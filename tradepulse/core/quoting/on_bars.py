@@ -1,6 +1,5 @@
 """Strategies of bars on a book: what research found on bars, traded as it is on paper and live."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -9,9 +8,8 @@ from tradepulse.core.market import Bar
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import Answer, Desk, Market, QuotingStrategy
 from tradepulse.core.strategies.base import Strategy
-from tradepulse.core.strategies.loader import strategy_class, strategy_paths
 from tradepulse.core.strategies.paths import Seat
-from tradepulse.errors import ConfigError, UnknownName
+from tradepulse.errors import ConfigError
 
 _SECOND = 1_000_000_000
 
@@ -117,21 +115,6 @@ class OnBars(QuotingStrategy):
         part = min(abs(missing), shown) // desk.lot * desk.lot
         if price is not None and part:
             desk.submit(side, part, price, tif="ioc")
-
-
-def named(name: str, others: Sequence[str] = ()) -> type[OnBars]:
-    """Return a strategy of bars by its name as one that works orders.
-
-    Raises
-    ------
-    UnknownName
-        If there is none; ``others`` are what could have been meant beside them.
-    PluginQuarantined
-        If it is a plug-in that is kept out.
-    """
-    if name not in strategy_paths():
-        raise UnknownName("strategy", name, sorted({*others, *strategy_paths()}))
-    return on_bars(strategy_class(name))
 
 
 @cache

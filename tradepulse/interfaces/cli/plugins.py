@@ -13,7 +13,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@click.option("--kind", help="strategy, indicator, source, broker, friction or cost_source.")
+@click.option("--kind", help="strategy, quoting, indicator, source, broker, friction or cost_source.")
 @as_json
 def list_plugins(kind: str | None, as_json: bool) -> None:
     """List everything that can be named, where it comes from, and what is quarantined and why."""
@@ -36,11 +36,12 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
 
 def _row(kind: str, name: str, package: str, code: str, detail: str) -> dict[str, str]:
     from tradepulse.core.indicators import indicator
+    from tradepulse.core.quoting.loader import quoting_strategy
     from tradepulse.core.strategies.loader import strategy_class
 
     parameters = version = ""
-    if not code and kind == "strategy":
-        found = strategy_class(name)
+    if not code and kind in {"strategy", "quoting"}:
+        found = strategy_class(name) if kind == "strategy" else quoting_strategy(name)
         version = found.version
         parameters = ", ".join(f"{key}={value}" for key, value in found.params.items())
     elif not code and kind == "indicator":
