@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tests.quality.wheels import BID, indicator, quoting, strategy, wheel
+from tests.quality.wheels import indicator, quoting, strategy, wheel
 from tradepulse.core import plugins
 from tradepulse.core.indicators import indicator as shipped_indicator
 from tradepulse.core.indicators import shipped as indicators
@@ -102,14 +102,15 @@ BROKEN = {
     ),
     "orders nothing": (quoting(act="pass"), QUOTED, "bad_order", "it orders nothing in the made market"),
     "has a range without a parameter": (
-        quoting().replace('{"size": (0.001, 10.0)}', '{"size": (0.001, 10.0), "sise": (0.0, 1.0)}'), QUOTED, "bad_schema",
+        quoting().replace("(0.001, 10.0)}", '(0.001, 10.0), "sise": (0.0, 1.0)}'), QUOTED, "bad_schema",
         "'sise' is not both a parameter and a range",
     ),
     "has a loop that does something else": (
         quoting(above=LOOP.format(at=3), more=PLAN), QUOTED, "loop_differs", "and of its loop Asked",
     ),
     "remembers what another one has ordered": (
-        quoting(above="SEEN = []", act=f"SEEN.append(1); len(SEEN) < 20 and {BID}"), QUOTED, "bad_lifecycle",
+        quoting(above="SEEN = []", act="SEEN.append(1); desk.submit(Side.BUY, UNIT * len(SEEN), market.bid)"), QUOTED,
+        "bad_lifecycle",
         "two instances that see the same",
     ),
     "takes the name of a strategy of bars": (
