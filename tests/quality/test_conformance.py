@@ -103,7 +103,7 @@ BROKEN = {
     "orders nothing": (quoting(act="pass"), QUOTED, "bad_order", "it orders nothing in the made market"),
     "has a range without a parameter": (
         quoting().replace("(0.001, 10.0)}", '(0.001, 10.0), "sise": (0.0, 1.0)}'), QUOTED, "bad_schema",
-        "'sise' is not both a parameter and a range",
+        "ranges names 'sise', which is no parameter",
     ),
     "has a loop that does something else": (
         quoting(above=LOOP.format(at=3), more=PLAN), QUOTED, "loop_differs", "and of its loop Asked",

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import Parser
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution, version
 from itertools import zip_longest
@@ -103,6 +104,20 @@ def examine(kind: str, name: str, found: Any) -> list[Finding]:
 
 
 def _strategy_schema(name: str, found: type[Strategy]) -> str:
+    unknown = sorted(set(found.needs) - set(BAR_COLUMNS))
+    if unknown:
+        return f"needs names {unknown[0]!r}; a bar has {', '.join(BAR_COLUMNS)}"
+    return _declared(found, partial(found, quantity=1))
+
+
+def _quoting_schema(name: str, found: type[QuotingStrategy]) -> str:
+    if lacking := sorted(set(found.params) - set(found.ranges)):
+        return f"{lacking[0]!r} has no range"
+    return _declared(found, found)
+
+
+def _declared(found: Any, make: Callable[..., Any]) -> str:
+    """Return what is wrong with the version, the parameters and the ranges of a strategy."""
     if not isinstance(found.version, str) or not found.version or "@" in found.version:
         return f"version must be a text without @, not {found.version!r}"
     for key, value in found.params.items():
@@ -111,33 +126,11 @@ def _strategy_schema(name: str, found: type[Strategy]) -> str:
     strange = sorted(set(found.ranges) - set(found.params))
     if strange:
         return f"ranges names {strange[0]!r}, which is no parameter"
-    unknown = sorted(set(found.needs) - set(BAR_COLUMNS))
-    if unknown:
-        return f"needs names {unknown[0]!r}; a bar has {', '.join(BAR_COLUMNS)}"
     for key, limits in found.ranges.items():
         for value in limits:
             if np.isfinite(value):
                 try:
-                    found(quantity=1, **{key: value})
-                except ConfigError:
-                    continue  # it may not go with the other defaults; it must say so
-    return ""
-
-
-def _quoting_schema(name: str, found: type[QuotingStrategy]) -> str:
-    if not isinstance(found.version, str) or not found.version or "@" in found.version:
-        return f"version must be a text without @, not {found.version!r}"
-    for key, value in found.params.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return f"default of {key} must be a number, not {value!r}"
-    strange = sorted(set(found.ranges) ^ set(found.params))
-    if strange:
-        return f"{strange[0]!r} is not both a parameter and a range"
-    for key, limits in found.ranges.items():
-        for value in limits:
-            if np.isfinite(value):
-                try:
-                    found(**{key: value})
+                    make(**{key: value})
                 except ConfigError:
                     continue  # it may not go with the other defaults; it must say so
     return ""
