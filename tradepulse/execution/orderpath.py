@@ -503,8 +503,11 @@ class OrderPath:
             return "max_position"
         if limits.max_open_orders is not None and len(state.open) >= limits.max_open_orders:
             return "max_open_orders"
-        if limits.max_daily_loss is not None and self._lost_too_much(market, limits.max_daily_loss):
-            return "max_daily_loss"
+        if (most := limits.max_daily_loss) is not None:
+            equity = self._equity(market)
+            # What cannot be marked may have lost anything.
+            if equity is None or state.opening is None or state.opening - equity > most:
+                return "max_daily_loss"
         if state.parts and (reason := self._objection_of_strategy(ticket, quantity, quantity, market)):
             return reason
         rate = limits.max_orders_per_second
@@ -656,11 +659,6 @@ class OrderPath:
                     return None
                 worth += position * twice
         return state.cash + worth * _HALF_BP
-
-    def _lost_too_much(self, market: Market, most: int) -> bool:
-        equity = self._equity(market)
-        # What cannot be marked may have lost anything.
-        return equity is None or self.state.opening is None or self.state.opening - equity > most
 
     # -- folding -----------------------------------------------------------------------------------------------------
 

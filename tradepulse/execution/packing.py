@@ -16,6 +16,8 @@ SENT, REFUSED, CANCELING, SAID, FILLED, ENDED = range(16, 22)
 
 #: Side, type, time in force, flags, which of the numbers are there; quantity, the numbers, and when it was sent.
 _TICKET = struct.Struct("<BBBBBqqqqqqq")
+#: The same of an order that has no number but its price: the others are 0.
+_LIMIT_TICKET = struct.Struct("<BBBBBqq32xq")
 _SHORT = struct.Struct("<IB")
 _END = struct.Struct("<IBB")
 _FILL = struct.Struct("<IBBqqQ")
@@ -54,9 +56,10 @@ def sent(ticket: Ticket, at_ms: int) -> bytes | None:
         # What most orders are: a limit order with nothing to it.
         flags, there = (4 if trigger == "quote" else 0) | venue << 3, 1 | strategy << 5
         try:
-            return _TICKET.pack(
-                _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price, 0, 0, 0, 0, at_ms
-            ) + id.encode()  # fmt: skip
+            return (
+                _LIMIT_TICKET.pack(_SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price, at_ms)
+                + id.encode()
+            )
         except struct.error:
             return None
     there = (
