@@ -22,7 +22,7 @@ from tradepulse.execution.exchange import Exchange, connect, logon
 from tradepulse.execution.journal import Journal, older_files, verify_journal
 from tradepulse.execution.lease import read_lease
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
-from tradepulse.execution.supervision import run_paper, watched_desk
+from tradepulse.execution.supervision import desk_of, run_paper, watched_desk
 from tradepulse.execution.ticket import OrderType, Ticket
 from tradepulse.ingestion.recording import load_recording
 
@@ -601,3 +601,53 @@ def test_the_kill_switch_is_heard_while_a_venue_that_has_gone_is_looked_for(tmp_
     assert "killed: drawdown (anna)" in engine.said
     assert engine.outcome.ended == "escalated"
     assert time.monotonic() - begin < 10
+
+
+# -- what a strategy goes on with after a death ------------------------------------------------------------------------
+
+
+def killed_at(folder, words, count):
+    """A listener that kills the engine once it has said something so many times."""
+    said, killed = [], []
+
+    def say(line):
+        said.append(line)
+        if sum(words in one for one in said) == count and not killed:
+            killed.append(json.loads((folder / "lease").read_text())["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    return say
+
+
+@pytest.mark.parametrize("name", ["twap", "vwap"])
+def test_a_large_order_is_worked_once_whatever_dies_in_it(tmp_path, name):
+    params = {"quantity": 60, "seconds": 3, "least": 1}
+    desk = {"book": "b", "strategy": name, "params": params, "tick": "1", "lot": "1", "cash": "1000000"}
+
+    say = killed_at(tmp_path / "b", "(taker)", 8)
+    outcome = run_paper(tmp_path / "b", desk, market(3, 3_000), speed=0, say=say)
+
+    assert (outcome["ended"], outcome["starts"]) == ("closed", 2)
+    assert outcome["position"] == 60 * UNIT
+    # Run again, the book goes on: its order is done.
+    again = run_paper(tmp_path / "b", desk, market(4, 3_000), speed=0)
+    assert (again["position"], again["fills"]) == (60 * UNIT, outcome["fills"])
+
+
+def test_a_strategy_of_bars_goes_on_with_what_it_has_seen(tmp_path):
+    params = {"fast": 3, "slow": 20, "seconds": 0.1, "quantity": 5}
+    desk = {"book": "b", "strategy": "sma_cross", "params": params, "tick": "1", "lot": "1", "cash": "1000000"}
+    moves = market(6, 6_000)
+    whole = run_paper(tmp_path / "a", {**desk, "book": "a"}, moves, speed=0)
+
+    say = killed_at(tmp_path / "b", "(taker)", 2)
+    outcome = run_paper(tmp_path / "b", desk, moves, speed=0, say=say)
+
+    assert (outcome["ended"], outcome["starts"], whole["starts"]) == ("closed", 2, 1)
+    one, other = (state_of(tmp_path / name, desk_of(tmp_path / name).terms) for name in "ab")
+    # But for the bar that it died in, it has seen the same, and remembers as many as it looks at.
+    assert len(other.memory[0]) == len(one.memory[0]) == 21
+    assert other.memory[0][-1] == one.memory[0][-1]
+    # It trades on within the bars that would be its warm-up if it had none.
+    died = other.fills[1].moment
+    assert any(0 < fill.moment - died < 20 * 10**8 for fill in other.fills[2:])

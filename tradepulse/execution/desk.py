@@ -279,6 +279,26 @@ class Desk:
         """What the book is now, as far as we have seen."""
         return self.seen.market(self._first.now)
 
+    def filled(self, side: Side) -> int:
+        """Return the units that orders of the strategy have filled on a side here, since the book began."""
+        terms = self.path.terms
+        return sum(
+            order.filled
+            for order in self.path.state.by_number
+            if order.ticket.strategy == self._number
+            and order.ticket.side is side
+            and terms.instrument_of(order.ticket.venue) == self.instrument
+        )
+
+    @property
+    def memory(self) -> Sequence[Any]:
+        """What the strategy has remembered, oldest first."""
+        return self.path.state.memory.get(self._number, ())
+
+    def remember(self, value: Any, keep: int = 1) -> None:
+        """Write a JSON value to the journal; of those written the last ``keep`` are kept."""
+        self.path.remember(self._number, value, keep)
+
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         """Return side, price and what is left of each order of the strategy that can still fill."""
         found = {

@@ -279,6 +279,7 @@ class State:
     routed : why an order went to the venue that it went to, by its id, where it could choose
     parts : what each strategy has of it, where there are several
     traders : the ids of those that the book was last started with, if there were several
+    memory : what each strategy has remembered, oldest first
     """
 
     cash: int
@@ -299,6 +300,7 @@ class State:
     flagged: list[str] = field(default_factory=list)
     routed: dict[str, str] = field(default_factory=dict)
     traders: list[str] = field(default_factory=list)
+    memory: dict[int, list[Any]] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -371,6 +373,7 @@ class OrderPath:
                 for order in state.by_number
             ],
             "fills": [list(fill) for fill in state.fills],
+            "memory": list(state.memory.items()),
         }
 
     # -- deciding ----------------------------------------------------------------------------------------------------
@@ -441,6 +444,10 @@ class OrderPath:
     def route(self, reasons: Mapping[str, str]) -> None:
         """Book why orders that are about to be sent go where they go, by their ids."""
         self._note("routed", reasons=dict(reasons))
+
+    def remember(self, strategy: int, value: Any, keep: int) -> None:
+        """Book what a strategy wants to know after a death; of its values the last ``keep`` are kept."""
+        self._note("remembered", strategy=strategy, value=value, keep=keep)
 
     def start(self, epoch: int, traders: Sequence[str] = ()) -> None:
         """Book that a process has the book from here on, and which strategies trade it, where they are several."""
@@ -725,6 +732,10 @@ class OrderPath:
                 self._filled(event, state.orders.get(event.id))
             case "routed":
                 state.routed |= body["reasons"]
+            case "remembered":
+                values = state.memory.setdefault(body["strategy"], [])
+                values.append(body["value"])
+                del values[: -body["keep"]]
             case "duplicate" | "replacing":
                 pass
             case "snapshot":
@@ -746,6 +757,7 @@ class OrderPath:
             # A version before this one had one instrument.
             for held, position in zip(self._part_of(number).held, its if isinstance(its, list) else [its], strict=True):
                 held.position = position
+        state.memory = dict(body.get("memory", ()))
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])

@@ -4,8 +4,8 @@ Prices and quantities are integers of :data:`tradepulse.core.orders.UNIT`, as th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from tradepulse.core.orders import Side
 from tradepulse.core.parameters import settings_of
@@ -75,6 +75,19 @@ class Desk(Protocol):
         """Units held, as far as we know."""
         ...
 
+    def filled(self, side: Side) -> int:
+        """Return the units that orders of the strategy have filled on a side since its book began, over any death."""
+        ...
+
+    @property
+    def memory(self) -> Sequence[Any]:
+        """What the strategy has remembered, oldest first; what its process died on, another begins with."""
+        ...
+
+    def remember(self, value: Any, keep: int = 1) -> None:
+        """Write a JSON value to the journal; of those written the last ``keep`` are kept."""
+        ...
+
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         """Return side, price and what is left of each order that can still fill, as far as we know."""
         ...
@@ -122,6 +135,9 @@ class Compiled(NamedTuple):
 
 class QuotingStrategy(ABC):
     """A rule that works orders on the book of one instrument, or of several.
+
+    An instance lives as long as its process. One that has to know more than the market and its orders after a death
+    remembers it at its desk.
 
     Parameters
     ----------

@@ -50,7 +50,8 @@ class OnBars(QuotingStrategy):
     A bar closes when something is seen at or after its end; an interval without a trade has none. What is missing to
     the target is taken by immediate-or-cancel orders at the best price, one at a time, at most what is displayed there;
     what one did not get is in the next. An order that risk refuses is not tried again before the next bar. A strategy
-    that compares symbols is given the bars of all instruments of the account, which end at the same moment.
+    that compares symbols is given the bars of all instruments of the account, which end at the same moment. After a
+    death it is given the bars that it had seen, as many as it looks at, and not the one that was under way.
 
     Its parameters are those of the strategy, and ``quantity`` (its units when long), ``unit`` (what one of them is of
     the instrument) and ``seconds`` (length of a bar; bars begin at whole multiples of it since 1970, and belong to the
@@ -72,10 +73,12 @@ class OnBars(QuotingStrategy):
         # By instrument; to the strategy its number is its symbol.
         self._forming: dict[int, _Forming] = {}
         self._targets: dict[int, int] = {}
-        self._refused = False
+        self._refused = self._resumed = False
 
     def on_market(self, market: Market, desk: Desk) -> None:
         """Add to the bar, close it when it is over, and take what is missing to the target."""
+        if not self._end:
+            self._resume(desk)
         if market.ns >= self._end:
             self._close(desk)
             self._end = (market.ns // self._length + 1) * self._length
@@ -95,15 +98,33 @@ class OnBars(QuotingStrategy):
         """Let go of a target that risk does not let be reached."""
         self._refused = self._refused or answer.kind == "refused"
 
+    def _resume(self, desk: Desk) -> None:
+        """Give the strategy the bars that it had seen before its process died."""
+        for seen in desk.memory:
+            bars = []
+            for ns, symbol, *figures in seen:
+                opened = datetime.fromtimestamp(ns / _SECOND, UTC)
+                bars.append(Bar(opened, opened.date(), symbol, *figures))
+            self._decide(bars)
+            self._resumed = True
+
     def _close(self, desk: Desk) -> None:
         opened = datetime.fromtimestamp((self._end - self._length) / _SECOND, UTC)
         bars = [one.close(opened, str(at)) for at, one in sorted(self._forming.items()) if one.prices]
         if not bars:
             return
+        if self._resumed:
+            self._resumed = False  # of this one a part is missing
+            return
         self._refused = False
         for at in self._forming:
             # Toward zero: less than a unit is none.
             self._held[str(at)] = int(desk.on(at).position / self._unit)
+        began = self._end - self._length
+        desk.remember([[began, *bar[2:]] for bar in bars], self._seat.strategy.run_in)
+        self._decide(bars)
+
+    def _decide(self, bars: list[Bar]) -> None:
         for symbol, units in self._seat.decide(bars).items():
             self._targets[int(symbol)] = units * self._unit
 

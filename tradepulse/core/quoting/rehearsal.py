@@ -5,7 +5,7 @@ reaches its price, whole; what a strategy asks for hangs on nothing else than wh
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from tradepulse.core.orders import UNIT, Side
@@ -36,12 +36,23 @@ class _Desk:
         self.position = 0
         self.orders: dict[str, tuple[Side, int | None, int]] = {}
         self.takes: set[str] = set()
+        self.done = {Side.BUY: 0, Side.SELL: 0}
         self.market = Market(0, None, 0, None, 0, None)
 
     def on(self, instrument: int) -> "_Desk":
         if instrument >= len(self._stage.desks):
             raise ConfigError(f"there is no instrument {instrument} of {len(self._stage.desks)}")
         return self._stage.desks[instrument]
+
+    def filled(self, side: Side) -> int:
+        return self.done[side]
+
+    @property
+    def memory(self) -> Sequence[Any]:
+        return self._stage.memory
+
+    def remember(self, value: Any, keep: int = 1) -> None:
+        self._stage.memory = [*self._stage.memory, value][-keep:]
 
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         return dict(self.orders)
@@ -80,6 +91,7 @@ class _Desk:
             del self.orders[id]
             if meets:
                 self.position += side.sign * left
+                self.done[side] += left
                 paid = facing if price is None or id in self.takes else price
                 self._stage.answers.append((self, Answer(self.market.ns, id, "filled", "", paid or 0, left)))
             else:
@@ -91,6 +103,7 @@ class _Stage:
         self.asked: list[Asked] = []
         self.answers: list[tuple[_Desk, Answer]] = []
         self.count = 0
+        self.memory: list[Any] = []
         self.desks = [_Desk(self, number) for number in range(instruments)]
 
 

@@ -14,7 +14,8 @@ class Slicer(QuotingStrategy):
 
     A part is an immediate-or-cancel order at the other side's best price, at most what is displayed there; what it did
     not get is in the next part. One part is under way at a time, a multiple of ``least`` units except for the last;
-    after ``seconds`` whatever is left is due.
+    after ``seconds`` whatever is left is due. What is done and since when is known after a death, too; what others
+    traded meanwhile is not.
     """
 
     version = "1"
@@ -43,7 +44,8 @@ class Slicer(QuotingStrategy):
     def on_market(self, market: Market, desk: Desk) -> None:
         """Send the next part, if it is due."""
         if self._begun is None:
-            self._begun, self._traded_before = market.ns, market.traded
+            self._begun, traded = desk.memory[-1] if desk.memory else (market.ns, 0)
+            self._traded_before, self._done = market.traded - traded, desk.filled(self._side)
         if self._under_way or self._done >= self._whole:
             return
         elapsed = (market.ns - self._begun) / (self.settings["seconds"] * _SECOND)
@@ -55,7 +57,9 @@ class Slicer(QuotingStrategy):
         part = min(due, shown)
         if part < left:
             part = part // self._least * self._least
-        if price is not None and part > 0:
+        # One that was sent before a death may still fill.
+        if price is not None and part > 0 and not desk.open_orders():
+            desk.remember([self._begun, market.traded - self._traded_before])
             self._under_way = "sent"
             id = desk.submit(self._side, part, price, tif="ioc")
             self._under_way = id if self._under_way else ""
