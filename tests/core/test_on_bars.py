@@ -288,6 +288,21 @@ def test_on_paper_it_sends_what_its_backtest_on_the_book_sent(tmp_path, name):
     assert len(state.fills) == len(tested.fills) > 3
 
 
+def test_one_that_has_seen_bars_before_decides_without_a_warm_up():
+    # Five bars of 10 s before: 9, 8, 7, 6, 5; fast and slow are then 5.5 and 7. The market begins within a bar, which
+    # is left out; the next closes at 30: (5 + 30) / 2 is above (8 + 7 + 6 + 5 + 30) / 5, and was not before.
+    history = [[[n * 10 * SECOND, "0", c, c, c, c, 1.0]] for n, c in enumerate((9.0, 8.0, 7.0, 6.0, 5.0))]
+    moves = [book(0, 4, 31), *(print_(1_000 * s, price, 1, "buy") for s, price in ((55, 20), (65, 30), (71, 30)))]
+    given = {"fast": 2, "slow": 5, "seconds": 10.0, "quantity": 4}
+
+    warm = replay(moves, quoting_strategy("sma_cross")(**given), TERMS, history=history)
+    cold = replay(moves, quoting_strategy("sma_cross")(**given), TERMS)
+
+    assert warm.fills[["side", "quantity", "price"]].to_numpy().tolist() == [["buy", 4.0, 31.0]]
+    assert warm.orders["decided_ts"].iloc[0].value == 71 * SECOND
+    assert len(cold.orders) == 0
+
+
 def test_a_real_recording_gives_the_bars_of_its_trades(shared_data):
     recording = load_recording(shared_data / "l2" / "binance_spot_btcusdt_20240808.gz")
     moves = moves_of_recording(recording)

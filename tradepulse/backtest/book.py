@@ -25,7 +25,7 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Books, Desks, Move, View, Views, books_of
+from tradepulse.execution.desk import Books, Desks, Move, View, Views, begin_with, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
@@ -219,6 +219,7 @@ def checked_share(cancels_ahead: float) -> float:
 def replay(
     moves: Iterable[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
     ways: Ways | None = None, book: str = "book", cancels_ahead: float = 0.0, grid: Grid | None = None,
+    history: Sequence[Sequence[Any]] = (),
 ) -> BookResult:  # fmt: skip
     """Run one or several quoting strategies over what others did.
 
@@ -231,6 +232,7 @@ def replay(
     book : name that order ids are made from
     cancels_ahead : of the venue's queue (:class:`tradepulse.execution.matching.Venue`); 0 is the venue of the cards
     grid : when the first venue halts, and how many new orders it takes; its steps are those of the terms
+    history : bars that the first strategy begins with (:class:`tradepulse.execution.engine.Spec`)
 
     Raises
     ------
@@ -317,6 +319,7 @@ def replay(
         journal = Journal(Path(folder) / "orders.journal", "os")
         try:
             path = OrderPath(journal, terms)
+            begin_with(path, history)
             desks = Desks(path, view, send, book, strategies)
 
             def mark(ns: int) -> None:
@@ -418,6 +421,7 @@ def replay(
 def backtest_book(
     moves: Sequence[Move], strategies: QuotingStrategy | Sequence[QuotingStrategy], terms: Terms, *,
     ways: Ways | None = None, book: str = "book", runs: int = 1, cancels_ahead: float = 0.0, grid: Grid | None = None,
+    history: Sequence[Sequence[Any]] = (),
 ) -> BookResult:  # fmt: skip
     """Run as :func:`replay` does, by the compiled engine where that can and where loading it pays.
 
@@ -430,7 +434,9 @@ def backtest_book(
         found = compiled_book.replay(moves, strategies[0], terms, ways=ways, book=book, cancels_ahead=cancels_ahead)
         if found is not None:
             return found
-    return replay(moves, strategies, terms, ways=ways, book=book, cancels_ahead=cancels_ahead, grid=grid)
+    return replay(
+        moves, strategies, terms, ways=ways, book=book, cancels_ahead=cancels_ahead, grid=grid, history=history
+    )
 
 
 #: Evidence of a fill by what was displayed in a halt, as the venue goes on.

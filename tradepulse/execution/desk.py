@@ -408,6 +408,13 @@ def name_of(strategy: QuotingStrategy, terms: Terms) -> str:
     return f"{strategy.id} on {terms.instruments[strategy.instrument].symbol}" if strategy.instrument else strategy.id
 
 
+def begin_with(path: OrderPath, history: Sequence[Sequence[Any]]) -> None:
+    """Let the first strategy of a new book remember bars that it has not seen here."""
+    if 0 not in path.state.memory:
+        for group in history:
+            path.remember(0, list(group), len(history))
+
+
 class Desks:
     """The desks of the strategies of one account; each hears of its market, and of orders its own.
 

@@ -14,6 +14,7 @@ from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost
-from tradepulse.execution.desk import Books, Desks, books_of, name_of
+from tradepulse.execution.desk import Books, Desks, begin_with, books_of, name_of
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.lease import locked, read_lease, take_lease
@@ -74,6 +75,8 @@ class Spec:
     symbol : what is traded, for logs
     clock : ``venue``'s, which a replayed market has, or our ``own``: by which risk says how old a price is
     on : number of the instrument that each strategy trades, where there are several
+    history : bars that the first strategy begins with, if it is one of bars and the book is new: of each moment a list
+        of ns since 1970, the instrument's number, open, high, low, close and volume of each bar
     """
 
     book: str
@@ -90,6 +93,7 @@ class Spec:
     symbol: str = ""
     clock: Literal["venue", "own"] = "venue"
     on: Sequence[int] = ()
+    history: Sequence[Sequence[Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ def parse_desk(text: str) -> Spec:
         kept = raw.get("keep_files")
         if kept is not None and (not isinstance(kept, int) or isinstance(kept, bool) or kept < 0):
             raise ConfigError(f"desk: keep_files is a whole number from 0 on, not {kept!r}")
+        _check_history(raw.get("history", []))
         trades = [0 if symbol is None else _number_of(symbol, symbols) for symbol in on]
         return Spec(terms=terms, strategies=strategies, on=trades, **{**raw, "place": Path(raw["place"])})
     except KeyError as exc:
@@ -202,6 +207,14 @@ def _strategy(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, float]]:
     if unknown := sorted(set(raw) - {"strategy", "params"}):
         raise ConfigError(f"desk: a strategy has the unknown key {unknown[0]!r}; it may have strategy, params, limits")
     return str(raw["strategy"]), dict(raw.get("params", {}))
+
+
+def _check_history(history: Any) -> None:
+    for group in history:
+        for ns, symbol, *figures in group:
+            known = isinstance(ns, int) and isinstance(symbol, str) and len(figures) == 5
+            if not known or any(not isinstance(one, int | float) or not isfinite(one) for one in figures):
+                raise ConfigError(f"desk: history: {[ns, symbol, *figures]!r} is no bar")
 
 
 def _number_of(symbol: object, symbols: Sequence[str]) -> int:
@@ -282,6 +295,7 @@ def trade(
             )
         epoch = take_lease(folder, path.state.epoch)
         path.start(epoch, traders)
+        begin_with(path, spec.history)
         # What is alive now stays: the collector never looks at it again, and never stops an order.
         gc.collect()
         gc.freeze()

@@ -703,6 +703,43 @@ def test_a_book_of_two_instruments_is_hedged_and_traded_on_paper_alike(cli, refu
         assert words in refused("backtest", "book", *more, "--out", tmp_path / "o2")
 
 
+def test_a_strategy_of_bars_begins_on_a_book_with_the_bars_before_it(cli, refused, tmp_path):
+    stamps = pd.date_range("2024-08-08T12:00:00Z", periods=40, freq="500ms")
+    quotes = pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 50.0, "ask": 101.0, "ask_size": 50.0})
+    quotes.to_csv(tmp_path / "quotes.csv", index=False)
+    trades = pd.DataFrame({"ts": stamps + pd.Timedelta("1ms"), "price": np.arange(40) + 100.0, "size": 1.0})
+    trades.to_csv(tmp_path / "trades.csv", index=False)
+    before = pd.date_range("2024-08-08T11:59:50Z", periods=10, freq="1s")
+    close = np.arange(20.0, 10.0, -1)
+    bars = pd.DataFrame({"ts": before, "symbol": "ABC", "open": close, "high": close, "low": close, "close": close,
+                         "volume": 5.0})  # fmt: skip
+    bars.to_csv(tmp_path / "bars.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1,
+             "--cash", 1e6, "--strategy", "sma_cross,fast=2,slow=9,seconds=1,quantity=3")  # fmt: skip
+    none = ("--feed-us", 0, "--order-us", 0, "--answer-us", 0)
+    history = ("--history", tmp_path / "bars.csv")
+
+    warm = cli("backtest", "book", *given, *history, *none, "--out", tmp_path / "warm", "--json").json
+    cold = cli("backtest", "book", *given, *none, "--out", tmp_path / "cold", "--json").json
+    paper = cli("execution", "paper", *given, *history, "--speed", 0, "--json").json
+
+    # The cross is above at the first whole bar; without what was before it is above from the first bar that counts, and
+    # there is no cross to see.
+    assert (warm["n_fills"], cold["n_fills"], paper["fills"]) == (1, 0, 1)
+    assert warm["trial_id"] != cold["trial_id"]
+    first = pd.read_parquet(tmp_path / "warm" / "fills.parquet")["decided_ts"].iloc[0]
+    assert first == pd.Timestamp("2024-08-08T12:00:02Z")
+    two = pd.concat([bars, bars.assign(symbol="DEF")]).sort_values("ts", kind="stable")
+    two.to_csv(tmp_path / "two.csv", index=False)
+    for more, words in (
+        (("--strategy", "touch_maker", *history), "--history: touch_maker is no strategy of bars of one instrument"),
+        (("--strategy", "sma_cross,seconds=2", *history), "its bars are 1 s apart, and those of the strategy 2 s"),
+        (("--strategy", "sma_cross,seconds=1", "--history", tmp_path / "two.csv"), "has bars of ABC, DEF; name a file"),
+        (("--strategy", "sma_cross,seconds=1", "--history", tmp_path / "no.csv"), "no.csv"),
+    ):
+        assert words in refused("backtest", "book", *given[:-2], *more, "--out", tmp_path / "o2")
+
+
 def test_bars_of_another_currency_are_traded_at_the_rate_of_their_instant(cli, refused, small, tmp_path):
     rates = bars_of([2.0] * 8, symbol="EURUSD")[["session", "symbol", "open", "high", "low", "close", "volume"]]
     rates.to_csv(tmp_path / "rates.csv", index=False)

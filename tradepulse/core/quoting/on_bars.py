@@ -75,6 +75,11 @@ class OnBars(QuotingStrategy):
         self._targets: dict[int, int] = {}
         self._refused = self._resumed = False
 
+    @property
+    def run_in(self) -> int:
+        """Bars that the strategy is to be given before those that a result is about."""
+        return self._seat.strategy.run_in
+
     def on_market(self, market: Market, desk: Desk) -> None:
         """Add to the bar, close it when it is over, and take what is missing to the target."""
         if not self._end:
@@ -121,7 +126,7 @@ class OnBars(QuotingStrategy):
             # Toward zero: less than a unit is none.
             self._held[str(at)] = int(desk.on(at).position / self._unit)
         began = self._end - self._length
-        desk.remember([[began, *bar[2:]] for bar in bars], self._seat.strategy.run_in)
+        desk.remember([[began, *bar[2:]] for bar in bars], self.run_in)
         self._decide(bars)
 
     def _decide(self, bars: list[Bar]) -> None:

@@ -339,7 +339,7 @@ def _on_book(
         with UsageLog(obj["home"] / "usage").metered(who):
             result = backtest_book(
                 moves, team, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.teams),
-                cancels_ahead=asked.cancels_ahead, grid=asked.grid,
+                cancels_ahead=asked.cancels_ahead, grid=asked.grid, history=asked.history,
             )  # fmt: skip
     finally:
         if moves:

@@ -16,7 +16,7 @@ from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownN
 from tradepulse.execution.book import Book, fill_rows, order_rows
 from tradepulse.execution.brokers import BROKERS, open_counterparty
 from tradepulse.execution.journal import read_journal, verify_journal
-from tradepulse.interfaces.cli.market import OnBook, on_book, said_of, strategy_options, teams_of
+from tradepulse.interfaces.cli.market import OnBook, bars_before, on_book, said_of, strategy_options, teams_of
 from tradepulse.interfaces.cli.params import (
     Places,
     as_json,
@@ -213,11 +213,16 @@ def paper(
 )
 @strategy_options
 @click.option("--cash", default=10_000.0, show_default=True, help="Cash that a new book begins with.")
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="File of bars before now, of the length of seconds=, which a strategy of bars begins with.",
+)
 @_on_a_desk
 @as_json
 def live(
-    symbol: str, broker: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, desk: dict[str, Any],
-    folder: Path, run: dict[str, Any], as_json: bool,
+    symbol: str, broker: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, history: Path | None,
+    desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
 
@@ -238,7 +243,8 @@ def live(
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
-        **desk, **said_of(teams[0], own, [symbol]), "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
+        **desk, **said_of(teams[0], own, [symbol]), "history": bars_before(teams, history)[0],
+        "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
         "reconnect_s": 20, "deadline_s": 10,
     }  # fmt: skip
     return run_live(folder, said, open_counterparty(broker, symbol), **run)

@@ -68,6 +68,8 @@ _OPTIONS = (
                  help="Recording of another instrument of the account, for the same money; its name is that of the "
                       "file. Keys: those of --beside, max_order_quantity, max_order_notional, max_position, "
                       "price_collar_bp. May be repeated."),
+    click.option("--history", type=_PATH,
+                 help="File of bars before the market, each of seconds=, which a strategy of bars begins with."),
     click.option("--cancels-ahead", default=0.0, show_default=True,
                  help="How much of its share stood ahead of us in what others take back: 0 none, 1 all of it."),
 )  # fmt: skip
@@ -90,6 +92,7 @@ class OnBook:
     quotes: Path | None
     trades: Path | None
     grid: "Grid"
+    history: list[list[list[Any]]]
 
     @property
     def team(self) -> "list[QuotingStrategy]":
@@ -104,6 +107,8 @@ class OnBook:
         said = said_of(self.team, self.terms.strategies, self.symbols)
         if self.beside:
             said |= {"venue": self.market_name, "venues": self.venues}
+        if self.history:
+            said["history"] = self.history
         if self.terms.instruments:
             said["instruments"] = [
                 {"symbol": one.symbol, "limits": _plain(one.limits, OF_INSTRUMENT)}
@@ -287,6 +292,7 @@ def on_book(function: Callable[..., Any]) -> Callable[..., Any]:
             "cancels_ahead",
             "beside",
             "instrument",
+            "history",
         )
         return function(asked=_checked(**{name: given.pop(name) for name in names}), **given)
 
@@ -319,7 +325,7 @@ def moves_from(recording: Path | None, quotes: Path | None, trades: Path | None)
 def _checked(
     recording: Path | None, quotes: Path | None, trades: Path | None, named: tuple[str, ...], params: tuple[str, ...],
     cash: float, tick: float, lot: float, maker_bp: float, taker_bp: float, cancels_ahead: float,
-    beside: tuple[str, ...], instrument: tuple[str, ...],
+    beside: tuple[str, ...], instrument: tuple[str, ...], history: Path | None,
 ) -> OnBook:  # fmt: skip
     from decimal import Decimal
 
@@ -365,7 +371,10 @@ def _checked(
         if one.instrument:
             numbers[f"{one.name}.on"] = one.instrument
     paths = tuple(path for path, _ in others)
-    return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades, Grid())
+    before, source_hash = bars_before(teams, history)
+    if history is not None:
+        numbers["history"] = int(source_hash[:12], 16)
+    return OnBook(teams, terms, numbers, cancels_ahead, paths, recording, quotes, trades, Grid(), before)
 
 
 def _split(text: str, symbols: Sequence[str]) -> "tuple[str, int, dict[str, str], Limits]":
@@ -458,6 +467,31 @@ def teams_of(
                 raise ConfigError(f"--strategy {one.name}: trades several instruments, and there is one: {symbols[0]}")
     alone = len(asked) == 1 and asked[0][3] == Limits()
     return teams, () if alone else tuple(limits for *_, limits in asked)
+
+
+def bars_before(teams: "Sequence[Sequence[QuotingStrategy]]", path: Path | None) -> tuple[list[list[list[Any]]], str]:
+    """Return the last bars of a file, as many as the first strategy looks at, as a desk has them, and its hash."""
+    if path is None:
+        return [], ""
+    from tradepulse.core.quoting.on_bars import OnBars
+    from tradepulse.ingestion.files import load_whole_bars
+
+    firsts = [team[0] for team in teams]
+    if not all(isinstance(one, OnBars) and not one.several for one in firsts):
+        raise ConfigError(f"--history: {firsts[0].name} is no strategy of bars of one instrument")
+    bars = load_whole_bars(path)
+    if len(symbols := sorted(bars["symbol"].unique())) > 1:
+        raise ConfigError(f"--history {path}: has bars of {', '.join(symbols)}; name a file of one symbol")
+    apart = bars["ts"].diff().min().total_seconds() if len(bars) > 1 else float("nan")
+    seconds = firsts[0].settings["seconds"]
+    # Sessions of a day begin an hour earlier or later where clocks change.
+    if not abs(apart - seconds) <= (3_600 if seconds == 86_400 else 0):
+        raise ConfigError(f"--history {path}: its bars are {apart:g} s apart, and those of the strategy {seconds:g} s")
+    stamps = bars["ts"].to_numpy("datetime64[ns]").astype("int64").tolist()
+    figures = bars[["open", "high", "low", "close", "volume"]].to_numpy().tolist()
+    most = max(one.run_in for one in firsts if isinstance(one, OnBars))
+    found = [[[ns, str(firsts[0].instrument), *row]] for ns, row in zip(stamps, figures, strict=True)]
+    return found[-most:], str(bars["source_hash"].iloc[0])
 
 
 def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]", symbols: Sequence[str]) -> dict[str, Any]:
