@@ -290,7 +290,16 @@ def test_without_latency_a_run_is_the_card_of_it(drawn):
                                         "aggressor": move.aggressor.value}}
             )  # fmt: skip
         sent = sum(step[0] == "submit" for n in range(number) for step in plan[f"m{n}"])
-        for what, *rest in plan[f"m{number}"]:
+        # What is decided at once leaves with the cancels first, but none before the order that it ends.
+        cancels = [step for step in plan[f"m{number}"] if step[0] == "cancel"]
+        others, leaving, count = [step for step in plan[f"m{number}"] if step[0] != "cancel"], [], sent
+        while cancels or others:
+            if cancels and (cancels[0][1] < count or not others):
+                leaving.append(cancels.pop(0))
+            else:
+                count += others[0][0] == "submit"
+                leaving.append(others.pop(0))
+        for what, *rest in leaving:
             if what == "submit":
                 side, quantity, price, (_, tif), (_, post_only) = rest
                 body = {"id": strategy.ids[sent], "side": side, "type": "limit", "quantity": str(quantity),
