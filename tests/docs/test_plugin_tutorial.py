@@ -56,6 +56,8 @@ def test_the_wheel_conforms_and_is_used(followed):
 
     assert "tradepulse_example-1.0.0-py3-none-any.whl conforms" in output(followed, "plugins verify")
     assert re.search(r"early_month +1 +sessions=5 +tradepulse-example 1.0.0 +loaded", output(followed, "plugins list"))
+    quoting = output(followed, "--kind quoting")
+    assert re.search(r"step_inside +1 +size=0.01, most=0.05, step=0.01 +tradepulse-example 1.0.0 +loaded", quoting)
     values = pd.read_csv(folder / "ratio.csv")["efficiency_ratio"]
     assert values.isna().sum() == 20
     assert values.dropna().between(0, 1).all()
