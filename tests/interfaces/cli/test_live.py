@@ -1,6 +1,9 @@
 """``execution live``: at Binance on loopback."""
 
+import pandas as pd
 import pytest
+
+from tradepulse.core.orders import UNIT
 
 pytest.importorskip("ccxt")
 LIVE = ("execution", "live", "--strategy", "touch_maker")
@@ -69,3 +72,24 @@ def test_it_trades_until_its_time_is_up_and_leaves_nothing_open(binance, cli):
     assert (done.json["ended"], done.json["reason"]) == ("killed", "the time is up (--until)")
     assert done.json["orders"] == len(binance.placed) >= 2
     assert not binance.venue.open_ids()
+
+
+def test_a_strategy_of_bars_trades_at_an_exchange_as_it_does_on_paper(binance, cli, refused, tmp_path):
+    before = pd.date_range("2026-01-01T00:00:00Z", periods=3, freq="100ms")
+    bars = pd.DataFrame({"ts": before, "symbol": "BTC", **dict.fromkeys(("open", "high", "low", "close"), 100.0)})
+    bars.assign(volume=1.0).to_csv(tmp_path / "bars.csv", index=False)
+    history = ("--history", tmp_path / "bars.csv")
+    given = ("execution", "live", "--symbol", "BTC/USDT", *BOUND, "--until", 5, "--json", *history, "--strategy")
+
+    with binance.moving():
+        done = cli(*given, "sma_cross,fast=1,slow=2,seconds=0.1,quantity=2,unit=1")
+
+    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    assert done.json["fills"] >= 2
+    assert done.json["refused"] == {}
+    # It holds two or nothing; what it has asked for last may still have been on its way.
+    assert 0 <= done.json["position"] <= 2
+    ledger, _ = binance.ledger()
+    assert done.json["position"] == ledger / UNIT
+    assert {(one["type"], one["timeInForce"]) for one in binance.placed.values()} == {("LIMIT", "IOC")}
+    assert "its bars are 0.1 s apart, and those of the strategy 60 s" in refused(*given, "sma_cross")
