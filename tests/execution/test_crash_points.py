@@ -20,6 +20,7 @@ import pytest
 
 from tests.execution.desks import TERMS, market, spec
 from tests.execution.test_engine import assert_the_ledgers_agree, state_of
+from tests.execution.test_several_instruments import FLAT, two_markets
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.execution import engine as engine_module
@@ -216,12 +217,18 @@ class _Far:
         pass
 
 
-def run(folder, wanted, exchange, disk, monkeypatch, seed):
+class BusyEverywhere(Busy):
+    """The same in each instrument of the account, by what it sees there."""
+
+    name, several = "busy_everywhere", True
+
+
+def run(folder, wanted, exchange, disk, monkeypatch, seed, busy=Busy):
     """Run an engine until it ends or dies; return whether it died, with what it leaves on the disk."""
     with rigged(disk, folder, monkeypatch):
         monkeypatch.setattr(engine_module, "connect", lambda place, wait: Queue(disk, exchange))
         try:
-            engine_module.trade(folder, wanted, strategies=[Busy(seed)])
+            engine_module.trade(folder, wanted, strategies=[busy(seed)])
         except Crash:
             (folder / "orders.journal").write_bytes(disk.found)
             (folder / "orders.journal.mark").unlink(missing_ok=True)
@@ -282,6 +289,47 @@ def test_the_ledger_is_the_venues_after_a_death_at_any_moment(tmp_path, monkeypa
                 exchange.close()
     assert deaths >= tried
     assert seconds > tried / 20
+    assert fills > tried
+
+
+@pytest.mark.slow
+def test_in_several_instruments_each_ledger_is_its_venues_after_a_death_at_any_moment(tmp_path, monkeypatch):
+    draw, tried, deaths, fills = random.Random("several"), 0, 0, 0
+    wanted = replace(spec(tmp_path, durability="group"), terms=FLAT)
+
+    def opened(seed):
+        return Exchange(
+            two_markets(seed)[:40], tmp_path / "venue", speed=0.0, positions=(0, 0), lots=(UNIT, UNIT)
+        )  # fmt: skip
+
+    for seed in count():
+        if tried >= POINTS // 6:
+            break
+        exchange, disk = opened(seed), Disk(0, power=False, draw=random.Random(seed))
+        assert not run(tmp_path / f"whole-{seed}", wanted, exchange, disk, monkeypatch, seed, BusyEverywhere)
+        exchange.close()
+        step = max(1, disk.moments // 25) if POINTS < 5_000 else 1
+        for die_at in range(1 + seed % step, disk.moments, step):
+            tried += 1
+            folder, exchange, at = tmp_path / f"{seed}-{die_at}", opened(seed), die_at
+            try:
+                while run(
+                    folder, wanted, exchange, Disk(at, power=False, draw=draw), monkeypatch, seed, BusyEverywhere
+                ):
+                    deaths += 1
+                    for venue in exchange.venues:
+                        assert sent_is_written(folder, venue, FLAT), f"seed {seed}, moment {die_at}"
+                    at = draw.randrange(1, 60) if draw.random() < 0.3 else 0
+                state = state_of(folder, FLAT)
+                told = [event for event in exchange.events if event.kind == "filled"]
+                assert [fill.fill_id for fill in state.fills] == [event.fill_id for event in told]
+                assert [held.position for held in state.held] == [venue.position for venue in exchange.venues]
+                assert [fill.venue for fill in state.fills] == [event.venue for event in told]
+                assert set(state.open) == {id for venue in exchange.venues for id in venue.open_ids()}
+                fills += len(told)
+            finally:
+                exchange.close()
+    assert deaths >= tried
     assert fills > tried
 
 
