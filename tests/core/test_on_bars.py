@@ -1,5 +1,6 @@
 """Strategies of bars on a book: the bars that they are given, and that they order what their backtest did."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -301,6 +302,21 @@ def test_one_that_has_seen_bars_before_decides_without_a_warm_up():
     assert warm.fills[["side", "quantity", "price"]].to_numpy().tolist() == [["buy", 4.0, 31.0]]
     assert warm.orders["decided_ts"].iloc[0].value == 71 * SECOND
     assert len(cold.orders) == 0
+
+
+def test_what_is_held_is_known_while_the_bars_of_before_are_given():
+    held = []
+
+    class Asks(Told):
+        def handle_tick(self, bar, desk):
+            held.append(desk.position(bar.symbol))
+
+    history = [[[n * SECOND, "0", 9.0, 9.0, 9.0, 9.0, 1.0]] for n in range(2)]
+    moves = [book(5_000, 99, 101), *(print_(5_000 + 400 * n, 100, 1, "buy") for n in range(1, 6))]
+
+    replay(moves, on_bars(Asks)(seconds=1.0), replace(TERMS, position=4 * UNIT), history=history)
+
+    assert held == [4, 4, 4]  # two of before; the one under way is left out, and one has closed
 
 
 def test_a_real_recording_gives_the_bars_of_its_trades(shared_data):

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
@@ -93,3 +94,16 @@ class Running:
                 exchange.say_over()
         assert not self.thread.is_alive(), self.said
         return self
+
+
+def assert_the_same_orders_and_fills(state, tested, terms):
+    """A desk at several venues has sent and filled what its backtest has, order by order."""
+    places = {place.name: number for number, place in enumerate(terms.venues)}
+    ours = [(id, o.ticket.venue, o.ticket.quantity / UNIT, o.status, o.filled / UNIT) for id, o in state.orders.items()]
+    assert ours == [
+        (row.order_id, places[row.venue], row.quantity, row.status, row.filled) for row in tested.orders.itertuples()
+    ]
+    assert [(f.order, f.price / UNIT, f.quantity / UNIT) for f in state.fills] == [
+        (row.order_id, row.price, row.quantity) for row in tested.fills.itertuples()
+    ]
+    assert state.cash / MONEY == pytest.approx(tested.equity["cash"].iloc[-1], rel=1e-12)

@@ -646,8 +646,21 @@ def test_a_strategy_of_bars_goes_on_with_what_it_has_seen(tmp_path):
     assert (outcome["ended"], outcome["starts"], whole["starts"]) == ("closed", 2, 1)
     one, other = (state_of(tmp_path / name, desk_of(tmp_path / name).terms) for name in "ab")
     # But for the bar that it died in, it has seen the same, and remembers as many as it looks at.
-    assert len(other.memory[0]) == len(one.memory[0]) == 21
-    assert other.memory[0][-1] == one.memory[0][-1]
+    ours, theirs = (state.memory["sma_cross@1"] for state in (other, one))
+    assert len(ours) == len(theirs) == 21
+    assert ours[-1] == theirs[-1]
     # It trades on within the bars that would be its warm-up if it had none.
     died = other.fills[1].moment
     assert any(0 < fill.moment - died < 20 * 10**8 for fill in other.fills[2:])
+
+
+def test_what_another_strategy_did_on_a_book_is_not_taken_for_one_s_own(tmp_path):
+    common = {"book": "b", "tick": "1", "lot": "1", "cash": "1000000"}
+    bars = {**common, "strategy": "sma_cross", "params": {"fast": 2, "slow": 4, "seconds": 0.1, "quantity": 7}}
+    first = run_paper(tmp_path / "b", bars, market(6, 2_000), speed=0)
+    assert first["fills"] > 2
+
+    sliced = {**common, "strategy": "twap", "params": {"quantity": 60, "seconds": 1, "least": 1}}
+    second = run_paper(tmp_path / "b", sliced, market(3, 3_000), speed=0)
+
+    assert (second["ended"], second["position"] - first["position"]) == ("closed", 60 * UNIT)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.execution.desks import TERMS, Running, Scripted, levels, market, print_, spec
+from tests.execution.desks import (
+    TERMS,
+    Running,
+    Scripted,
+    assert_the_same_orders_and_fills,
+    levels,
+    market,
+    print_,
+    spec,
+)
 from tests.execution.test_engine import state_of
 from tests.execution.test_several_venues import at, both
 from tradepulse.backtest import compiled_book
@@ -366,16 +375,8 @@ def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, names, seed):
     state = state_of(tmp_path / "b", terms)
 
     assert engine.error is None
-    ours = [(id, o.ticket.venue, o.ticket.quantity / UNIT, o.status, o.filled / UNIT) for id, o in state.orders.items()]
-    places = {"spot": 0, "perp": 1}
-    assert ours == [
-        (row.order_id, places[row.venue], row.quantity, row.status, row.filled) for row in tested.orders.itertuples()
-    ]
-    assert [(f.order, f.price / UNIT, f.quantity / UNIT) for f in state.fills] == [
-        (row.order_id, row.price, row.quantity) for row in tested.fills.itertuples()
-    ]
+    assert_the_same_orders_and_fills(state, tested, terms)
     assert {row.symbol for row in tested.fills.itertuples()} == {"SPOT", "PERP"}
-    assert state.cash / MONEY == pytest.approx(tested.equity["cash"].iloc[-1], rel=1e-12)
     ends = {name: tested.equity[name].iloc[-1] for name in ("position", "position PERP")}
     assert engine.outcome.positions == {"SPOT": ends["position"] * UNIT, "PERP": ends["position PERP"] * UNIT}
     assert _positions(terms, state) == [venue.position for venue in exchange.venues]
@@ -411,6 +412,14 @@ def test_a_desk_in_two_instruments_dies_goes_on_is_watched_and_has_a_log(tmp_pat
         r"position \d+ of 60 \[.*   PERP",
     ):
         assert re.search(line, picture)
+
+
+def test_a_book_trades_the_same_instruments_for_ever(tmp_path):
+    run_paper(tmp_path / "b", DESK, two_markets(7)[:250], speed=0)
+    other = {**DESK, "symbol": "OTHER"}
+
+    with pytest.raises(ConfigError, match="this book trades SPOT, PERP; name the same, in the same order, or another"):
+        run_paper(tmp_path / "b", other, two_markets(7), speed=0)
 
 
 def test_a_snapshot_stands_for_each_instrument_and_one_of_others_is_refused(tmp_path):

@@ -6,7 +6,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tests.execution.desks import TERMS, Running, Scripted, levels, market, print_, spec
+from tests.execution.desks import (
+    TERMS,
+    Running,
+    Scripted,
+    assert_the_same_orders_and_fills,
+    levels,
+    market,
+    print_,
+    spec,
+)
 from tests.execution.test_engine import state_of
 from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import Ways, replay
@@ -19,7 +28,7 @@ from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.line import move_of, plain_move
-from tradepulse.execution.orderpath import FEE, MONEY, OrderPath, Place
+from tradepulse.execution.orderpath import FEE, OrderPath, Place
 from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
 from tradepulse.execution.supervision import _positions, run_paper, watched_desk
 from tradepulse.execution.ticket import OrderType, Ticket
@@ -157,16 +166,8 @@ def test_on_paper_it_sends_what_its_backtest_sent(tmp_path, name, seed):
     state = state_of(tmp_path / "b", FLAT)
 
     assert engine.error is None
-    ours = [(id, o.ticket.venue, o.ticket.quantity / UNIT, o.status, o.filled / UNIT) for id, o in state.orders.items()]
-    places = {"near": 0, "far": 1}
-    assert ours == [
-        (row.order_id, places[row.venue], row.quantity, row.status, row.filled) for row in tested.orders.itertuples()
-    ]
+    assert_the_same_orders_and_fills(state, tested, FLAT)
     assert [state.routed.get(id, "") for id in state.orders] == tested.orders["routed"].tolist()
-    assert [(f.order, f.price / UNIT, f.quantity / UNIT) for f in state.fills] == [
-        (row.order_id, row.price, row.quantity) for row in tested.fills.itertuples()
-    ]
-    assert state.cash / MONEY == pytest.approx(tested.equity["cash"].iloc[-1], rel=1e-12)
     if name == "imbalance_taker":
         assert {row.venue for row in tested.fills.itertuples()} == {"near", "far"}
     # What each venue has counted is what our orders there have come to.

@@ -25,7 +25,7 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Books, Desks, Move, View, Views, begin_with, books_of
+from tradepulse.execution.desk import Desks, Move, begin_with, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
@@ -254,7 +254,6 @@ def replay(
         held[terms.home_of(number)] = one.position
     venues = venues_of(held, [place.lot for place in several] or [terms.lot], checked_share(cancels_ahead))
     view = books_of(terms)
-    books = view.each if isinstance(view, Books) else [view]
     # A venue is as far away as it is said to be, if that is another way than to the first one.
     apart = {
         number: Way(Latency(place.latency_us), ways.seed * 3 + 3 + number)
@@ -319,12 +318,15 @@ def replay(
         journal = Journal(Path(folder) / "orders.journal", "os")
         try:
             path = OrderPath(journal, terms)
-            begin_with(path, history)
+            begin_with(path, strategies[0], history)
             desks = Desks(path, view, send, book, strategies)
+
+            def mid_of(instrument: int) -> int:
+                return (view.doubled(instrument) or 0) // 2
 
             def mark(ns: int) -> None:
                 """Note what the account has, and what it is worth."""
-                worth = [(held.position, _mid(book)) for held, book in zip(path.state.held, books, strict=True)]
+                worth = [(held.position, mid_of(number)) for number, held in enumerate(path.state.held)]
                 curve.append((ns, path.state.cash, *(number for pair in worth for number in pair)))
 
             def tell(number: int, ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
@@ -378,7 +380,7 @@ def replay(
                 if kind == "seen":
                     view.see(body)
                     path.mark(view)
-                    if ns >= marked and all(_mid(book) for book in books):
+                    if ns >= marked and all(map(mid_of, range(len(path.state.held)))):
                         mark(ns)
                         marked = ns + MARK_NS
                     desks.on_market(ns, ns, body.venue)
@@ -472,13 +474,6 @@ def _near(venue: Venue, side: Side, price: int | None) -> list[tuple[int, int]]:
     if top == price:
         return [(top, venue.others[side][top])]
     return [(p, q) for p, q in venue.others[side].items() if price is None or side.sign * p >= side.sign * price]
-
-
-def _mid(view: View | Views) -> int:
-    bid, ask = view.best(Side.BUY), view.best(Side.SELL)
-    if bid is None or ask is None:
-        return view.last or 0
-    return (bid + ask) // 2
 
 
 def _fill_rows(

@@ -281,23 +281,23 @@ class Desk:
 
     def filled(self, side: Side) -> int:
         """Return the units that orders of the strategy have filled on a side here, since the book began."""
-        terms = self.path.terms
+        terms, orders = self.path.terms, self.path.state.orders
+        # By their ids: a book that is traded by one strategy may have been traded by another before.
+        own = (client_order_id(self._book, self.name, str(number)) for number in range(self._first._count))
         return sum(
             order.filled
-            for order in self.path.state.by_number
-            if order.ticket.strategy == self._number
-            and order.ticket.side is side
-            and terms.instrument_of(order.ticket.venue) == self.instrument
+            for order in (orders[id] for id in own if id in orders)
+            if order.ticket.side is side and terms.instrument_of(order.ticket.venue) == self.instrument
         )
 
     @property
     def memory(self) -> Sequence[Any]:
         """What the strategy has remembered, oldest first."""
-        return self.path.state.memory.get(self._number, ())
+        return self.path.state.memory.get(self.name, ())
 
     def remember(self, value: Any, keep: int = 1) -> None:
         """Write a JSON value to the journal; of those written the last ``keep`` are kept."""
-        self.path.remember(self._number, value, keep)
+        self.path.remember(self.name, value, keep)
 
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         """Return side, price and what is left of each order of the strategy that can still fill."""
@@ -408,11 +408,12 @@ def name_of(strategy: QuotingStrategy, terms: Terms) -> str:
     return f"{strategy.id} on {terms.instruments[strategy.instrument].symbol}" if strategy.instrument else strategy.id
 
 
-def begin_with(path: OrderPath, history: Sequence[Sequence[Any]]) -> None:
-    """Let the first strategy of a new book remember bars that it has not seen here."""
-    if 0 not in path.state.memory:
+def begin_with(path: OrderPath, strategy: QuotingStrategy, history: Sequence[Sequence[Any]]) -> None:
+    """Let a strategy that remembers nothing yet remember bars that it has not seen here."""
+    name = name_of(strategy, path.terms)
+    if name not in path.state.memory:
         for group in history:
-            path.remember(0, list(group), len(history))
+            path.remember(name, list(group), len(history))
 
 
 class Desks:

@@ -293,9 +293,15 @@ def trade(
                 f"{folder}: this book is traded by {', '.join(path.state.traders) or 'one strategy'}; "
                 "name the same, in the same order, or another book"
             )
+        symbols = [one.symbol for one in spec.terms.instruments]
+        if path.state.symbols != symbols and path.state.orders:
+            raise ConfigError(
+                f"{folder}: this book trades {', '.join(path.state.symbols) or 'one instrument'}; "
+                "name the same, in the same order, or another book"
+            )
         epoch = take_lease(folder, path.state.epoch)
-        path.start(epoch, traders)
-        begin_with(path, spec.history)
+        path.start(epoch, traders, symbols)
+        begin_with(path, strategies[0], spec.history)
         # What is alive now stays: the collector never looks at it again, and never stops an order.
         gc.collect()
         gc.freeze()

@@ -279,7 +279,8 @@ class State:
     routed : why an order went to the venue that it went to, by its id, where it could choose
     parts : what each strategy has of it, where there are several
     traders : the ids of those that the book was last started with, if there were several
-    memory : what each strategy has remembered, oldest first
+    symbols : of the instruments that the book was last started with, if there were several
+    memory : what each strategy has remembered, by its name, oldest first
     """
 
     cash: int
@@ -300,7 +301,8 @@ class State:
     flagged: list[str] = field(default_factory=list)
     routed: dict[str, str] = field(default_factory=dict)
     traders: list[str] = field(default_factory=list)
-    memory: dict[int, list[Any]] = field(default_factory=dict)
+    symbols: list[str] = field(default_factory=list)
+    memory: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -311,7 +313,7 @@ class State:
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
     "cash", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
-    "traders",
+    "traders", "symbols", "memory",
 )  # fmt: skip
 
 
@@ -365,7 +367,6 @@ class OrderPath:
         return {
             **{name: getattr(state, name) for name in _PLAIN},
             "sent_ms": list(state.sent_ms),
-            "position": state.position,
             "positions": [held.position for held in state.held],
             "parts": [[held.position for held in part.held] for part in state.parts],
             "orders": [
@@ -373,7 +374,6 @@ class OrderPath:
                 for order in state.by_number
             ],
             "fills": [list(fill) for fill in state.fills],
-            "memory": list(state.memory.items()),
         }
 
     # -- deciding ----------------------------------------------------------------------------------------------------
@@ -445,13 +445,14 @@ class OrderPath:
         """Book why orders that are about to be sent go where they go, by their ids."""
         self._note("routed", reasons=dict(reasons))
 
-    def remember(self, strategy: int, value: Any, keep: int) -> None:
+    def remember(self, strategy: str, value: Any, keep: int) -> None:
         """Book what a strategy wants to know after a death; of its values the last ``keep`` are kept."""
         self._note("remembered", strategy=strategy, value=value, keep=keep)
 
-    def start(self, epoch: int, traders: Sequence[str] = ()) -> None:
-        """Book that a process has the book from here on, and which strategies trade it, where they are several."""
-        self._note("started", epoch=epoch, **({"traders": list(traders)} if traders else {}))
+    def start(self, epoch: int, traders: Sequence[str] = (), symbols: Sequence[str] = ()) -> None:
+        """Book that a process has the book from here on, and what is traded by whom, where they are several."""
+        several = {"traders": list(traders), "symbols": list(symbols)}
+        self._note("started", epoch=epoch, **{key: names for key, names in several.items() if names})
 
     def mark(self, marks: Marks) -> None:
         """Take the equity that daily loss is counted from, once it can be marked."""
@@ -718,6 +719,7 @@ class OrderPath:
                 state.killed, state.kill_reason, state.escalated = False, "", False
             case "started":
                 state.epoch, state.traders = body["epoch"], body.get("traders", [])
+                state.symbols = body.get("symbols", [])
             case "not_received":
                 order = state.orders[body["id"]]
                 order.status, order.reason = "rejected", "not_received"
@@ -745,7 +747,7 @@ class OrderPath:
 
     def _restore(self, body: Mapping[str, Any]) -> None:
         """Take the state of a snapshot in place of one's own."""
-        positions = body.get("positions", [body["position"]])
+        positions = body["positions"] if "positions" in body else [body["position"]]  # of a version before
         if len(positions) != len(self._own):
             raise ConfigError(
                 f"{self._journal.path}: holds {len(positions)} instruments, and the account's terms are of "
@@ -757,7 +759,6 @@ class OrderPath:
             # A version before this one had one instrument.
             for held, position in zip(self._part_of(number).held, its if isinstance(its, list) else [its], strict=True):
                 held.position = position
-        state.memory = dict(body.get("memory", ()))
         for name in _PLAIN:
             if name in body:  # what a version before this one did not have is as it begins
                 setattr(state, name, body[name])

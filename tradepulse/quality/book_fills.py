@@ -204,10 +204,11 @@ class _Trial:
                 inside = _SIGN[order.side] * price <= _SIGN[order.side] * order.price
                 self.ask(_LIMIT, price == order.price if rests else inside, where)
             # What rests is met by what comes later; what takes takes as it arrives, or as its change does.
-            in_time = row["ts"] > order.arrived if rests or order.changed else row["ts"] == order.arrived
+            later, at_once = row["ts"] > order.arrived >= 0, row["ts"] == order.arrived >= 0
+            in_time = later if rests else at_once or (later and order.changed)
             way = order.arrived - order.decided >= round(order_us[min(venue, len(order_us) - 1)] * 1000)
             is_its = row["arrived_ts"] == order.arrived and row["decided_ts"] == order.decided
-            self.ask(_SENT, (in_time or (row["ts"] == order.arrived > 0 and not rests)) and way and is_its, where)
+            self.ask(_SENT, in_time and way and is_its, where)
             self.ask(_HEARD, row["heard_ts"] - row["ts"] >= round(answer_us * 1000), where)
             self.ask(_SORTED, row["ts"] >= previous, where)
             previous = max(previous, row["ts"])
@@ -428,6 +429,6 @@ def _ns_of(at: datetime) -> int:
 
 
 def _ns(column: "pd.Series[Any]") -> list[int]:
-    """Return instants as ns since 1970, 0 where there is none."""
+    """Return instants as ns since 1970, -1 where there is none."""
     stamps = pd.to_datetime(column, utc=True).to_numpy("datetime64[ns]").astype(np.int64)
-    return [int(ns) for ns in np.maximum(stamps, 0)]
+    return [int(ns) for ns in np.maximum(stamps, -1)]

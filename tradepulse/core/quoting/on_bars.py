@@ -110,7 +110,7 @@ class OnBars(QuotingStrategy):
             for ns, symbol, *figures in seen:
                 opened = datetime.fromtimestamp(ns / _SECOND, UTC)
                 bars.append(Bar(opened, opened.date(), symbol, *figures))
-            self._decide(bars)
+            self._decide(bars, desk)
             self._resumed = True
 
     def _close(self, desk: Desk) -> None:
@@ -122,14 +122,14 @@ class OnBars(QuotingStrategy):
             self._resumed = False  # of this one a part is missing
             return
         self._refused = False
-        for at in self._forming:
-            # Toward zero: less than a unit is none.
-            self._held[str(at)] = int(desk.on(at).position / self._unit)
         began = self._end - self._length
         desk.remember([[began, *bar[2:]] for bar in bars], self.run_in)
-        self._decide(bars)
+        self._decide(bars, desk)
 
-    def _decide(self, bars: list[Bar]) -> None:
+    def _decide(self, bars: list[Bar], desk: Desk) -> None:
+        for at in {*self._forming, *(int(bar.symbol) for bar in bars)}:
+            # Toward zero: less than a unit is none.
+            self._held[str(at)] = int(desk.on(at).position / self._unit)
         for symbol, units in self._seat.decide(bars).items():
             self._targets[int(symbol)] = units * self._unit
 

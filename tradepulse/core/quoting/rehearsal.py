@@ -36,6 +36,7 @@ class _Desk:
         self.position = 0
         self.orders: dict[str, tuple[Side, int | None, int]] = {}
         self.takes: set[str] = set()
+        self.told: set[str] = set()
         self.done = {Side.BUY: 0, Side.SELL: 0}
         self.market = Market(0, None, 0, None, 0, None)
 
@@ -86,7 +87,9 @@ class _Desk:
             facing = self.market.ask if side is Side.BUY else self.market.bid
             meets = facing is not None and (price is None or side.sign * facing <= side.sign * price)
             if not meets and id not in self.takes:
-                self._stage.answers.append((self, Answer(self.market.ns, id, "working")))
+                if id not in self.told:
+                    self.told.add(id)
+                    self._stage.answers.append((self, Answer(self.market.ns, id, "working")))
                 continue
             del self.orders[id]
             if meets:
@@ -155,16 +158,17 @@ class Looped(QuotingStrategy):
     ranges: ClassVar = {}
 
     def __init__(self, plan: Compiled) -> None:
+        import numpy as np
+
         super().__init__()
         self._plan, self._ids = plan, list[str]()
+        self._memory = np.zeros(plan.memory, dtype=np.int64)
         self._ending: set[str] = set()
 
     def on_market(self, market: Market, desk: Any) -> None:
         """Ask for what the loop asks for."""
         import numpy as np
 
-        if not hasattr(self, "_memory"):
-            self._memory = np.zeros(self._plan.memory, dtype=np.int64)
         prices, sizes = {1, 3, 5}, {2, 4, 6}
         see = np.array(
             [
