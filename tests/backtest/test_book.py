@@ -380,7 +380,7 @@ def test_nothing_and_disorder_are_refused():
         replay([BOOK, levels(2, ("buy", 98, 1)), levels(1, ("buy", 98, 2))], TouchMaker(), TERMS)
     with pytest.raises(UnknownName, match="touch_maker"):
         quoting_strategy("touch_taker")
-    assert quoting_strategies() == ["hedged_maker", "imbalance_taker", "pov", "touch_maker", "twap", "vwap"]
+    assert quoting_strategies() == ["breakout", "hedged_maker", "imbalance_taker", "pov", "touch_maker", "twap", "vwap"]
 
 
 def test_quotes_and_trades_are_moves_too():

@@ -63,6 +63,55 @@ class Scripted(QuotingStrategy):
         self.answers.append(answer)
 
 
+class EveryWay(QuotingStrategy):
+    """Orders in every way that there is, cancels and changes, by a draw of its own: the same each time."""
+
+    name, version, params, ranges = "every_way", "1", {"seed": 0}, {"seed": (0, 1e9)}
+
+    def __init__(self, **params):
+        super().__init__(**params)
+        self.draw = np.random.default_rng(int(self.settings["seed"]))
+
+    def on_market(self, market, desk):
+        draw, mine = self.draw, desk.open_orders()
+        what = draw.random()
+        if what < 0.2 and mine:
+            desk.cancel(list(mine)[int(draw.integers(len(mine)))])
+        if 0.2 <= what < 0.25 and mine:
+            id = list(mine)[int(draw.integers(len(mine)))]
+            stop = market.last if draw.random() < 0.5 else None
+            desk.replace(id, quantity=int(draw.integers(1, 9)) * UNIT, stop_price=stop)
+        if what < 0.4 or len(mine) > 9 or market.bid is None or market.ask is None:
+            return
+        side = Side.BUY if draw.random() < 0.5 else Side.SELL
+        near, sign = (market.bid if side is Side.BUY else market.ask), side.sign
+        quantity, away = int(draw.integers(1, 9)) * UNIT, int(draw.integers(-1, 4)) * UNIT
+        trigger = ("last", "quote")[int(draw.integers(2))]
+        match int(draw.integers(10)):
+            case 0:
+                desk.submit(side, quantity, near - sign * away, display_quantity=UNIT * int(draw.integers(1, 3)))
+            case 1:
+                desk.submit(side, quantity, near - sign * away, tif="gtd", expire_at_ms=market.ns // MS + 9)
+            case 2:
+                desk.submit(side, quantity, near + sign * away, tif=("fok", "ioc")[int(draw.integers(2))])
+            case 3:
+                desk.submit(side, quantity, stop_price=near + sign * away, trigger=trigger)
+            case 4:
+                desk.submit(side, quantity, near + sign * away, stop_price=near + sign * away, trigger=trigger)
+            case 5:
+                desk.submit(side, quantity, stop_price=near - sign * away, if_touched=True, trigger=trigger)
+            case 6:
+                desk.submit(side, quantity, near, stop_price=near - sign * away, if_touched=True, trigger=trigger)
+            case 7:
+                desk.submit(side, quantity, trail_offset=UNIT * int(draw.integers(1, 5)), trigger=trigger)
+            case 8:
+                desk.submit(side, quantity, near + sign * away, post_only=True)
+            case _:
+                side = Side.SELL if desk.position > 0 else Side.BUY
+                stop = {} if draw.random() < 0.5 else {"stop_price": near}
+                desk.submit(side, quantity, near if draw.random() < 0.5 else None, reduce_only=True, **stop)
+
+
 def spec(tmp_path, **changes):
     made = Spec("book", tmp_path / "venue", [("touch_maker", {"size": 3, "most": 12})], TERMS, "os", reconnect_s=2.0)
     return replace(made, **changes)

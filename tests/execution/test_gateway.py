@@ -102,8 +102,9 @@ class Open:
         total = self._totals[id] if not (new := [e.ticket for e in told if e.kind == "changed"]) else new[-1].quantity
         return max(0, total - sum(event.quantity for event in told if event.kind == "filled"))
 
-    def change(self, id, price=None, quantity=None):
-        change = {"price": price and units(price), "quantity": quantity and units(quantity), "stop_price": None}
+    def change(self, id, price=None, quantity=None, stop_price=None):
+        given = {"price": price, "quantity": quantity, "stop_price": stop_price}
+        change = {name: value and units(value) for name, value in given.items()}
         self.line.send(["replace", id, change])
 
     def order(self, id, *given, **more):
@@ -111,11 +112,20 @@ class Open:
         self.submit(id, *given, **more)
         self.until(lambda: self.told(id))
 
-    def submit(self, id, side, quantity, price=None, **more):
-        kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    def submit(self, id, side, quantity, price=None, kind=None, **more):
+        kind = kind or (OrderType.MARKET if price is None else OrderType.LIMIT)
         self._totals[id] = units(quantity)
         ticket = Ticket(id, Side(side), kind, units(quantity), None if price is None else units(price), **more)
         self.line.send(["submit", plain(ticket)])
+
+    def heard(self, price):
+        """Whether a trade at a price was told."""
+        return any(message[0] == "move" and message[3] == units(price) for message in self.said)
+
+    def hears(self, exchange):
+        """Wait until trades are heard: others trade where nothing is displayed."""
+        self.until(lambda: ("buy", "99") in self.others)
+        self.until(lambda: exchange.trade("100.00", "1", "buy") or self.heard("100.00"))
 
     def close(self):
         self._ends.set()
@@ -207,6 +217,100 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
     assert [event.fee for event in desk.events if event.id == "i1" and event.kind == "filled"] == [
         495 * MONEY // 1000, 2955 * MONEY // 10_000
     ]  # fmt: skip
+
+
+STOP, STOP_LIMIT, TOUCH, TRAIL = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.MARKET_IF_TOUCHED, OrderType.TRAILING_STOP
+)  # fmt: skip
+
+
+def test_what_waits_for_a_price_is_sent_when_that_is_there(there, opening):
+    desk = opening(there)
+    desk.hears(there)
+    desk.order("s1", "buy", "1", kind=STOP, stop_price=units("101.00"))
+    desk.order("s2", "sell", "1", "98.00", kind=STOP_LIMIT, stop_price=units("98.50"))
+    desk.order("s3", "sell", "2", kind=TOUCH, stop_price=units("99.50"), trigger="quote")
+    assert not there.placed
+
+    there.trade("101.00", "1", "buy")
+    desk.until(lambda: desk.left("s1") == 0)
+    there.display(buy={"99.50": "2"})
+    desk.until(lambda: desk.left("s3") == 0)
+
+    assert desk.told("s1") == [("waiting", "0", ""), ("working", "0", ""), ("filled", "1", "")]
+    assert desk.told("s3") == [("waiting", "0", ""), ("working", "0", ""), ("filled", "2", "")]
+    assert [event.price for event in desk.events if event.kind == "filled"] == [units("101"), units("99.5")]
+    assert list(there.placed) == ["s1", "s3"]
+    desk.line.send(["cancel", "s2", "requested"])
+    desk.until(lambda: desk.left("s2") == 0)
+    assert desk.told("s2") == [("waiting", "0", ""), ("ended", "canceled", "requested")]
+    assert "s2" not in there.placed
+
+
+def test_what_waits_is_changed_here(there, opening):
+    desk = opening(there)
+    desk.hears(there)
+    desk.order("s1", "buy", "1", "102.00", kind=STOP_LIMIT, stop_price=units("101.00"))
+    desk.change("s1", stop_price="101.50", quantity="2")
+    desk.until(lambda: len(desk.told("s1")) == 2)
+    there.trade("101.00", "1", "buy")
+    there.trade("101.50", "1", "buy")
+    desk.until(lambda: desk.left("s1") == 0)
+
+    assert [kind for kind, _, _ in desk.told("s1")][:3] == ["waiting", "changed", "working"]
+    assert sum(event.quantity for event in desk.events if event.kind == "filled") == units("2")
+    desk.order("s2", "buy", "1", kind=STOP, stop_price=units("110.00"))
+    desk.change("s2", quantity="0")
+    desk.until(lambda: desk.left("s2") == 0)
+    assert desk.told("s2")[-1] == ("ended", "canceled", "requested")
+
+
+def test_what_waits_and_what_it_follows_outlive_the_gateway(there, opening):
+    desk = opening(there)
+    desk.hears(there)
+    desk.order("t1", "sell", "1", kind=TRAIL, trail_offset=units("2.00"))
+    desk.order("e1", "buy", "1", "98.00", tif=TimeInForce.GTD, expire_at_ms=int(time.time() * 1000) + 2_000)
+    there.trade("101.00", "1", "buy")
+    desk.until(lambda: desk.heard("101.00"))
+
+    desk = opening(there, epoch=2, heard=0, open_ids=["t1", "e1"])
+    desk.until(lambda: ("buy", "99") in desk.others)
+    desk.until(lambda: there.trade("100.50", "1", "buy") or desk.heard("100.50"))
+    assert desk.told("t1") == [("waiting", "0", "")]
+    # From 101 on it is at 99.
+    there.trade("99.00", "1", "sell")
+    desk.until(lambda: desk.left("t1") == 0)
+    assert [event.price for event in desk.events if event.kind == "filled"] == [units("99")]
+    desk.until(lambda: desk.left("e1") == 0)
+    assert desk.told("e1") == [("working", "0", ""), ("ended", "expired", "expired")]
+    assert not there.venue.open_ids()
+
+
+def test_what_has_been_over_before_it_came_and_what_is_not_known_here_is_turned_away(there, opening):
+    desk = opening(there)
+    desk.order("e1", "buy", "1", "98.00", tif=TimeInForce.GTD, expire_at_ms=1)
+    desk.order("r1", "buy", "1", "98.00", reduce_only=True)
+    desk.order("d1", "buy", "1", "98.00", tif=TimeInForce.DAY)
+
+    assert [desk.told(id) for id in ("e1", "r1", "d1")] == [
+        [("ended", "rejected", "expired")], *[[("ended", "rejected", "not_supported")]] * 2
+    ]  # fmt: skip
+    assert not there.placed
+
+
+def test_what_was_triggered_does_not_meet_our_own(there, opening):
+    desk = opening(there)
+    desk.hears(there)
+    desk.order("o1", "sell", "1", "101.00")
+    desk.order("s1", "buy", "9", kind=STOP, stop_price=units("101.00"))
+    desk.order("s2", "sell", "1", "90.00", kind=STOP_LIMIT, stop_price=units("80.00"))
+    there.trade("101.00", "1", "buy")
+    desk.until(lambda: desk.left("s1") == 0)
+
+    assert desk.told("s1")[-1] == ("ended", "canceled", "self_trade")
+    # What only waits is in nobody's way.
+    desk.order("b1", "buy", "1", "95.00")
+    assert desk.told("b1") == [("working", "0", "")]
 
 
 def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(there, opening):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.execution.desks import TERMS, Scripted, levels, market, print_
+from tests.execution.desks import TERMS, EveryWay, Scripted, levels, market, print_
 from tests.execution.test_several_instruments import FLAT, two_markets
 from tests.execution.test_several_venues import FLAT as TWO
 from tradepulse.backtest import compiled_book
@@ -60,7 +60,7 @@ def test_what_the_venue_does_is_accepted(seed, delayed, ahead):
     )  # fmt: skip
 
     assert [str(check) for check in checks if check.failing] == []
-    assert len(checks) == 15
+    assert len(checks) == 18
 
 
 @pytest.mark.parametrize("moves", [told(two_markets(3)), told(two_markets(4))])
@@ -73,6 +73,16 @@ def test_what_several_venues_and_instruments_do_is_accepted(moves):
 
         assert len(result.fills) > 20
         assert refused(result, moves, terms, WAYS) == []
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10**6), delayed=st.booleans())
+def test_orders_of_every_kind_are_accepted(seed, delayed):
+    moves, ways = told(market(seed, 300)), WAYS if delayed else None
+    result, terms = run(moves, ways=ways, team=[EveryWay(seed=seed)])
+
+    assert len(result.fills) > 5
+    assert refused(result, moves, terms, ways) == []
 
 
 def test_what_the_compiled_engine_does_is_accepted():
@@ -333,6 +343,81 @@ VENUES = {
 }
 
 
+# -- and of orders of other kinds --------------------------------------------------------------------------------------
+
+
+def _a_tick_too_soon(self):
+    for order in self._orders.values():
+        if order.waiting and order.ticket.stop_price is not None:
+            rising = order.ticket.side.sign * (-1 if order.ticket.type.touches else 1)
+            order.ticket = order.ticket._replace(stop_price=order.ticket.stop_price - rising * UNIT)
+    _LOOK(self)
+
+
+def _never_follows(self):
+    _LOOK(self)
+    for order in self._orders.values():
+        if order.waiting and order.best is not None:
+            order.best = order.best + order.ticket.side.sign * UNIT  # away from where it would trigger
+
+
+def _goes_by_the_other_price(self):
+    waiting = [order for order in self._orders.values() if order.waiting]
+    for look in (_LOOK, lambda self: None):
+        for order in waiting:
+            order.ticket = order.ticket._replace(trigger="quote" if order.ticket.trigger == "last" else "last")
+        look(self)
+
+
+def _at_the_stop_price(self, order):
+    if order.ticket.stop_price is None:
+        return _TAKE(self, order)
+    self._fill(order, order.left, order.ticket.stop_price, "taker")
+    return True
+
+
+def _keeps_its_place(self, order):
+    ahead = order.ahead if order.filled else None
+    _REST(self, order)
+    order.ahead = order.ahead if ahead is None else 0
+
+
+def _never_expires(self, now_ms):
+    self.now_ms = self.seen_ms = self.venue_ms = now_ms
+    self.moment += 1
+
+
+def _immediate_orders_rest(self, order, status, reason):
+    if reason == "ioc":
+        self._rest(order)
+    else:
+        _END(self, order, status, reason)
+
+
+VENUES_OF_KINDS = {
+    "a stop a tick too soon": ("_look", _a_tick_too_soon),
+    "a trailing stop that follows too far": ("_look", _never_follows),
+    "triggered by the other price": ("_look", _goes_by_the_other_price),
+    "a stop filled whole at its price": ("_take", _at_the_stop_price),
+    "what is shown in parts keeps its place": ("_rest", _keeps_its_place),
+    "what has ended fills": ("advance", _never_expires),
+    "what is immediate rests": ("_end", _immediate_orders_rest),
+    "fills whole or not at all, in part": ("_not_whole", lambda self, order: ""),
+    "what only rests takes": ("_would_take", lambda self, ticket: False),
+    "what only reduces turns the position": ("_reducible", lambda self, order: order.left),
+}
+_LOOK, _TAKE, _END = Venue._look, Venue._take, Venue._end
+
+
+@pytest.mark.parametrize("bug", VENUES_OF_KINDS)
+def test_a_venue_that_works_other_kinds_too_well_is_found_out(bug, monkeypatch):
+    name, wrong = VENUES_OF_KINDS[bug]
+    monkeypatch.setattr(Venue, name, wrong)
+    moves = told(market(2, 900))
+
+    assert refused(replay(moves, EveryWay(seed=2), WIDE), moves, WIDE)
+
+
 class Layers(Scripted):
     """Rests at several prices, more than once at each, and takes more than the best level has."""
 
@@ -371,5 +456,5 @@ def test_a_venue_that_fills_too_well_is_found_out(bug, monkeypatch):
     assert refused(replay(moves, Layers(), WIDE), moves, WIDE)
 
 
-def test_there_are_more_than_thirty():
-    assert len(BUGS) + len(VENUES) > 30
+def test_there_are_more_than_forty():
+    assert len(BUGS) + len(VENUES) + len(VENUES_OF_KINDS) > 40

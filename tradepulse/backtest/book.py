@@ -29,6 +29,7 @@ from tradepulse.execution.desk import Desks, Move, begin_with, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
+from tradepulse.execution.ticket import Ticket
 from tradepulse.ingestion.recording import Recording
 
 
@@ -56,7 +57,8 @@ class BookResult:
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and
         after, and where, of several venues; of several instruments the symbol
-    orders : one row per order: id, decided, arrived, side, quantity, price, status, reason, filled, and whether a
+    orders : one row per order: id, decided, arrived, side, type, quantity, price, the price or distance that it waits
+        for and of what, what is shown of it, time in force and when that ends, status, reason, filled, and whether a
         change of it has arrived; of several venues which, and why the router chose it; of several strategies whose it
         is; of several instruments the symbol
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
@@ -329,20 +331,38 @@ def replay(
                 worth = [(held.position, mid_of(number)) for number, held in enumerate(path.state.held)]
                 curve.append((ns, path.state.cash, *(number for pair in worth for number in pair)))
 
-            def tell(number: int, ns: int, what: str, before: Mapping[tuple[Side, int], int]) -> None:
-                """Send on what a venue has said, and keep the evidence of what it has filled."""
+            def tell(
+                number: int, ns: int, rested: str, took: str, before: Mapping[tuple[Side, int], int], mine: str = ""
+            ) -> None:
+                """Send on what a venue has said, and keep the evidence of what it has filled.
+
+                ``rested`` is that of what rested and of the order ``mine``, which has arrived; ``took`` of what was
+                triggered.
+                """
                 venue = venues[number]
-                for event in venue.events[told[number] :]:
+                news = venue.events[told[number] :]
+                told[number] = len(venue.events)
+                # What is displayed where something was taken is known when all is over, and what was there before.
+                left: dict[tuple[Side, int], int] = {}
+                shown = []
+                for event in reversed(news):
+                    if event.kind == "filled" and event.liquidity == "taker":
+                        level = (Side.SELL if event.side is Side.BUY else Side.BUY, event.price)
+                        after = left.get(level, venue.others[level[0]].get(event.price, 0))
+                        left[level] = after + event.quantity
+                        shown.append((left[level], after))
+                for event in news:
                     heard = answers.arrival(ns)
                     if event.kind == "filled":
-                        facing = (Side.SELL if event.side is Side.BUY else Side.BUY, event.price)
-                        taken = facing if event.liquidity == "taker" else (event.side, event.price)
+                        takes, level = event.liquidity == "taker", (event.side, event.price)
+                        was, now = (
+                            shown.pop() if takes else (before.get(level, 0), venue.others[level[0]].get(level[1], 0))
+                        )
                         fills.append(
-                            {"ns": ns, "heard": heard, "event": event, "what": what, "before": before.get(taken, 0),
-                             "after": venue.others[taken[0]].get(event.price, 0)}
+                            {"ns": ns, "heard": heard, "event": event, "before": was, "after": now,
+                             "what": took if takes and event.id != mine else rested}
                         )  # fmt: skip
                     push(heard, "answer", event)
-                told[number] = len(venue.events)
 
             last = ahead.ns
             while ahead is not None or queue:
@@ -354,7 +374,7 @@ def replay(
                         venues[0].halt()
                     else:
                         venues[0].resume()
-                        tell(0, at, RESUMED, {})
+                        tell(0, at, RESUMED, "triggered as trading went on", {})
                 if ahead is not None and (not queue or ahead.ns <= queue[0][0]):
                     move, ahead = ahead, next(ordered, None)
                     if move.ns < last:
@@ -373,7 +393,7 @@ def replay(
                         met = Side.SELL if move.aggressor is Side.BUY else Side.BUY
                         before = {(met, p): q for p, q in _near(venue, met, move.price)}
                         venue.trade(move.price, move.quantity, move.aggressor)
-                    tell(move.venue, move.ns, evidence_of(move), before)
+                    tell(move.venue, move.ns, evidence_of(move), f"triggered after {move.what}", before)
                     push(feed.arrival(move.ns), "seen", move)
                     continue
                 ns, _, kind, body = heapq.heappop(queue)
@@ -396,11 +416,9 @@ def replay(
                 else:
                     venue = venues[number := venue_of(kind, body)]
                     venue.advance(ns // 1_000_000)
-                    before = {}
+                    id = body.id if kind == "submit" else body if kind == "cancel" else body[0]
                     if kind == "submit":
-                        arrived[body.id] = ns
-                        other = Side.SELL if body.side is Side.BUY else Side.BUY
-                        before = {(other, p): q for p, q in _near(venue, other, body.price)}
+                        arrived[id] = ns
                         if rate and number == 0 and not _takes(taken, rate, ns):
                             venue.refuse(body.id, "rate_limited")
                         else:
@@ -408,11 +426,10 @@ def replay(
                     elif kind == "cancel":
                         venue.cancel(body)
                     else:
-                        changed.add(body[0])
-                        other = Side.SELL if path.state.orders[body[0]].ticket.side is Side.BUY else Side.BUY
-                        before = {(other, p): q for p, q in _near(venue, other, body[1]["price"])}
-                        venue.replace(body[0], **body[1])
-                    tell(number, ns, evidence_of(None), before)
+                        changed.add(id)
+                        venue.replace(id, **body[1])
+                    waits = path.state.orders[id].ticket.type.waits
+                    tell(number, ns, evidence_of(None), f"triggered as {id} arrived", {}, "" if waits else id)
             mark(last)
             rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, changed, path)
             return result_of(*rows, curve, terms, n_moves)
@@ -508,15 +525,26 @@ def _order_rows(
     return [
         {
             "order_id": id, "decided_ts": decided.get(id), "arrived_ts": arrived.get(id),
-            "side": known.ticket.side.value, "quantity": known.ticket.quantity / UNIT,
-            "price": None if known.ticket.price is None else known.ticket.price / UNIT, "status": known.status,
-            "reason": known.reason, "filled": known.filled / UNIT, "venue": _name(path.terms, known.ticket.venue),
+            **_as_sent(known.ticket), "status": known.status, "reason": known.reason, "filled": known.filled / UNIT,
+            "venue": _name(path.terms, known.ticket.venue),
             "routed": path.state.routed.get(id, ""),
             "strategy": desks.each[known.ticket.strategy].name if several else "",
             "symbol": path.terms.symbol_of(known.ticket.venue), "changed": id in changed,
         }
         for id, known in path.state.orders.items()
     ]  # fmt: skip
+
+
+def _as_sent(ticket: Ticket) -> dict[str, Any]:
+    """Return what an order says of itself, as columns; what it does not have is missing."""
+    there = {name: getattr(ticket, name) for name in ("price", "stop_price", "trail_offset", "display_quantity")}
+    return {
+        "side": ticket.side.value, "type": ticket.type.value, "quantity": ticket.quantity / UNIT,
+        **{name: None if units is None else units / UNIT for name, units in there.items()},
+        "trigger": ticket.trigger if ticket.type.waits else "", "tif": ticket.tif.value,
+        "expire_ts": None if ticket.expire_at_ms is None else ticket.expire_at_ms * 1_000_000,
+        "post_only": ticket.post_only, "reduce_only": ticket.reduce_only,
+    }  # fmt: skip
 
 
 def _name(terms: Terms, venue: int) -> str:
@@ -605,9 +633,11 @@ _BOOK_FILLS = {
     "displayed_before": "float64", "displayed_after": "float64", "venue": "str", "symbol": "str",
 }  # fmt: skip
 _BOOK_ORDERS = {
-    "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "quantity": "float64",
-    "price": "float64", "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str",
-    "strategy": "str", "symbol": "str", "changed": "bool",
+    "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "type": "str",
+    "quantity": "float64", "price": "float64", "stop_price": "float64", "trail_offset": "float64", "trigger": "str",
+    "display_quantity": "float64", "tif": "str", "expire_ts": "time", "post_only": "bool", "reduce_only": "bool",
+    "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str", "strategy": "str",
+    "symbol": "str", "changed": "bool",
 }  # fmt: skip
 
 

@@ -255,8 +255,11 @@ def _tables(
         {
             "order_id": id, "decided_ts": row[_DECIDED] if row[_STATUS] != _REFUSED else None,
             "arrived_ts": row[_ARRIVED] if row[_THERE] else None, "side": of,
-            "quantity": row[_QUANTITY] * quantity_step / UNIT,
-            "price": row[_PRICE] * price_step / UNIT if row[_PRICE] else None, "status": _STATUSES[row[_STATUS]],
+            "type": "limit" if row[_PRICE] else "market", "quantity": row[_QUANTITY] * quantity_step / UNIT,
+            "price": row[_PRICE] * price_step / UNIT if row[_PRICE] else None, "stop_price": None,
+            "trail_offset": None, "trigger": "", "display_quantity": None,
+            "tif": "ioc" if row[_FLAGS] & _IOC else "gtc", "expire_ts": None,
+            "post_only": bool(row[_FLAGS] & _POST_ONLY), "reduce_only": False, "status": _STATUSES[row[_STATUS]],
             "reason": _REASONS[row[_REASON]], "filled": row[_FILLED] * quantity_step / UNIT, "venue": "", "routed": "",
             "strategy": "", "symbol": "", "changed": False,
         }

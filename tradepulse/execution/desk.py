@@ -1,15 +1,15 @@
 """Our side of the line to a venue: what we have seen of its book, and what a strategy may ask and order there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from tradepulse.core.orders import Side, client_order_id
-from tradepulse.core.quoting.base import Answer, Market, QuotingStrategy
+from tradepulse.core.quoting.base import Answer, How, Market, QuotingStrategy, checked
 from tradepulse.errors import ConfigError, LineLost
 from tradepulse.execution.matching import Display
 from tradepulse.execution.orderpath import OrderPath, Terms
 from tradepulse.execution.router import Offered, route
-from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
+from tradepulse.execution.ticket import Event, Ticket, TimeInForce, type_of
 
 #: Strategies that a ticket can tell apart.
 MOST_STRATEGIES = 8
@@ -239,7 +239,8 @@ class Desk:
         self._first = self
         terms = path.terms
         self._home = terms.home_of(instrument)
-        self.lot = terms.venues[self._home].lot if terms.venues else terms.lot
+        home = terms.venues[self._home] if terms.venues else terms
+        self.tick, self.lot = home.tick, home.lot
         self._places = [
             (n, place) for n, place in enumerate(terms.venues)
             if not terms.instruments or place.instrument == instrument
@@ -313,33 +314,33 @@ class Desk:
             }
         return found
 
-    def submit(
-        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
-    ) -> str:
+    def submit(self, side: Side, quantity: int, price: int | None = None, **how: Unpack[How]) -> str:
         """Send an order, if risk lets it; of several venues, one to each that the router chooses.
 
         What takes is routed: a market order, and what is immediate or meets what others display; each part is limited
         by the worst price that it is to take, and canceled where that is gone. What is left of a limit order that may
-        rest, and what only rests, goes to the first venue. One that fills whole or not at all is not split.
+        rest, and what only rests, goes to the first venue. What waits, is to be hidden or to reduce, and what fills
+        whole or not at all, is not split.
 
         Returns
         -------
         str
             The order's id; of several the first one's.
         """
-        tickets = self._routed(side, quantity, price, tif) if len(self._places) > 1 and not post_only else []
+        tickets = self._routed(side, quantity, price, how) if len(self._places) > 1 else []
         if not tickets:
-            tickets = [self._ticket(side, quantity, price, TimeInForce(tif), post_only=post_only)]
+            tickets = [self._ticket(side, quantity, price, how)]
         for ticket in tickets:
             self._submit(ticket)
         return tickets[0].id
 
-    def _routed(self, side: Side, quantity: int, price: int | None, tif: str) -> list[Ticket]:
+    def _routed(self, side: Side, quantity: int, price: int | None, how: How) -> list[Ticket]:
         """Return an order as one for each venue that it is to go to, and say why; none if it takes nothing."""
         facing = Side.SELL if side is Side.BUY else Side.BUY
-        best = self.seen.best(facing)
+        best, tif = self.seen.best(facing), how.get("tif", "gtc")
         meets = best is not None and (price is None or side.sign * best <= side.sign * price)
-        if not meets or tif == "fok" or quantity <= 0:
+        whole = tif == "fok" or any(value for name, value in how.items() if name not in {"tif", "expire_at_ms"})
+        if not meets or whole or quantity <= 0:
             return []
         offers = [
             Offered(
@@ -351,26 +352,25 @@ class Desk:
         found = route(side, quantity, offers, price)
         numbers = {place.name: number for number, place in self._places}
         tickets = [
-            self._ticket(side, leg.quantity, leg.price, TimeInForce.IOC, venue=numbers[leg.venue]) for leg in found.legs
+            self._ticket(side, leg.quantity, leg.price, {"tif": "ioc"}, numbers[leg.venue]) for leg in found.legs
         ]
         if tickets:
             self.path.route({ticket.id: leg.reason for ticket, leg in zip(tickets, found.legs, strict=True)})
             if found.left and price is not None and tif != "ioc":
-                tickets.append(self._ticket(side, found.left, price, TimeInForce(tif)))
+                tickets.append(self._ticket(side, found.left, price, how))
         return tickets
 
-    def _ticket(
-        self, side: Side, quantity: int, price: int | None, tif: TimeInForce, *, post_only: bool = False,
-        venue: int | None = None,
-    ) -> Ticket:  # fmt: skip
-        first = self._first
+    def _ticket(self, side: Side, quantity: int, price: int | None, how: How, venue: int | None = None) -> Ticket:
+        first, said = self._first, dict[str, Any](checked(price, how))
+        kind, tif = type_of(price, how), TimeInForce(said.pop("tif", "gtc"))
+        said.pop("if_touched", None)
         id = client_order_id(self._book, self.name, str(first._count))
-        first._count += 1
-        kind = OrderType.MARKET if price is None else OrderType.LIMIT
-        return Ticket(
-            id, side, kind, quantity, price, tif=tif, post_only=post_only,
-            venue=self._home if venue is None else venue, strategy=self._number,
+        ticket = Ticket(
+            id, side, kind, quantity, price, tif=tif, venue=self._home if venue is None else venue,
+            strategy=self._number, **said,
         )  # fmt: skip
+        first._count += 1
+        return ticket
 
     def _submit(self, ticket: Ticket) -> None:
         id, now = ticket.id, self._first.now
@@ -385,9 +385,11 @@ class Desk:
         if self.path.cancel(id):
             self._send(self._first.now, "cancel", id)
 
-    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
-        """Ask for another price or another total."""
-        change = {"price": price, "quantity": quantity, "stop_price": None}
+    def replace(
+        self, id: str, *, price: int | None = None, quantity: int | None = None, stop_price: int | None = None
+    ) -> None:
+        """Ask for another price, another total, or another price that it waits for."""
+        change = {"price": price, "quantity": quantity, "stop_price": stop_price}
         order = self.path.state.orders.get(id)
         if self.path.replace(id, self.view.of(order.ticket.venue if order else 0), **change):
             self._send(self._first.now, "replace", (id, change))

@@ -5,6 +5,9 @@ turns away every process but the newest. An exchange remembers none of that for 
 order is in it before it is sent, what happened to it before the desk is told. A gateway that died asks the exchange
 what has become of the orders that its journal has, and goes on.
 
+What waits for a price, or ends at a moment, waits here: exchanges differ in what they know of that, and none lets it
+wait for what we take the market to be. Nothing of it is at the exchange while no desk is there, which ends it.
+
 What happens to our orders is heard on a stream, and asked for again whenever that was lost, at every connection of a
 desk and every few seconds while something is open: a stream that is half open is silent, not wrong.
 """
@@ -24,7 +27,7 @@ from tradepulse.execution.journal import Journal
 from tradepulse.execution.line import LONGEST, message_of, plain_move, text_of
 from tradepulse.execution.orderpath import Place
 from tradepulse.execution.packing import event_of, plain, plain_event, ticket_of
-from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
+from tradepulse.execution.ticket import Event, Ticket, TimeInForce
 
 #: Seconds between heartbeats, and between looks at the account while something is open, and while nothing is.
 BEAT, LOOK, IDLE = 0.5, 10.0, 60.0
@@ -35,7 +38,7 @@ SETTLED = 15.0
 ALONE = 15.0
 #: What trades are asked for again that long before the last one known, ns: clocks, and what was told late.
 _OVERLAP = 60 * 10**9
-_SUPPORTED = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}
+_SUPPORTED = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD}
 
 
 class Said(NamedTuple):
@@ -151,6 +154,9 @@ class _Order:
     ended: bool = False
     #: Whether it was taken never to have arrived.
     lost: bool = False
+    #: Whether it waits here for a price, and the best one so far where that follows.
+    waiting: bool = False
+    best: int | None = None
     #: Held while something is under way to the exchange about it.
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -199,6 +205,7 @@ class Gateway:
         self._display: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._shown: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._market_ns = 0
+        self._last: int | None = None  # price of the last trade there
         self._line: asyncio.StreamWriter | None = None
         self._left_at = time.monotonic()
         self._server: asyncio.Server | None = None
@@ -273,6 +280,8 @@ class Gateway:
             ("orders", self._there.orders, self._take_order), ("fills", self._there.fills, self._take_trade),
         ):  # fmt: skip
             self._run(self._follow(what, stream, take))
+        for order in self._open.values():
+            self._end_in_time(order)
         self._run(self._beats())
         self._run(self._looks())
 
@@ -349,6 +358,12 @@ class Gateway:
                         )
                 case "epoch":
                     self.epoch = body["epoch"]
+                case "held":
+                    ticket = ticket_of(body["ticket"])
+                    order = self._order_of(ticket)
+                    order.ticket, order.waiting = ticket, True
+                case "followed":
+                    self._orders[body["id"]].best = body["best"]
                 case "placing":
                     ticket = ticket_of(body["ticket"])
                     order = self._order_of(ticket)
@@ -389,7 +404,8 @@ class Gateway:
                 order.filled += event.quantity
                 order.ended = order.ended or order.filled >= order.ticket.quantity
         elif order is not None and event.kind in {"working", "changed"}:
-            order.told = True
+            order.waiting = order.waiting and event.kind == "changed"
+            order.told = not order.waiting
         elif order is not None and event.kind == "ended":
             order.ended, order.lost = True, event.reason == "not_received"
         if order is not None and order.ended:
@@ -458,8 +474,10 @@ class Gateway:
         if not reason and status in {"expired", "canceled"}:
             tif, kind = order.ticket.tif, order.ticket.type
             takes = tif.value if tif in {TimeInForce.IOC, TimeInForce.FOK} else ""
-            reason = takes or ("no_liquidity" if kind is OrderType.MARKET else "by_venue")
-        if status == "expired" and reason != "by_venue":
+            reason = takes or ("by_venue" if kind.has_limit else "no_liquidity")
+        if reason == "expired":
+            status = "expired"
+        elif status == "expired" and reason != "by_venue":
             status = "canceled"
         self._tell(Event("ended", order.ticket.id, status, reason or "by_venue"))
 
@@ -479,7 +497,7 @@ class Gateway:
             for said in there:
                 self._take_order(said)
             for order in list(self._open.values()):
-                if order.ended or order.busy.locked() or any(said.leg == order.leg for said in there):
+                if order.waiting or order.ended or order.busy.locked() or any(said.leg == order.leg for said in there):
                     continue
                 async with order.busy:
                     found = await self._there.find(order.leg)
@@ -508,12 +526,15 @@ class Gateway:
     def _take_print(self, said: tuple[int, int, int, Side]) -> None:
         ns, price, quantity, aggressor = said
         self._market_ns = max(ns, self._market_ns)
+        self._last = price
         self._say(["move", *plain_move(Move(self._market_ns, (), price, quantity, aggressor, "print"))])
+        self._trigger()
 
     def _take_book(self, said: tuple[int, dict[Side, dict[int, int]]]) -> None:
         ns, self._display = said
         self._market_ns = max(ns, self._market_ns)
         self._show(always=True)
+        self._trigger()
 
     def _show(self, *, always: bool = False) -> None:
         """Tell the desk what others display now: what is displayed, without what is ours of it."""
@@ -612,16 +633,60 @@ class Gateway:
         if ticket.id in self._orders:
             return
         order = self._order_of(ticket)
-        plain_order = ticket.type in {OrderType.MARKET, OrderType.LIMIT} and ticket.display_quantity is None
-        if not plain_order or ticket.tif not in _SUPPORTED or ticket.reduce_only:
-            self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
-            self._tell(Event("ended", ticket.id, "rejected", "not_supported"))
-            return
-        if self._meets_own(ticket):
-            self._write("placing", ticket=plain(ticket), changes=0, before=0, ns=time.time_ns())
-            self._tell(Event("ended", ticket.id, "canceled", "self_trade"))
-            return
-        self._run(self._place(order))
+        if ticket.display_quantity is not None or ticket.reduce_only or ticket.tif not in _SUPPORTED:
+            self._turn_away(order, "rejected", "not_supported")
+        elif ticket.expire_at_ms is not None and ticket.expire_at_ms <= time.time() * 1000:
+            self._turn_away(order, "rejected", "expired")
+        elif ticket.type.waits:
+            self._write("held", ticket=plain(ticket))
+            order.waiting = True
+            self._tell(Event("waiting", ticket.id, ticket=ticket))
+            self._end_in_time(order)
+            self._trigger()
+        else:
+            self._end_in_time(order)
+            self._let_go(order)
+
+    def _turn_away(self, order: _Order, status: str, reason: str) -> None:
+        """End an order that was never sent."""
+        self._write("placing", ticket=plain(order.ticket), changes=0, before=0, ns=time.time_ns())
+        self._tell(Event("ended", order.ticket.id, status, reason))
+
+    def _let_go(self, order: _Order) -> None:
+        """Send an order, unless it would meet another of ours."""
+        if self._meets_own(order.ticket):
+            self._turn_away(order, "canceled", "self_trade")
+        else:
+            self._run(self._place(order))
+
+    def _trigger(self) -> None:
+        """Send what waits for a price that is there now, the oldest first."""
+        for order in [order for order in self._open.values() if order.waiting]:
+            ticket, sign = order.ticket, order.ticket.side.sign
+            facing = self._shown[Side.SELL if ticket.side is Side.BUY else Side.BUY]
+            best = min((price for price, size in facing.items() if size), key=lambda price: sign * price, default=None)
+            seen = self._last if ticket.trigger == "last" else best
+            if seen is None:
+                continue
+            level = ticket.stop_price or 0
+            if ticket.trail_offset is not None:
+                if order.best is None or sign * seen < sign * order.best:
+                    self._write("followed", id=ticket.id, best=seen)
+                    order.best = seen
+                level = order.best + sign * ticket.trail_offset
+            rising = sign * (-1 if ticket.type.touches else 1)
+            if rising * seen >= rising * level:
+                # It is an order like others from here on, and what it is to the desk: its fills may be heard first.
+                self._tell(Event("working", ticket.id, ticket=ticket))
+                self._let_go(order)
+
+    def _end_in_time(self, order: _Order) -> None:
+        if order.ticket.expire_at_ms is not None:
+            self._run(self._expire(order, order.ticket.expire_at_ms / 1000))
+
+    async def _expire(self, order: _Order, end: float) -> None:
+        await asyncio.sleep(max(0.0, end - time.time()))
+        await self._cancel(order.ticket.id, "expired")
 
     def _meets_own(self, ticket: Ticket) -> bool:
         """Say whether an order would trade with another of ours: exchanges let it, or each has a rule of its own."""
@@ -637,9 +702,9 @@ class Gateway:
             else:
                 reach = None
         return any(
-            other.ticket.side is facing and other.ticket.price is not None and other.ticket.tif is TimeInForce.GTC
-            and other.ticket.id != ticket.id and (reach is None or sign * reach >= sign * other.ticket.price)
-            for other in self._open.values()
+            other.side is facing and other.price is not None and other.tif in {TimeInForce.GTC, TimeInForce.GTD}
+            and other.id != ticket.id and (reach is None or sign * reach >= sign * other.price)
+            for other in (order.ticket for order in self._open.values() if not order.waiting)
         )  # fmt: skip
 
     async def _place(self, order: _Order) -> None:
@@ -657,7 +722,9 @@ class Gateway:
         said: Said | None
         try:
             try:
-                said = await self._there.place(order.leg, ticket, order.left, lambda: not order.asked)
+                # That it ends at a moment is for us to see to.
+                sent = ticket._replace(tif=TimeInForce.GTC) if ticket.tif is TimeInForce.GTD else ticket
+                said = await self._there.place(order.leg, sent, order.left, lambda: not order.asked)
             except BrokerRejected as exc:
                 # It may be there all the same: sent before, taken, and answered as if it was not.
                 said, why = await self._there.find(order.leg), str(exc)
@@ -681,6 +748,9 @@ class Gateway:
         if not order.asked:
             self._write("canceling", id=id, reason=reason)
             order.asked = reason
+        if order.waiting:
+            self._tell(Event("ended", id, "expired" if order.asked == "expired" else "canceled", order.asked))
+            return
         if order.ending:
             return  # asked for again before the answer; who waits in line would keep everyone else from the order
         order.ending = True
@@ -719,6 +789,9 @@ class Gateway:
         order = self._orders.get(id)
         if order is None or order.ended:
             return
+        if order.waiting:
+            self._change_waiting(order, price, quantity, stop_price)
+            return
         async with order.busy:
             old = order.ticket
             total = old.quantity if quantity is None else quantity
@@ -739,6 +812,21 @@ class Gateway:
             else:
                 await self._send(order, old._replace(price=price or old.price, quantity=total))
         self._settle(order)
+
+    def _change_waiting(self, order: _Order, price: int | None, quantity: int | None, stop_price: int | None) -> None:
+        """Change an order that is not sent yet."""
+        old = order.ticket
+        if quantity is not None and quantity <= 0:
+            self._tell(Event("ended", old.id, "canceled", "requested"))
+            return
+        order.ticket = old._replace(
+            price=old.price if price is None else price,
+            quantity=old.quantity if quantity is None else quantity,
+            stop_price=old.stop_price if stop_price is None else stop_price,
+        )
+        self._write("held", ticket=plain(order.ticket))
+        self._tell(Event("changed", old.id, ticket=order.ticket))
+        self._trigger()
 
     async def _is_gone(self, order: _Order) -> bool:
         """Say whether the exchange has nothing left of an order, and all of its fills are booked."""

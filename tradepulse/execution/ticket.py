@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from tradepulse.core.orders import Side
+from tradepulse.core.quoting.base import How
 
 
 class OrderType(StrEnum):
@@ -25,6 +26,16 @@ class OrderType(StrEnum):
         self.has_limit = name in {"limit", "stop_limit", "limit_if_touched"}
         #: Whether its trigger is reached from the other side: it buys when the price has fallen.
         self.touches = name.endswith("_if_touched")
+
+
+def type_of(price: int | None, how: How) -> OrderType:
+    """Return the type of an order that a strategy has described."""
+    if how.get("trail_offset") is not None:
+        return OrderType.TRAILING_STOP
+    stop, touched = how.get("stop_price") is not None, how.get("if_touched", False)
+    if price is None:
+        return OrderType.MARKET_IF_TOUCHED if touched else OrderType.STOP if stop else OrderType.MARKET
+    return OrderType.LIMIT_IF_TOUCHED if touched else OrderType.STOP_LIMIT if stop else OrderType.LIMIT
 
 
 class TimeInForce(StrEnum):

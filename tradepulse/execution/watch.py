@@ -9,6 +9,7 @@ from tradepulse.core.orders import UNIT
 from tradepulse.errors import MissingData
 from tradepulse.execution.journal import ReadOnly
 from tradepulse.execution.orderpath import MONEY, Instrument, Known, OrderPath, Terms
+from tradepulse.execution.ticket import Ticket
 
 
 class Watched:
@@ -102,7 +103,7 @@ class Watched:
         room = max(2, rows - len(head) - 4)
         shown = list(state.open.values())[-(room // 2) :]
         orders = [f"  {len(state.open)} open"] + [
-            f"    {order.ticket.side:<4} {order.left / UNIT:>12.8g} at {_price(order.ticket.price)}  {order.status}"
+            f"    {order.ticket.side:<4} {order.left / UNIT:>12.8g} at {_at(order.ticket)}  {order.status}"
             f"{'  (canceling)' if order.canceling else ''}{self._where(order)}"
             for order in shown
         ]
@@ -144,6 +145,14 @@ class Watched:
 
 def _worth(bid: int | None, ask: int | None, last: int | None) -> float:
     return (bid + ask) / 2 / UNIT if bid and ask else (last or 0) / UNIT
+
+
+def _at(ticket: Ticket) -> str:
+    """Return the price of an order, and what it waits for."""
+    if not ticket.type.waits:
+        return _price(ticket.price)
+    when = f"{_price(ticket.trail_offset)} behind" if ticket.trail_offset else f"{_price(ticket.stop_price)}"
+    return f"{_price(ticket.price) if ticket.price else 'the market'} from {when}, {ticket.type.replace('_', ' ')}"
 
 
 def _price(units: int | None) -> str:

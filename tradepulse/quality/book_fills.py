@@ -1,8 +1,9 @@
 """Could these fills on a book have happened? Asked of a run by rules that share no code with its engine and its venue.
 
 What others did is gone through once more. A resting order stands behind what was displayed at its price when it
-arrived; a print uses up what stands before it, then fills it; what is taken is gone until it is displayed anew. Each
-claim of a fill (when it was decided and arrived, what made it possible, what was displayed) is held against that.
+arrived; a print uses up what stands before it, then fills it; what is taken is gone until it is displayed anew; what
+waits for a price is an order from when that is there. Each claim of a fill (when it was decided and arrived, what made
+it possible, what was displayed) is held against that.
 """
 
 from bisect import bisect_left, insort
@@ -18,7 +19,7 @@ import pandas as pd
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, MONEY, Terms
+from tradepulse.execution.orderpath import FEE, MONEY, Instrument, Terms
 from tradepulse.quality.check import Check
 
 _ORDERED = "an order of its side and venue"
@@ -36,9 +37,12 @@ _PASSED = "the queue before it was passed"
 _EARNED = "cash, position and equity are what the fills make"
 _OPEN = "while the venue was open"
 _RATE = "no more orders than the venue takes"
+_TRIGGERED = "triggered as its price was there"
+_KIND = "as an order of its kind may"
+_REDUCES = "off what is held, where it only reduces"
 _RULES = (
     _ORDERED, _WHOLE, _LIMIT, _SENT, _HEARD, _SORTED, _FEE, _SAID, _DISPLAYED, _REACHED, _PRINTED, _PASSED, _EARNED,
-    _OPEN, _RATE,
+    _OPEN, _RATE, _TRIGGERED, _KIND, _REDUCES,
 )  # fmt: skip
 _SIGN = {"buy": 1, "sell": -1}
 _OTHER = {"buy": "sell", "sell": "buy"}
@@ -75,8 +79,8 @@ def book_fills_could_happen(
     Returns
     -------
     list of :class:`Check`; a rule that was asked of nothing has seen nothing: of a run without fills all but its
-    equity. An order that was changed on its way is not asked for its limit and its queue, since the tables do not say
-    when it was.
+    equity. An order that was changed on its way is not asked for its limit, its trigger and its queue, since the
+    tables do not say when it was.
     """
     trial = _Trial(terms, cancels_ahead, [(_ns_of(begin), _ns_of(end)) for begin, end in shut])
     trial.hear(fills, orders, order_us, answer_us)
@@ -100,9 +104,44 @@ class _Order:
     decided: int
     changed: bool
     number: int
-    #: When it filled last as it rested, 0 for never; and what others display that stands before it.
-    last: int = 0
+    #: What is shown of it at a time, units; all of it where that is 0.
+    part: int = 0
+    #: The price that it waits for, or the distance at which that follows; +1 where it is to rise; which price.
+    stop: int | None = None
+    trail: int | None = None
+    rising: int = 1
+    trigger: str = ""
+    #: When it filled last as it rested, -1 for never; what others display that stands before it; what of it is left
+    #: and shown; and when its price was there, -1 for never.
+    last: int = -1
     ahead: int = 0
+    left: int = 0
+    shown: int = 0
+    triggered: int = -1
+
+    def rest(self, displayed: int) -> None:
+        """Stand behind what is displayed."""
+        self.ahead, self.shown = displayed, min(self.part or self.left, self.left)
+
+    def fill(self, quantity: int, displayed: int) -> None:
+        """Fill as it rests; the next part of one that is shown in parts stands behind what is displayed."""
+        self.left -= quantity
+        self.shown = max(0, self.shown - quantity)
+        if self.part and not self.shown and self.left > 0:
+            self.rest(displayed)
+
+    def before(self, quantity: int, displayed: int) -> int:
+        """Return what others display that goes before so many units of it."""
+        if not self.part:
+            return self.ahead
+        passed, ahead, shown, left = 0, self.ahead, self.shown, self.left
+        while True:
+            passed += ahead
+            some = min(shown, quantity)
+            quantity, left = quantity - some, left - some
+            if quantity <= 0 or not some:
+                return passed
+            ahead, shown = max(0, displayed - passed), min(self.part, left)
 
 
 @dataclass(slots=True)
@@ -128,6 +167,16 @@ class _Book:
     #: Prices of each side, less their sign for sells: the best is the last.
     prices: dict[str, list[int]] = field(default_factory=lambda: {"buy": [], "sell": []})
     resting: list[_Order] = field(default_factory=list)
+    #: Our orders that wait for a price, the oldest first; and that of the last trade of others.
+    waiting: list[_Order] = field(default_factory=list)
+    last: int | None = None
+
+    def seen(self, order: _Order) -> int | None:
+        """Return the price that an order waits for, as it is now."""
+        if order.trigger == "last":
+            return self.last
+        facing = _OTHER[order.side]
+        return _SIGN[facing] * self.prices[facing][-1] if self.prices[facing] else None
 
     def at(self, side: str, price: int) -> int:
         return self.shown[side].get(price, 0)
@@ -179,16 +228,23 @@ class _Trial:
 
     def hear(self, fills: pd.DataFrame, orders: pd.DataFrame, order_us: Sequence[float], answer_us: float) -> None:
         """Hold each fill against its order, and the ways and fees."""
-        stamps = {name: _ns(orders[name]) for name in ("arrived_ts", "decided_ts")}
-        for number, row in enumerate(orders.assign(**stamps).to_dict("records")):
-            price = None if row["price"] != row["price"] else _units(row["price"])
+        stamps = {name: _ns(orders[name]) for name in ("arrived_ts", "decided_ts", "expire_ts")}
+        own = orders.assign(**stamps).to_dict("records")
+        for number, row in enumerate(own):
+            rises = _SIGN[row["side"]] * (-1 if row["type"].endswith("if_touched") else 1)
+            quantity = _units(row["quantity"])
             self.orders[row["order_id"]] = _Order(
-                row["order_id"], row["side"], price, _units(row["quantity"]), self.names.get(row["venue"], 0),
+                row["order_id"], row["side"], _there(row["price"]), quantity, self.names.get(row["venue"], 0),
                 row["arrived_ts"], row["decided_ts"], bool(row["changed"]), number,
+                _there(row["display_quantity"]) or 0, _there(row["stop_price"]), _there(row["trail_offset"]), rises,
+                row["trigger"], left=quantity,
             )  # fmt: skip
         stamps = {name: _ns(fills[name]) for name in ("ts", "heard_ts", "arrived_ts", "decided_ts")}
         self.rows = fills.assign(**stamps).to_dict("records")
         filled: dict[str, int] = defaultdict(int)
+        held = [0] * len(self.books)
+        for number, one in enumerate(self.terms.instruments or (Instrument("", position=self.terms.position),)):
+            held[self.terms.home_of(number)] = one.position
         previous = 0
         for number, row in enumerate(self.rows):
             where, order = f"fill {number}", self.orders.get(row["order_id"])
@@ -203,9 +259,10 @@ class _Trial:
             if order.price is not None and not order.changed:
                 inside = _SIGN[order.side] * price <= _SIGN[order.side] * order.price
                 self.ask(_LIMIT, price == order.price if rests else inside, where)
-            # What rests is met by what comes later; what takes takes as it arrives, or as its change does.
+            # What rests is met by what comes later; what takes takes as it arrives or its price is there, or as its
+            # change arrives.
             later, at_once = row["ts"] > order.arrived >= 0, row["ts"] == order.arrived >= 0
-            in_time = later if rests else at_once or (later and order.changed)
+            in_time = later if rests else at_once or (later and (order.changed or bool(order.trigger)))
             way = order.arrived - order.decided >= round(order_us[min(venue, len(order_us) - 1)] * 1000)
             is_its = row["arrived_ts"] == order.arrived and row["decided_ts"] == order.decided
             self.ask(_SENT, in_time and way and is_its, where)
@@ -224,8 +281,28 @@ class _Trial:
             (self.made if rests else self.took)[row["ts"]].append(said)
             if rests:
                 order.last = row["ts"]
+            of = own[order.number]
+            if of["reduce_only"]:
+                off = -_SIGN[order.side] * held[venue]
+                self.ask(_REDUCES, quantity <= off, f"{where}: {max(0, off) / UNIT:g} were held against it")
+            held[venue] += _SIGN[order.side] * quantity
+            self._as_its_kind(of, row, quantity, where)
         for id in filled:
             self.arriving[self.orders[id].arrived].append(self.orders[id])
+
+    def _as_its_kind(self, order: dict[Any, Any], row: dict[Any, Any], quantity: int, where: str) -> None:
+        """Hold a fill against how its order was to be worked."""
+        rests, tif = row["liquidity"] == "maker", order["tif"]
+        at_once = tif in {"ioc", "fok"} or order["price"] != order["price"]
+        if at_once:
+            self.ask(_KIND, not rests, f"{where}: an order that does not rest rested")
+        if tif == "fok":
+            whole = quantity == _units(order["quantity"]) or _units(order["filled"]) == _units(order["quantity"])
+            self.ask(_KIND, whole, f"{where}: one that fills whole filled in part")
+        if order["post_only"]:
+            self.ask(_KIND, rests, f"{where}: one that only rests took")
+        if order["expire_ts"] >= 0:
+            self.ask(_KIND, row["ts"] // 10**6 * 10**6 < order["expire_ts"], f"{where}: it had ended by then")
 
     def _is_shut(self, ns: int) -> bool:
         return any(begin <= ns < end for begin, end in self.shut)
@@ -253,7 +330,16 @@ class _Trial:
                     for fill in mine:
                         self.ask(_SAID, True, fill.where)
                 halted = move.venue == 0 and self._is_shut(ns)
+                for fill in mine:
+                    if fill.order.trigger and not fill.order.changed:
+                        self.ask(_TRIGGERED, fill.order.triggered >= 0, f"{fill.where}: it still waited")
                 (self._recorded if halted else self._shown if move.aggressor is None else self._printed)(move, mine)
+                for fill in mine:
+                    fill.order.fill(fill.quantity, self.books[move.venue].at(fill.side, fill.price))
+                if move.aggressor is not None:
+                    self.books[move.venue].last = move.price
+                if not halted:
+                    self._look(self.books[move.venue], ns, f"triggered after {move.what}")
             for fill in claimed:
                 self.ask(_SAID, False, f"{fill.where}: {fill.evidence}")
             if self.made.pop(ns, None):
@@ -264,7 +350,7 @@ class _Trial:
                 self._go_on(opens.pop())
             else:
                 self._arrive(own.pop())
-        for some in self.made.values():
+        for some in (*self.made.values(), *self.took.values()):
             for fill in some:
                 self.ask(_SAID, False, f"{fill.where}: nothing happened then")
 
@@ -279,9 +365,13 @@ class _Trial:
         for fill in sorted(at_price, key=lambda fill: (fill.order.arrived, fill.order.number)):
             so_far += fill.quantity
             if not fill.order.changed:
-                stood, printed = fill.order.ahead / UNIT, move.quantity / UNIT
-                passed = fill.order.ahead + so_far <= move.quantity
-                self.ask(_PASSED, passed, f"{fill.where}: {stood:g} stood before it, {printed:g} was printed")
+                stood = fill.order.before(fill.quantity, book.at(side, move.price))
+                # What is shown in parts lets our other orders pass between them.
+                ours = beyond + fill.quantity if fill.order.part else so_far
+                self.ask(
+                    _PASSED, stood + ours <= move.quantity,
+                    f"{fill.where}: {stood / UNIT:g} stood before it, {move.quantity / UNIT:g} was printed",
+                )  # fmt: skip
         total = sum(fill.quantity for fill in fills)
         for fill in fills:
             self.ask(_PRINTED, total <= move.quantity, fill.where)
@@ -301,7 +391,7 @@ class _Trial:
     def _shown(self, move: Move, fills: Sequence[_Fill]) -> None:
         """Others display anew: what would cross our orders trades with them, the best price first."""
         book, owed = self.books[move.venue], {id(fill): fill.quantity for fill in fills}
-        if not fills and not book.resting:
+        if not fills and not book.resting and not book.waiting:
             for side, price, quantity in move.levels:
                 book.show(side.value, price, quantity)
             return
@@ -355,27 +445,85 @@ class _Trial:
             self.ask(_SAID, True, fill.where)
             self.ask(_REACHED, owed[id(fill)] < fill.quantity, fill.where)
             self.ask(_PRINTED, not owed[id(fill)], fill.where)
+            fill.order.fill(fill.quantity, book.at(fill.side, fill.price))
+        self._look(book, ns, "triggered as trading went on")
         self.made[ns] = [fill for fill in self.made.get(ns, []) if fill not in claimed]
 
     def _arrive(self, ns: int) -> None:
-        """What we sent is there: it takes what is displayed, and then rests behind it."""
-        took = self.took.get(ns, [])
+        """What we sent is there: it waits, or takes what is displayed, and then rests behind it."""
         for order in sorted(self.arriving.get(ns, []), key=lambda order: order.number):
-            self._take([fill for fill in took if fill.order is order])
-            if order.price is not None and order.last and not order.changed:
-                book = self.books[order.venue]
-                order.ahead = book.at(order.side, order.price)
-                book.resting.append(order)
-        self._take([fill for fill in took if fill.order.arrived != ns])  # what was changed on its way
+            book, cause = self.books[order.venue], f"triggered as {order.id} arrived"
+            # One that waited as another was changed was there before.
+            mine = (fill for fill in self.took.get(ns, []) if fill.order is order and order.trigger)
+            if not any(fill.evidence != cause for fill in mine):
+                self._change(ns)
+            if order.trigger:
+                book.waiting.append(order)
+                self._look(book, ns, cause)
+            elif self._act(order, ns, "displayed when it arrived"):
+                self._look(book, ns, cause)
+        self._change(ns, last=True)
+        for fill in self.took.pop(ns, []):
+            self.ask(_TRIGGERED if fill.order.trigger else _SAID, False, f"{fill.where}: {fill.evidence}")
 
-    def _take(self, fills: Sequence[_Fill]) -> None:
+    def _change(self, ns: int, *, last: bool = False) -> None:
+        """Let take what was changed on its way, as long as it is the next that says so."""
+        while (took := self.took.get(ns)) and took[0].order.changed and (last or took[0].order.arrived != ns):
+            order = took[0].order
+            mine = [fill for fill in took if fill.order is order]
+            self.took[ns] = [fill for fill in took if fill.order is not order]
+            self._take(mine, f"triggered as {order.id} arrived" if order.trigger else "displayed when it arrived")
+            self._look(self.books[order.venue], ns, f"triggered as {order.id} arrived")
+
+    def _act(self, order: _Order, ns: int, evidence: str) -> bool:
+        """Let an order take what it says that it took at a moment, and rest; return whether it took."""
+        took = [fill for fill in self.took.get(ns, []) if fill.order is order]
+        if took:
+            self.took[ns] = [fill for fill in self.took[ns] if fill.order is not order]
+        self._take(took, evidence)
+        if order.price is not None and order.last >= 0 and not order.changed:
+            book = self.books[order.venue]
+            order.rest(book.at(order.side, order.price))
+            book.resting.append(order)
+        return bool(took)
+
+    def _look(self, book: _Book, ns: int, cause: str) -> None:
+        """Let what waits for a price that is there be an order like others, the oldest first."""
+        found: list[_Order] = []
+        while True:
+            for order in list(book.waiting):
+                if (seen := book.seen(order)) is None:
+                    continue
+                if order.trail is not None:
+                    sign = _SIGN[order.side]
+                    follows = seen + sign * order.trail
+                    order.stop = follows if order.stop is None else sign * min(sign * order.stop, sign * follows)
+                there = order.stop is not None and order.rising * seen >= order.rising * order.stop
+                is_told = order.changed and order.trail is None
+                if is_told:  # what it waits for now nobody has said: it is believed that it is the next
+                    said = next(iter(self.took.get(ns, ())), None)
+                    there = said is not None and said.order is order and said.evidence == cause
+                if there:
+                    book.waiting.remove(order)
+                    order.triggered = ns
+                    found.insert(0 if is_told else len(found), order)
+            if not found:
+                return
+            order = found.pop(0)
+            for fill in self.took.get(ns, []):
+                if fill.order is order:
+                    self.ask(_TRIGGERED, True, fill.where)
+            self._act(order, ns, cause)
+
+    def _take(self, fills: Sequence[_Fill], evidence: str) -> None:
         for fill in fills:
             book, facing = self.books[fill.order.venue], _OTHER[fill.side]
+            fill.order.left -= fill.quantity
             there = book.at(facing, fill.price)
             self.ask(_DISPLAYED, fill.quantity <= there, f"{fill.where}: {there / UNIT:g} were displayed")
             book.use_up(facing, fill.price, fill.quantity)
             right = fill.before == there and fill.after == there - fill.quantity
-            self.ask(_SAID, right and fill.evidence == "displayed when it arrived", fill.where)
+            self.ask(_SAID, right and fill.evidence == evidence, fill.where)
 
     # -- what it comes to ----------------------------------------------------------------------------------------------
 
@@ -422,6 +570,11 @@ def _said(move: Move) -> str:
 
 def _units(value: float) -> int:
     return round(value * UNIT)
+
+
+def _there(value: float | None) -> int | None:
+    """Return a figure of an order in units, None where it has none."""
+    return None if value is None or value != value else _units(value)
 
 
 def _ns_of(at: datetime) -> int:

@@ -141,11 +141,14 @@ def _orders(name: str, found: type[QuotingStrategy]) -> str:
     if not asked:
         return "it orders nothing in the made market, so that there is nothing to prove"
     for number, one in enumerate(asked):
-        side, quantity, price, tif, _ = one.rest
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (quantity, price or 0))
+        side, quantity, price, tif, _, *more = one.rest
+        numbers = (value for name, value in more if name not in {"if_touched", "reduce_only", "trigger"})
+        whole = all(
+            isinstance(value, int) and not isinstance(value, bool) for value in (quantity, price or 0, *numbers)
+        )
         if not isinstance(side, Side) or not whole or quantity <= 0 or (price is not None and price <= 0):
             return f"order {number}: {side!r} {quantity!r} at {price!r}; a side, and whole units above zero"
-        if tif not in {"gtc", "ioc", "fok"}:
+        if tif not in {"gtc", "day", "gtd", "ioc", "fok"}:
             return f"order {number}: {tif!r} is no time in force"
     return ""
 

@@ -5,10 +5,11 @@ Prices and quantities are integers of :data:`tradepulse.core.orders.UNIT`, as th
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypedDict, Unpack
 
 from tradepulse.core.orders import Side
 from tradepulse.core.parameters import settings_of
+from tradepulse.errors import ConfigError
 
 
 class Market(NamedTuple):
@@ -38,7 +39,7 @@ class Answer(NamedTuple):
     ----------
     ns : when it is heard
     id : of the order
-    kind : ``working``, ``filled``, ``ended``, ``changed``, ``not_changed``, ``refused``
+    kind : ``waiting`` (for its trigger), ``working``, ``filled``, ``ended``, ``changed``, ``not_changed``, ``refused``
     reason : why it ended or was refused
     price, quantity : of a fill
     """
@@ -51,6 +52,45 @@ class Answer(NamedTuple):
     quantity: int = 0
 
 
+class How(TypedDict, total=False):
+    """How an order is to be worked, where it is not as usual; prices and quantities in units.
+
+    Parameters
+    ----------
+    tif : ``gtc`` as usual, ``day``, ``ioc``, ``fok``, or ``gtd``, which ``expire_at_ms`` goes with
+    expire_at_ms : when it ends, by the venue's clock since 1970
+    post_only : it is turned away where it would take
+    reduce_only : it takes off the position and never turns it
+    stop_price : it waits until the price is there, a buy for one that rises; then it is an order like others
+    if_touched : it waits for a price that comes from the other side: a buy for one that falls
+    trail_offset : it waits as a stop that follows the best price so far at this distance; then it is a market order
+    trigger : price that it waits for: of the ``last`` trade as usual, or the opposite best ``quote``
+    display_quantity : what is shown of it at a time
+    """
+
+    tif: str
+    expire_at_ms: int | None
+    post_only: bool
+    reduce_only: bool
+    stop_price: int | None
+    if_touched: bool
+    trail_offset: int | None
+    trigger: Literal["last", "quote"]
+    display_quantity: int | None
+
+
+def checked(price: int | None, how: How) -> How:
+    """Return how an order is to be worked, or raise ConfigError where there is no such order."""
+    if unknown := sorted(set(how) - set(How.__annotations__)):
+        raise ConfigError(f"an order has no {unknown[0]}; it may have {', '.join(sorted(How.__annotations__))}")
+    stop, touched = how.get("stop_price") is not None, how.get("if_touched", False)
+    if how.get("trail_offset") is not None and (price is not None or stop or touched):
+        raise ConfigError("a trailing stop has an offset, and no price of its own")
+    if touched and not stop:
+        raise ConfigError("an order that waits for a touch needs the stop_price that is to be touched")
+    return how
+
+
 class Desk(Protocol):
     """What a quoting strategy may ask and order; each order takes its time to the venue, and the answer back.
 
@@ -58,7 +98,8 @@ class Desk(Protocol):
     """
 
     instrument: int
-    #: Step of quantities where its orders go.
+    #: Steps of price and quantity where its orders go.
+    tick: int
     lot: int
 
     def on(self, instrument: int) -> "Desk":
@@ -89,21 +130,27 @@ class Desk(Protocol):
         ...
 
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
-        """Return side, price and what is left of each order that can still fill, as far as we know."""
+        """Return side, price and what is left of each order that can still fill, as far as we know; also of stops."""
         ...
 
-    def submit(
-        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
-    ) -> str:
-        """Send an order, a market order without a price; return its id. Risk may refuse it: an answer says so."""
+    def submit(self, side: Side, quantity: int, price: int | None = None, **how: Unpack[How]) -> str:
+        """Send an order, a market order without a price; return its id. Risk may refuse it: an answer says so.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such order, as a trailing stop with a price.
+        """
         ...
 
     def cancel(self, id: str) -> None:
         """Ask for the end of an order."""
         ...
 
-    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
-        """Ask for another price or another total quantity."""
+    def replace(
+        self, id: str, *, price: int | None = None, quantity: int | None = None, stop_price: int | None = None
+    ) -> None:
+        """Ask for another price, another total quantity, or another price that it waits for."""
         ...
 
 

@@ -1,15 +1,16 @@
 """A made market to rehearse on: what a strategy that works orders asks for there, without risk, journal or venue.
 
 It is no backtest. A market order takes at the other side's best price, an order that rests fills when the other side
-reaches its price, whole; what a strategy asks for hangs on nothing else than what it is told.
+reaches its price, whole, and one that waits does so for the other side's best price; what a strategy asks for hangs on
+nothing else than what it is told.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from tradepulse.core.orders import UNIT, Side
-from tradepulse.core.quoting.base import ASKS, Answer, Compiled, Market, QuotingStrategy
+from tradepulse.core.quoting.base import ASKS, Answer, Compiled, How, Market, QuotingStrategy, checked
 from tradepulse.errors import ConfigError
 
 #: Steps of price and quantity.
@@ -29,13 +30,15 @@ class Asked(NamedTuple):
 class _Desk:
     """A desk at the rehearsal."""
 
-    lot = LOT
+    tick, lot = TICK, LOT
 
     def __init__(self, stage: "_Stage", instrument: int) -> None:
         self._stage, self.instrument = stage, instrument
         self.position = 0
         self.orders: dict[str, tuple[Side, int | None, int]] = {}
         self.takes: set[str] = set()
+        #: What waits: the price that it waits for or None where it follows, +1 if that is to rise, the distance.
+        self.waits: dict[str, tuple[int | None, int, int]] = {}
         self.told: set[str] = set()
         self.done = {Side.BUY: 0, Side.SELL: 0}
         self.market = Market(0, None, 0, None, 0, None)
@@ -58,15 +61,19 @@ class _Desk:
     def open_orders(self) -> Mapping[str, tuple[Side, int | None, int]]:
         return dict(self.orders)
 
-    def submit(
-        self, side: Side, quantity: int, price: int | None = None, *, tif: str = "gtc", post_only: bool = False
-    ) -> str:
+    def submit(self, side: Side, quantity: int, price: int | None = None, **how: Unpack[How]) -> str:
         id = f"o{self._stage.count}"
         self._stage.count += 1
-        self._stage.asked.append(Asked("submit", self.instrument, (side, quantity, price, tif, post_only)))
+        said = dict[str, Any](checked(price, how))
+        tif, post_only = said.pop("tif", "gtc"), said.pop("post_only", False)
+        rest = side, quantity, price, tif, post_only, *sorted(said.items())
+        self._stage.asked.append(Asked("submit", self.instrument, rest))
         self.orders[id] = (side, price, quantity)
         if price is None or tif in {"ioc", "fok"}:
             self.takes.add(id)
+        stop, trail = how.get("stop_price"), how.get("trail_offset")
+        if stop is not None or trail is not None:
+            self.waits[id] = stop, side.sign * (-1 if how.get("if_touched") else 1), trail or 0
         return id
 
     def cancel(self, id: str) -> None:
@@ -74,10 +81,14 @@ class _Desk:
         if self.orders.pop(id, None) is not None:
             self._stage.answers.append((self, Answer(self.market.ns, id, "ended", "requested")))
 
-    def replace(self, id: str, *, price: int | None = None, quantity: int | None = None) -> None:
-        self._stage.asked.append(Asked("replace", self.instrument, (id, price, quantity)))
+    def replace(
+        self, id: str, *, price: int | None = None, quantity: int | None = None, stop_price: int | None = None
+    ) -> None:
+        self._stage.asked.append(Asked("replace", self.instrument, (id, price, quantity, stop_price)))
         if id in self.orders:
             side, old, left = self.orders[id]
+            if stop_price is not None and id in self.waits:
+                self.waits[id] = stop_price, *self.waits[id][1:]
             self.orders[id] = (side, old if price is None else price, left if quantity is None else quantity)
             self._stage.answers.append((self, Answer(self.market.ns, id, "changed")))
 
@@ -85,6 +96,8 @@ class _Desk:
         """Fill what the market reaches, and end what does not wait for it."""
         for id, (side, price, left) in list(self.orders.items()):
             facing = self.market.ask if side is Side.BUY else self.market.bid
+            if id in self.waits and not self._reached(id, side, facing):
+                continue
             meets = facing is not None and (price is None or side.sign * facing <= side.sign * price)
             if not meets and id not in self.takes:
                 if id not in self.told:
@@ -99,6 +112,23 @@ class _Desk:
                 self._stage.answers.append((self, Answer(self.market.ns, id, "filled", "", paid or 0, left)))
             else:
                 self._stage.answers.append((self, Answer(self.market.ns, id, "ended", "ioc")))
+
+    def _reached(self, id: str, side: Side, facing: int | None) -> bool:
+        """Say whether what an order waits for is there; it waits no more then."""
+        stop, rising, trail = self.waits[id]
+        if id not in self.told:
+            self.told.add(id)
+            self._stage.answers.append((self, Answer(self.market.ns, id, "waiting")))
+        if facing is None:
+            return False
+        if trail and (stop is None or side.sign * (facing + side.sign * trail) < side.sign * stop):
+            stop = facing + side.sign * trail
+            self.waits[id] = stop, rising, trail
+        if rising * facing < rising * (stop or 0):
+            return False
+        del self.waits[id]
+        self._stage.answers.append((self, Answer(self.market.ns, id, "working")))
+        return True
 
 
 class _Stage:

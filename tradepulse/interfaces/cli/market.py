@@ -41,9 +41,9 @@ _STRATEGY = (
         required=True,
         multiple=True,
         metavar="NAME[,KEY=VALUE...]",
-        help="imbalance_taker, touch_maker, hedged_maker, twap, vwap, pov, or a strategy of bars, which is given bars "
-        "of seconds= and holds units of unit=; champion is what was promoted. Named again, several trade one account: "
-        "each with its parameters, limits of its own such as max_position=0.02, and on=, what it trades, "
+        help="imbalance_taker, touch_maker, hedged_maker, breakout, twap, vwap, pov, or a strategy of bars, which is "
+        "given bars of seconds= and holds units of unit=; champion is what was promoted. Named again, several trade "
+        "one account: each with its parameters, limits of its own such as max_position=0.02, and on=, what it trades, "
         "if that is not the first instrument.",
     ),
     click.option(
