@@ -162,7 +162,7 @@ def rigged(disk, folder, monkeypatch):
         del disk.content[size:]
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal_module, "mmap", SimpleNamespace(mmap=Map))
+        patch.setattr(journal_module, "mmap", SimpleNamespace(mmap=Map, PAGESIZE=mmap.PAGESIZE))
         patch.setattr(journal_module, "Flusher", Mark)
         patch.setattr(
             journal_module,

@@ -79,8 +79,8 @@ def _decided(path: Path) -> dict[str, int]:
     found = {}
     for file in journal_files(path):
         for entry in raw_entries(file) if file.stat().st_size else ():
-            if entry.code == packing.SENT:
-                ticket, at_ms = packing.read_sent(entry.payload)
+            if (read := packing.READ_SENT.get(entry.code)) is not None:
+                ticket, at_ms = read(entry.payload)
                 found[ticket.id] = at_ms * 1_000_000
             elif entry.code == JSON:
                 kind, body = json_entry(entry, file)

@@ -30,6 +30,7 @@ _HALF_BP = _WHOLE_BP // 2
 MONEY = UNIT * UNIT * _WHOLE_BP
 
 _new = tuple.__new__
+_NEVER = 1 << 62
 _LIMIT, _GTC = OrderType.LIMIT, TimeInForce.GTC
 
 OPEN = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
@@ -344,7 +345,13 @@ class OrderPath:
             )
             for own in (one.limits for one in instruments)
         )  # fmt: skip
-        self._guarded = limits.max_price_age_ms is not None or limits.max_clock_skew_ms is not None
+        self._alone = not terms.instruments
+        age, skew = limits.max_price_age_ms, limits.max_clock_skew_ms
+        self._guarded = age is not None or skew is not None
+        #: What makes it worth asking whether a price is reliable: older than this, or clocks further apart.
+        self._old = _NEVER if age is None else age
+        self._apart = _NEVER if skew is None else skew
+        self._account = limits.max_open_orders, limits.max_daily_loss, limits.max_orders_per_second
         self.state = self._begun(terms.cash, [one.position for one in instruments])
         # Of what is folded nothing is garbage, and looking for some takes a fifth of the time.
         looking = gc.isenabled()
@@ -382,7 +389,9 @@ class OrderPath:
         """Ask risk; return whether the order is to be sent. Either way it is in the journal."""
         reason = self._objection(ticket, market, now_ms)
         if not reason:
-            if (record := packing.sent(ticket, now_ms)) is not None:
+            if (record := packing.sent_limit(ticket, now_ms)) is not None:
+                self._journal.pack(packing.SENT_LIMIT, record)
+            elif (record := packing.sent(ticket, now_ms)) is not None:
                 self._journal.pack(packing.SENT, record)
             else:
                 self._journal.append("sent", ticket=plain(ticket), at_ms=now_ms)
@@ -463,7 +472,23 @@ class OrderPath:
 
     def hear(self, event: Event) -> None:
         """Book what the venue says."""
-        order = self.state.orders.get(event.id)
+        kind, id, _, reason, side, price, quantity, liquidity, fill_id, ticket, moment, fee, fee_units, _ = event
+        state = self.state
+        order = state.orders.get(id)
+        # What most of it is goes by what is known of it already: a fill, and that what was sent works.
+        if order is not None:
+            if kind == "filled" and fee is None and not fee_units:
+                fill = packing.filled(order.number, side, price, quantity, liquidity, fill_id, moment)
+                if fill is not None:
+                    self._journal.pack(packing.FILLED, fill)
+                    state.heard += 1
+                    self._book_fill(order, id, side, price, quantity, liquidity, moment, fill_id)
+                    return
+            elif kind == "working" and order.status == "unknown" and ticket is order.ticket and not reason:
+                self._journal.pack(packing.SAID, packing.working(order.number))
+                state.heard += 1
+                order.status = "working"
+                return
         if order is not None and (packed := packing.heard(order.number, order.ticket, event)) is not None:
             self._journal.pack(*packed)
         else:
@@ -492,7 +517,7 @@ class OrderPath:
             return shape
         if id in state.orders:
             return "duplicate_id"
-        limits, number = terms.limits, self._traded[venue]
+        number = self._traded[venue]
         mine = state.held[number]
         if reduce_only:
             quantity = self._after_cut(ticket, mine)
@@ -502,23 +527,26 @@ class OrderPath:
             return ""  # it only takes exposure away
         if state.killed:
             return "killed"
-        if self._guarded and (reason := self._unreliable(market, now_ms)):
-            return reason
-        if reason := self._objection_to_itself(ticket, quantity, market, number):
+        if self._guarded:
+            seen, said, apart = market.seen_ms, market.venue_ms, self._apart
+            doubtful = seen is None or said is None or now_ms - seen > self._old or not -apart <= seen - said <= apart
+            if doubtful and (reason := self._unreliable(market, now_ms)):
+                return reason
+        if reason := self._objection_to_itself(ticket, kind.has_limit, price, quantity, market, number):
             return reason
         most = self._own[number][3]
         if most is not None and abs(position + side.sign * (waiting + quantity)) > most:
             return "max_position"
-        if limits.max_open_orders is not None and len(state.open) >= limits.max_open_orders:
+        most_open, most_lost, rate = self._account
+        if most_open is not None and len(state.open) >= most_open:
             return "max_open_orders"
-        if (most := limits.max_daily_loss) is not None:
-            equity = self._equity(market)
+        if most_lost is not None:
+            equity = state.cash if not position and self._alone else self._equity(market)
             # What cannot be marked may have lost anything.
-            if equity is None or state.opening is None or state.opening - equity > most:
+            if equity is None or state.opening is None or state.opening - equity > most_lost:
                 return "max_daily_loss"
         if state.parts and (reason := self._objection_of_strategy(ticket, quantity, quantity, market)):
             return reason
-        rate = limits.max_orders_per_second
         # As many as may be sent in a second are remembered: whether the oldest of them lies within it is the question.
         if rate is not None and len(state.sent_ms) == rate and (not rate or state.sent_ms[0] > now_ms - 1000):
             return "max_orders_per_second"
@@ -540,7 +568,8 @@ class OrderPath:
             return ""
         if self.state.killed and left > before:
             return "killed"
-        if reason := self._objection_to_itself(changed, changed.quantity, market, number):
+        limited, price, whole = changed.type.has_limit, changed.price, changed.quantity
+        if reason := self._objection_to_itself(changed, limited, price, whole, market, number):
             return reason
         after = abs(mine.position + old.side.sign * (others + left))
         if left > before and most is not None and after > most:
@@ -580,11 +609,12 @@ class OrderPath:
             return "clock_skew"
         return ""
 
-    def _objection_to_itself(self, ticket: Ticket, quantity: int, market: Market, instrument: int) -> str:
+    def _objection_to_itself(
+        self, ticket: Ticket, limited: bool, price: int | None, quantity: int, market: Market, instrument: int
+    ) -> str:
         """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
         most, dearest, collar, _ = self._own[instrument]
-        limited = ticket.type.has_limit
-        value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
+        value = price * quantity if limited and price else self._value(ticket, quantity, market)
         if value is None:
             return "no_price"
         if most is not None and quantity > most:
@@ -597,7 +627,7 @@ class OrderPath:
         if bid is None or ask is None:
             return "no_price"
         twice = bid + ask
-        off = 2 * (ticket.price or 0) - twice
+        off = 2 * (price or 0) - twice
         return "price_collar_bp" if (off if off > 0 else -off) * _WHOLE_BP > twice * collar else ""
 
     def _off_grid(self, ticket: Ticket) -> str:
@@ -684,8 +714,8 @@ class OrderPath:
             order = state.by_number[place]
             state.heard += 1
             self._book_fill(order, order.ticket.id, side, price, quantity, liquidity, moment, fill_id)
-        elif code == packing.SENT:
-            self._sent(*packing.read_sent(payload))
+        elif code == packing.SENT_LIMIT:
+            self._sent(*packing.read_sent_limit(payload))
         elif code == packing.SAID or code == packing.ENDED:
             place, kind, status, reason = packing.read_said(code, payload)
             state.heard += 1
@@ -693,6 +723,8 @@ class OrderPath:
         elif code == packing.CANCELING:
             place, reason = packing.read_canceling(payload)
             state.by_number[place].canceling = reason
+        elif code == packing.SENT:
+            self._sent(*packing.read_sent(payload))
         elif code == packing.REFUSED:
             self._refused(*packing.read_refused(payload))
         elif code in (JSON, SNAPSHOT):
@@ -781,9 +813,10 @@ class OrderPath:
         )  # fmt: skip
 
     def _sent(self, ticket: Ticket, at_ms: int) -> None:
-        state, id, quantity = self.state, ticket.id, ticket.quantity
+        id, side, _, quantity, _, _, _, _, _, _, _, reduce_only, _, venue, strategy = ticket
+        state = self.state
         try:
-            number = self._traded[ticket.venue]
+            number = self._traded[venue]
         except IndexError as exc:
             raise ConfigError(
                 f"{self._journal.path}: has orders at venues that the account's terms do not have; name the same"
@@ -791,12 +824,12 @@ class OrderPath:
         order = Known(ticket, "unknown", "", 0, "", len(state.by_number), True, quantity)
         state.orders[id] = state.open[id] = order
         state.by_number.append(order)
-        state.held[number].left[ticket.side] += quantity
+        state.held[number].left[side] += quantity
         if state.parts:
-            part = self._part_of(ticket.strategy)
-            part.held[number].left[ticket.side] += quantity
+            part = self._part_of(strategy)
+            part.held[number].left[side] += quantity
             part.open += 1
-        if ticket.reduce_only:
+        if reduce_only:
             self._recount(order)
         sent = state.sent_ms
         # A clock that is put back does not make an order older than the one before it.
@@ -858,6 +891,9 @@ class OrderPath:
             self._said(order, kind, event.status, event.reason)
 
     def _said(self, order: Known, kind: str, status: str, reason: str) -> None:
+        if kind == "working" and order.status == "unknown" and order.counted == order.ticket.quantity - order.filled:
+            order.status = "working"
+            return  # what is open is as it was
         if kind == "waiting":
             order.status = "pending_trigger"
         elif kind == "working" and order.status in OPEN:
@@ -902,7 +938,23 @@ class OrderPath:
         if state.parts:
             state.parts[order.ticket.strategy].held[number].position += sign * quantity - fee_units
         order.filled += quantity
-        whole = order.ticket.quantity
+        ticket = order.ticket
+        whole = ticket.quantity
+        if (
+            order.counts
+            and order.filled <= whole
+            and not (ticket.reduce_only or state.parts or order.status == "pending_trigger")
+        ):
+            # As _recount has it, a third sooner.
+            left = whole - order.filled
+            state.held[number].left[ticket.side] += left - order.counted
+            order.counted = left
+            if left:
+                order.status = "partially_filled"
+            else:
+                order.status, order.counts = "filled", False
+                del state.open[id]
+            return
         if order.filled > whole:
             state.flagged.append(f"fill {fill_id} overfills {id}")
         if order.status in OPEN and order.status != "pending_trigger":

@@ -12,18 +12,19 @@ from typing import Any
 from tradepulse.core.orders import Side
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
-SENT, REFUSED, CANCELING, SAID, FILLED, ENDED = range(16, 22)
+SENT, REFUSED, CANCELING, SAID, FILLED, ENDED, SENT_LIMIT = range(16, 23)
 
 #: Side, type, time in force, flags, which of the numbers are there; quantity, the numbers, and when it was sent.
 _TICKET = struct.Struct("<BBBBBqqqqqqq")
-#: The same of an order that has no number but its price: the others are 0.
-_LIMIT_TICKET = struct.Struct("<BBBBBqq32xq")
+#: Of a limit order with nothing to it: side, time in force, flags, strategy; quantity, price, and when it was sent.
+_LIMIT_TICKET = struct.Struct("<BBBBqqq")
 _SHORT = struct.Struct("<IB")
 _END = struct.Struct("<IBB")
 _FILL = struct.Struct("<IBBqqQ")
-_FILL_SIZE, _TICKET_SIZE = _FILL.size, _TICKET.size
+_FILL_SIZE, _TICKET_SIZE, _LIMIT_SIZE = _FILL.size, _TICKET.size, _LIMIT_TICKET.size
 _new = tuple.__new__
 
+_LIMIT = OrderType.LIMIT
 _SIDES = tuple(Side)
 _TYPES = tuple(OrderType)
 _TIFS = tuple(TimeInForce)
@@ -46,22 +47,27 @@ _STATUS_CODE = {name: number for number, name in enumerate(_STATUS)}
 _REASON_CODE = {name: number for number, name in enumerate(_REASONS)}
 
 
-def sent(ticket: Ticket, at_ms: int) -> bytes | None:
-    """Pack an order that is about to be sent."""
+def sent_limit(ticket: Ticket, at_ms: int) -> bytes | None:
+    """Pack what most orders are, a limit order with nothing to it, that is about to be sent."""
     (
         id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger, venue,
         strategy,
     ) = ticket  # fmt: skip
-    if stop is expire is display is trail is None and price is not None and not (post_only or reduce_only):
-        # What most orders are: a limit order with nothing to it.
-        flags, there = (4 if trigger == "quote" else 0) | venue << 3, 1 | strategy << 5
-        try:
-            return (
-                _LIMIT_TICKET.pack(_SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price, at_ms)
-                + id.encode()
-            )
-        except struct.error:
-            return None
+    if type is not _LIMIT or post_only or reduce_only or not stop is expire is display is trail is None:
+        return None
+    flags = venue << 1 | (trigger == "quote")
+    try:
+        return _LIMIT_TICKET.pack(_SIDE[side], _TIF[tif], flags, strategy, quantity, price, at_ms) + id.encode()
+    except struct.error:
+        return None
+
+
+def sent(ticket: Ticket, at_ms: int) -> bytes | None:
+    """Pack an order that is about to be sent, with all that it may have."""
+    (
+        id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger, venue,
+        strategy,
+    ) = ticket  # fmt: skip
     there = (
         (price is not None)
         | (stop is not None) << 1
@@ -80,22 +86,25 @@ def sent(ticket: Ticket, at_ms: int) -> bytes | None:
         return None
 
 
+def read_sent_limit(payload: bytes) -> tuple[Ticket, int]:
+    """Return a limit order with nothing to it, and when it was sent."""
+    side, tif, flags, strategy, quantity, price, at_ms = _LIMIT_TICKET.unpack_from(payload)
+    # As Ticket(...) makes it, a quarter sooner: a journal of millions is read before a process may trade.
+    usual = (
+        payload[_LIMIT_SIZE:].decode(), _SIDES[side], _LIMIT, quantity, price, None, _TIFS[tif], None, None, None,
+        False, False, "quote" if flags & 1 else "last", flags >> 1, strategy,
+    )  # fmt: skip
+    return _new(Ticket, usual), at_ms
+
+
 def read_sent(payload: bytes) -> tuple[Ticket, int]:
     """Return the order and when it was sent."""
     side, type, tif, flags, there, quantity, price, stop, expire, display, trail, at_ms = _TICKET.unpack_from(payload)
     id, trigger = payload[_TICKET_SIZE:].decode(), "quote" if flags & 4 else "last"
-    strategy = there >> 5
-    # As Ticket(...) makes it, a quarter sooner: a journal of millions is read before a process may trade.
-    if there & 31 == 1 and not flags & 3:
-        usual = (
-            id, _SIDES[side], _TYPES[type], quantity, price, None, _TIFS[tif], None, None, None, False, False, trigger,
-            flags >> 3, strategy,
-        )  # fmt: skip
-        return _new(Ticket, usual), at_ms
     whole = (
         id, _SIDES[side], _TYPES[type], quantity, price if there & 1 else None, stop if there & 2 else None, _TIFS[tif],
         expire if there & 4 else None, display if there & 8 else None, trail if there & 16 else None, bool(flags & 1),
-        bool(flags & 2), trigger, flags >> 3, strategy,
+        bool(flags & 2), trigger, flags >> 3, there >> 5,
     )  # fmt: skip
     return _new(Ticket, whole), at_ms
 
@@ -104,6 +113,10 @@ def refused(ticket: Ticket, reason: str) -> bytes | None:
     """Pack an order that risk refused."""
     code = _REASON_CODE.get(reason)
     return None if code is None else sent(ticket, code)
+
+
+#: How what was sent is read, by the code of its record.
+READ_SENT = {SENT: read_sent, SENT_LIMIT: read_sent_limit}
 
 
 def read_refused(payload: bytes) -> tuple[Ticket, str]:
@@ -124,18 +137,29 @@ def read_canceling(payload: bytes) -> tuple[int, str]:
     return number, _REASONS[code]
 
 
+def filled(
+    number: int, side: Side, price: int, quantity: int, liquidity: str, fill_id: str, moment: int
+) -> bytes | None:
+    """Pack a fill of an order whose fee is at the rate that is known."""
+    try:
+        return _FILL.pack(number, _SIDE[side], _LIQUIDITY_CODE[liquidity], price, quantity, moment) + fill_id.encode()
+    except (struct.error, KeyError):
+        return None
+
+
+def working(number: int) -> bytes:
+    """Pack that an order works, as it was sent."""
+    return _SHORT.pack(number, 0)
+
+
 def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
     """Pack what the venue said about an order, with the code of its record."""
     kind, _, status, reason, side, price, quantity, liquidity, fill_id, ticket, moment, fee, fee_units, _ = event
     if kind == "filled":
-        made = _LIQUIDITY_CODE.get(liquidity)
-        if made is None or fee is not None or fee_units:
+        if fee is not None or fee_units:
             return None
-        try:
-            body = _FILL.pack(number, _SIDE[side], made, price, quantity, moment)
-        except struct.error:
-            return None
-        return FILLED, body + fill_id.encode()
+        body = filled(number, side, price, quantity, liquidity, fill_id, moment)
+        return None if body is None else (FILLED, body)
     if kind == "ended":
         how, why = _STATUS_CODE.get(status), _REASON_CODE.get(reason)
         return None if how is None or why is None else (ENDED, _END.pack(number, how, why))
