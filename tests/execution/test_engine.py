@@ -17,9 +17,10 @@ from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost, MissingData
 from tradepulse.execution import line
 from tradepulse.execution.desk import View
-from tradepulse.execution.engine import parse_desk, pull_kill_switch, reset_kill_switch
+from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange, connect, logon
 from tradepulse.execution.journal import Journal, older_files, verify_journal
+from tradepulse.execution.kill_switch import pull_kill_switch, reset_kill_switch
 from tradepulse.execution.lease import read_lease
 from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
 from tradepulse.execution.supervision import desk_of, run_paper, watched_desk

@@ -5,11 +5,12 @@ import pytest
 
 from tests.execution.orders import request_text
 from tradepulse.core.sessions import calendar
-from tradepulse.errors import BookLocked, ConfigError, MissingData, SessionOutOfOrder
+from tradepulse.errors import BookLocked, ConfigError, MissingData, SessionOutOfOrder, Unanswered
 from tradepulse.execution.accounting import BORROW, FUNDING, ledger_of
 from tradepulse.execution.book import Book
+from tradepulse.execution.brokers.simulated import SimulatedVenue
 from tradepulse.execution.journal import Journal, read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.session import kill_book, parse_request, reset_book, run_session
 
 
 def run(folder, *arguments, **options):
@@ -323,6 +324,110 @@ def test_a_short_without_a_close_to_go_by_is_refused_and_nothing_is_lost(tmp_pat
     run(tmp_path, "2018-10-08", target=-100, borrow_bp={"AAA": "360"},
         closes={"2018-10-05": {"AAA": "101.5"}, "2018-10-08": {"AAA": "101.5"}})  # fmt: skip
     assert book(tmp_path).cash_micros == content.cash_micros - 3_045_000
+
+
+# -- the kill switch ---------------------------------------------------------------------------------------------------
+
+
+def statuses(folder):
+    return [(state.status.value, state.reason) for state in book(folder).orders.values()]
+
+
+def test_killed_between_sessions_what_rests_is_canceled_and_nothing_is_added(tmp_path):
+    run(tmp_path, "2018-10-01")
+    killed = kill_book(tmp_path, "drawdown", "anna")
+
+    assert (killed.killed, killed.left) == ("drawdown (anna)", [])
+    assert statuses(tmp_path) == [("canceled", "killed")]
+    report = run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+    assert (report.filled, report.refused, report.killed) == (0, 1, "drawdown (anna)")
+    assert statuses(tmp_path)[1] == ("refused", "killed: the kill switch is pulled: drawdown (anna)")
+    assert book(tmp_path).positions == {}
+
+
+def test_killed_it_may_still_reduce_and_is_released_by_a_person_for_a_reason(tmp_path):
+    run(tmp_path, "2018-10-01")
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+    kill_book(tmp_path, "drawdown", "anna")
+    run(tmp_path, "2018-10-03", target=40, opens={"2018-10-03": "100"})
+    run(tmp_path, "2018-10-04", target=90, opens={"2018-10-04": "100"})
+    assert book(tmp_path).positions == {"AAA": 40}
+    assert statuses(tmp_path)[-1][0] == "refused"
+
+    with pytest.raises(ConfigError, match="by somebody for a reason"):
+        reset_book(tmp_path, " ", "ben")
+    reset_book(tmp_path, "checked", "ben")
+    with pytest.raises(ConfigError, match="the kill switch is not pulled; there is nothing to reset"):
+        reset_book(tmp_path, "checked", "ben")
+    run(tmp_path, "2018-10-05", target=90, opens={"2018-10-05": "100"})
+    run(tmp_path, "2018-10-08", target=90, opens={"2018-10-08": "100"})
+    assert book(tmp_path).positions == {"AAA": 90}
+    said = [record.body for record in read_journal(tmp_path / "orders.journal")[0] if record.kind == "reset"]
+    assert said == [{"reason": "checked", "by": "ben"}]
+
+
+def test_killed_while_a_session_runs_it_sends_nothing_more_and_cancels_what_it_has_sent(tmp_path):
+    targets = [
+        {"symbol": symbol, "target_quantity": 10, "reference_close": "101.5", "strategy": "s@1", "trial_id": "t" * 16}
+        for symbol in ("AAA", "BBB")
+    ]
+    request = parse_request(request_text(targets=targets))
+
+    def progress(line):
+        if line.startswith("sent"):
+            assert kill_book(tmp_path, "drawdown", "anna") is None  # another process has the book
+
+    report = run_session(tmp_path, request, progress)
+
+    assert statuses(tmp_path) == [
+        ("canceled", "killed"), ("refused", "killed: the kill switch is pulled: drawdown (anna)")
+    ]  # fmt: skip
+    assert (report.killed, report.left) == ("drawdown (anna)", [])
+
+
+def test_what_the_broker_does_not_prove_gone_is_escalated_until_it_does(tmp_path, monkeypatch):
+    run(tmp_path, "2018-10-01")
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedVenue, "cancel", lambda self, order: None)
+        assert len(kill_book(tmp_path, "drawdown", "anna").left) == 1
+        assert len(run(tmp_path, "2018-10-02").left) == 1
+
+    assert run(tmp_path, "2018-10-03").left == []
+    assert statuses(tmp_path)[0] == ("canceled", "killed")
+
+
+def test_a_broker_that_does_not_answer_is_escalated_and_what_never_arrived_is_not_sent_again(tmp_path, monkeypatch):
+    def unanswered(self, order):
+        raise Unanswered("the line is dead")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedVenue, "submit", unanswered)
+        patched.setattr(SimulatedVenue, "cancel", unanswered)
+        run(tmp_path, "2018-10-01")
+        said = []
+        kill_book(tmp_path, "drawdown", "anna", said.append)
+    assert any("ESCALATED" in line for line in said)
+
+    run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+    assert statuses(tmp_path)[0] == ("canceled", "killed")
+    assert read_journal(tmp_path / "venue.journal")[0][-1].kind == "canceled"
+    assert book(tmp_path).fills == {}
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_the_kill_switch_is_acted_on_wherever_the_process_before_died(tmp_path, monkeypatch, writes):
+    run(tmp_path, "2018-10-01")
+    dies_after(writes, monkeypatch, lambda: kill_book(tmp_path, "drawdown", "anna") and (_ for _ in ()).throw(Died))
+
+    report = run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"})
+
+    assert (report.killed, report.filled) == ("drawdown (anna)", 0)
+    assert statuses(tmp_path)[0] == ("canceled", "killed")
+
+
+def test_a_book_that_there_is_not_has_no_kill_switch(tmp_path):
+    with pytest.raises(ConfigError, match="there is no such book; name one that has traded"):
+        kill_book(tmp_path, "drawdown", "anna")
 
 
 WIDE = {"max_order_quantity": 500, "max_order_notional": "100000", "max_position": 500}

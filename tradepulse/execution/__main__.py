@@ -1,8 +1,8 @@
 """``python -m tradepulse.execution --folder DIR --request FILE``: one session of one book, in a process of its own.
 
 Started by Dagster it reports through Pipes; started by a person it prints the same lines. ``--desk FILE`` in place of a
-request trades a book continuously (:mod:`tradepulse.execution.engine`). Exit codes: 0 done, 1 stopped by the kill
-switch, 2 the request or the book was refused (one line on stderr says why), 3 ESCALATED.
+request trades a book continuously (:mod:`tradepulse.execution.engine`). Exit codes: 0 done, 1 a desk was stopped by the
+kill switch, 2 the request or the book was refused (one line on stderr says why), 3 ESCALATED.
 """
 
 import argparse
@@ -36,16 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _trade(chosen.folder, text)
         request = parse_request(text)
         if "DAGSTER_PIPES_CONTEXT" in os.environ:
-            _report_to_dagster(lambda progress: run_session(chosen.folder, request, progress))
+            report = _report_to_dagster(lambda progress: run_session(chosen.folder, request, progress))
         else:
             report = run_session(chosen.folder, request, lambda line: print(line, file=sys.stderr))
             print(json.dumps(asdict(report)))
+        return 3 if report.left else 0
     except (TradePulseError, OSError) as exc:
         if isinstance(exc, ConfigError):
             exc = ConfigError(f"{source}: {exc}")
         print(str(exc), file=sys.stderr)
         return 2
-    return 0
 
 
 def _trade(folder: Path, text: str) -> int:
@@ -56,7 +56,7 @@ def _trade(folder: Path, text: str) -> int:
     return {"closed": 0, "killed": 1}.get(outcome.ended, 3)
 
 
-def _report_to_dagster(run: Callable[[Callable[[str], None]], Report]) -> None:
+def _report_to_dagster(run: Callable[[Callable[[str], None]], Report]) -> Report:
     from dagster_pipes import open_dagster_pipes
 
     with open_dagster_pipes() as pipes:
@@ -69,9 +69,13 @@ def _report_to_dagster(run: Callable[[Callable[[str], None]], Report]) -> None:
                 "fills": report.filled,
                 "journal hash": report.journal_hash,
                 "run before": report.repeated,
+                "kill switch": report.killed or "not pulled",
             },
             data_version=report.journal_hash[:16],
         )
+        if report.left:
+            pipes.log.error(f"ESCALATED: the broker has not proven that these are gone: {', '.join(report.left)}")
+    return report
 
 
 if __name__ == "__main__":

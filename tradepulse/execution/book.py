@@ -48,6 +48,13 @@ class Book:
     actions: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     #: Newest session over whose night borrow fees and funding were booked, ISO, or empty.
     charged: str = ""
+    #: Why the kill switch is pulled, whether its cancels are still to be asked for, and the orders that the broker has
+    #: not proven gone since.
+    killed: str = ""
+    stopping: bool = False
+    left: list[str] = field(default_factory=list)
+    #: The broker of the newest session.
+    broker: str = "simulated"
     #: What the book held after each session that was completed.
     closed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -152,7 +159,18 @@ class Book:
                 self.charged = body["session"]
             case "session_closed":
                 self.closed[body["session"]] = {**body, "link": record.link}
-            case "session_started" | "order_resent":
+            case "session_started":
+                self.broker = body.get("broker", self.broker)
+            case "order_canceled":
+                state = self.orders[body["client_order_id"]]
+                state.status, state.reason = OrderStatus.CANCELED, body["reason"]
+            case "killed":
+                self.killed, self.stopping = body["reason"], True
+            case "stopped":
+                self.left, self.stopping = body["left"], False
+            case "reset":
+                self.killed, self.left, self.stopping = "", [], False
+            case "order_resent":
                 pass
             case _:
                 raise JournalCorrupt(
@@ -189,7 +207,8 @@ class Book:
             part = state.order.strategy, fill.symbol
             self.parts[part] = self.parts.get(part, 0) + fill.side.sign * fill.quantity
             done = state.filled >= state.order.quantity
-            state.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+            if done or state.status is not OrderStatus.CANCELED:
+                state.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
 
 
 def _equity(cash: int, positions: Mapping[str, int], closes: Mapping[str, int]) -> int | None:

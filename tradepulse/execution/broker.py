@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from tradepulse.core.orders import Approved, Fill, Order
+from tradepulse.core.orders import Approved, Fill, Order, OrderStatus
 
 
 class Broker(Protocol):
@@ -23,6 +23,18 @@ class Broker(Protocol):
 
     def knows(self, order: Order) -> bool:
         """Whether an order has arrived there."""
+        ...
+
+    def cancel(self, order: Order) -> OrderStatus | None:
+        """Ask for the end of an order, and return how it ended there, or None while that is not proven.
+
+        One that has never arrived is canceled too; the broker takes its id no more, or is asked in time.
+
+        Raises
+        ------
+        Unanswered
+            If there is no answer.
+        """
         ...
 
     def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:

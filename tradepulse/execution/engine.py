@@ -26,6 +26,7 @@ from tradepulse.errors import BookLocked, ConfigError, LineLost
 from tradepulse.execution.desk import Books, Desks, begin_with, books_of, name_of
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
+from tradepulse.execution.kill_switch import is_pulled
 from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
 from tradepulse.execution.orderpath import (
@@ -316,44 +317,6 @@ def strategies_of(spec: Spec) -> list[QuotingStrategy]:
     return made
 
 
-def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
-    """Pull the kill switch of a book from outside; its engine acts on it within a twentieth of a second.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such book, or nobody says why.
-    """
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: there is no such book; name one that has traded")
-    if not reason.strip() or not by.strip():
-        raise ConfigError("a kill switch is pulled by somebody for a reason; name both")
-    return replace_text(folder / "kill", json.dumps({"reason": reason, "by": by, "at": time.time()}))
-
-
-def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
-    """Release the kill switch of a book that nobody trades; who does, says why, and it is in the journal.
-
-    Raises
-    ------
-    BookLocked
-        If a process trades the book.
-    ConfigError
-        If the switch is not pulled, or nobody says why it is released.
-    """
-    if not reason.strip() or not by.strip():
-        raise ConfigError("a kill switch is reset by somebody for a reason; name both")
-    if not (folder / "orders.journal").is_file():
-        raise ConfigError(f"{folder}: there is no such book; name one that has traded")
-    with locked(folder), Journal(folder / "orders.journal") as journal:
-        path = OrderPath(journal, terms)
-        pulled = folder / "kill"
-        if not path.state.killed and not pulled.exists():
-            raise ConfigError(f"{folder}: the kill switch is not pulled; there is nothing to reset")
-        path.reset(reason, by)
-        pulled.unlink(missing_ok=True)
-
-
 class _Engine:
     def __init__(
         self, folder: Path, spec: Spec, strategies: Sequence[QuotingStrategy], path: OrderPath, journal: Journal,
@@ -604,13 +567,8 @@ class _Engine:
         now = time.monotonic()
         if now - self._looked > _LOOK:
             self._looked = now
-            pulled = self.folder / "kill"
-            if pulled.exists():
-                try:
-                    told = json.loads(pulled.read_text())
-                    return f"{told['reason']} ({told['by']})"
-                except (OSError, ValueError, KeyError, TypeError):
-                    return "the kill switch was pulled"
+            if reason := is_pulled(self.folder):
+                return reason
             if read_lease(self.folder) != self.epoch:
                 raise BookLocked(f"{self.folder}: another process has taken the lease; this one sends nothing more")
             if now - self._shown > 0.25:

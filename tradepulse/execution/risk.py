@@ -67,8 +67,8 @@ def review(
 ) -> Approved | Refused:
     """Return the order approved, or refused in the words of the first rule that objects.
 
-    An order that only reduces the position is asked whether it makes sense at all, and no limit: refusing it would keep
-    on the risk that the limit is there to bound.
+    An order that only reduces the position is asked whether it makes sense at all, and no limit, nor the kill switch:
+    refusing it would keep on the risk that they are there to bound.
 
     Parameters
     ----------
@@ -88,6 +88,8 @@ def review(
     after = exposure + order.side.sign * order.quantity
     if exposure * after >= 0 and abs(after) < abs(exposure):
         return Approved(order)
+    if book.killed:
+        return Refused(order, "killed", f"the kill switch is pulled: {book.killed}")
     waiting = [state.order.strategy for state in book.orders.values() if state.status.is_open]
     loss = book.loss(closes or {}) if limits.max_daily_loss_micros is not None else 0
     scopes = [Scope(limits, exposure, len(waiting), loss)]

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tradepulse.core.orders import Approved, Order, OrderStatus, Side, after_split, client_order_id, share_of, to_micros
-from tradepulse.errors import BrokerRejected, ConfigError, MissingData, SessionOutOfOrder, Unanswered
+from tradepulse.errors import BookLocked, BrokerRejected, ConfigError, MissingData, SessionOutOfOrder, Unanswered
 from tradepulse.execution.book import Book
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
+from tradepulse.execution.kill_switch import is_pulled, pull_kill_switch, released
 from tradepulse.execution.lease import locked
 from tradepulse.execution.risk import Limits, review
 
@@ -104,6 +105,8 @@ class Report:
     filled: int
     journal_hash: str
     torn_bytes: int
+    killed: str = ""
+    left: Sequence[str] = ()
 
 
 def parse_request(text: str) -> Request:
@@ -162,22 +165,112 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        venue: Broker
-        if request.broker == "simulated":
-            venue = SimulatedVenue(folder / "venue.journal", request.fees)
-        else:
-            venue = open_broker(request.broker)
+        venue = _open(folder, request.broker, request.fees)
         try:
             with Journal(folder / "orders.journal") as journal:
-                return _Session(journal, venue, request, progress).run()
+                return _Session(folder, journal, venue, request, progress).run()
         finally:
             venue.close()
 
 
-class _Session:
-    def __init__(self, journal: Journal, venue: Broker, request: Request, progress: Callable[[str], None]) -> None:
-        self.journal, self.venue, self.request, self.progress = journal, venue, request, progress
+def kill_book(folder: Path, reason: str, by: str, progress: Callable[[str], None] = lambda line: None) -> Book | None:
+    """Pull the kill switch of a daily book, and cancel at its broker what can still fill.
+
+    Returns
+    -------
+    Book or None
+        the book as it is then, with what is ``left`` that the broker has not proven gone; None if a session runs, which
+        acts on it before its next order
+
+    Raises
+    ------
+    ConfigError
+        If there is no such book, or nobody says why.
+    """
+    if not (folder / "orders.journal").is_file():
+        raise ConfigError(f"{folder}: there is no such book; name one that has traded")
+    pull_kill_switch(folder, reason, by)
+    try:
+        with locked(folder), Journal(folder / "orders.journal") as journal:
+            venue = _open(folder, Book.of(journal.read()).broker, Fees(0, 0))  # which nothing fills at here
+            try:
+                trading = _Trading(folder, journal, venue, progress)
+                trading.heed()
+                trading.stop()
+                return trading.book
+            finally:
+                venue.close()
+    except BookLocked:
+        return None
+
+
+def reset_book(folder: Path, reason: str, by: str) -> None:
+    """Release the kill switch of a daily book that no session trades; who does, says why, and it is in the journal.
+
+    Raises
+    ------
+    BookLocked
+        If a session runs.
+    ConfigError
+        If the switch is not pulled, or nobody says why it is released.
+    """
+    released(folder, reason, by, killed=True)
+    with locked(folder), Journal(folder / "orders.journal") as journal:
+        book = Book.of(journal.read())
+        released(folder, reason, by, killed=bool(book.killed))
+        book.apply(journal.append("reset", reason=reason, by=by))
+        (folder / "kill").unlink(missing_ok=True)
+
+
+def _open(folder: Path, broker: str, fees: Fees) -> Broker:
+    return SimulatedVenue(folder / "venue.journal", fees) if broker == "simulated" else open_broker(broker)
+
+
+class _Trading:
+    """A book and its broker, while a process has both."""
+
+    def __init__(self, folder: Path, journal: Journal, venue: Broker, progress: Callable[[str], None]) -> None:
+        self.folder, self.journal, self.venue, self.progress = folder, journal, venue, progress
         self.book = Book.of(journal.read())
+
+    def _record(self, kind: str, **body: Any) -> None:
+        """Write a record, then let it count: the order matters."""
+        self.book.apply(self.journal.append(kind, **body))
+
+    def heed(self) -> bool:
+        """Take in that the kill switch was pulled from outside; return whether that is news."""
+        if self.book.killed or not (reason := is_pulled(self.folder)):
+            return False
+        self._record("killed", reason=reason)
+        self.progress(f"the kill switch is pulled: {reason}")
+        return True
+
+    def stop(self) -> None:
+        """Cancel what can still fill, and note what the broker does not prove gone."""
+        left = []
+        for id, state in list(self.book.orders.items()):
+            if not state.status.is_open:
+                continue
+            try:
+                ended = self.venue.cancel(state.order)
+            except (Unanswered, BrokerRejected) as exc:
+                self.progress(f"the end of {id} is not proven: {exc}")
+                ended = None
+            if ended is OrderStatus.CANCELED:
+                self._record("order_canceled", client_order_id=id, reason="killed")
+            elif ended is None:  # what has filled is heard in the next session
+                left.append(id)
+        self._record("stopped", left=left)
+        if left:
+            self.progress(f"ESCALATED: the broker has not proven that these are gone: {', '.join(left)}")
+
+
+class _Session(_Trading):
+    def __init__(
+        self, folder: Path, journal: Journal, venue: Broker, request: Request, progress: Callable[[str], None]
+    ) -> None:
+        super().__init__(folder, journal, venue, progress)
+        self.request = request
 
     def run(self) -> Report:
         request, book = self.request, self.book
@@ -195,7 +288,9 @@ class _Session:
             self.progress(f"cut {self.journal.torn_bytes} bytes of a record that was never completed")
         if not book.name:
             self._record("book_opened", book=request.book, cash_micros=request.cash_micros)
-        self._record("session_started", session=request.session)
+        self._record("session_started", session=request.session, broker=request.broker)
+        if self.heed() or book.stopping or book.left:
+            self.stop()
         self._reconcile()
         self._open_sessions()
         for target in request.targets:
@@ -209,10 +304,6 @@ class _Session:
         )
         return self._report(repeated=False)
 
-    def _record(self, kind: str, **body: Any) -> None:
-        """Write a record, then let it count: the order matters."""
-        self.book.apply(self.journal.append(kind, **body))
-
     def _reconcile(self) -> None:
         """Settle with the venue what a run that died left open."""
         for state in list(self.book.orders.values()):
@@ -221,6 +312,9 @@ class _Session:
                 id = state.order.client_order_id
                 if self.venue.knows(state.order):
                     self._record("order_acknowledged", client_order_id=id)
+                    continue
+                if id in self.book.left:
+                    self._record("order_canceled", client_order_id=id, reason="killed")
                     continue
                 self.progress(f"order {id} was decided and never arrived; sending it again")
                 self._record("order_resent", client_order_id=id)
@@ -354,6 +448,8 @@ class _Session:
             trial_id=target.trial_id,
             decided_session=request.session,
         )
+        if self.heed():
+            self.stop()
         verdict = review(
             order,
             self.book,
@@ -379,6 +475,8 @@ class _Session:
             filled=sum(fill.session == self.request.session for fill, _ in self.book.fills.values()),
             journal_hash=self.book.closed[self.request.session]["link"],
             torn_bytes=self.journal.torn_bytes,
+            killed=self.book.killed,
+            left=self.book.left,
         )
 
 

@@ -51,7 +51,8 @@ def targets_are_reached(book: Book, session: str, signals: Sequence[Mapping[str,
     refused = {
         state.order.symbol
         for state in book.orders.values()
-        if state.status in {OrderStatus.REFUSED, OrderStatus.REJECTED} and state.order.decided_session == session
+        if (state.status in {OrderStatus.REFUSED, OrderStatus.REJECTED} or state.reason == "killed")
+        and state.order.decided_session == session
     }
     off = [
         f"{row['symbol']}: {book.exposure(row['symbol'])} instead of {row['target_quantity']}"

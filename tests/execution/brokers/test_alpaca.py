@@ -27,6 +27,8 @@ class Exchange:
     def __init__(self, server):
         self.orders, self.activities, self.faults, self.asked = {}, [], [], []
         self.server = server
+        #: What becomes of an order whose end is asked for.
+        self.ends_as = "canceled"
         server.expect_request("/v2/orders", method="POST").respond_with_handler(self.place)
         server.expect_request("/v2/orders:by_client_order_id").respond_with_handler(self.by_ours)
         server.expect_request("/v2/account/activities/FILL").respond_with_handler(self.fills)
@@ -61,6 +63,11 @@ class Exchange:
 
     def by_theirs(self, request):
         found = [one for one in self.orders.values() if request.path.endswith("/" + one["id"])]
+        if request.method == "DELETE":
+            if found[0]["status"] != "accepted":
+                return self.answer(request, {"code": 42210000, "message": "order is not cancelable"}, 422)
+            found[0]["status"] = self.ends_as
+            return self.answer(request, {}, 204)
         return self.answer(request, found[0] if found else {"code": 40410000}, 200 if found else 404)
 
     def fills(self, request):
@@ -151,6 +158,23 @@ def the_contract(one, auction, again, order, symbol):
     other = again()
     assert other.knows(order("o1"))
     assert list(other.fills({symbol}, "")) == found
+    # What has filled has; what rests ends, once; what has never arrived does not any more.
+    other.submit(Approved(order("o4", quantity=3)))
+    assert other.cancel(order("o1")) is OrderStatus.FILLED
+    assert [other.cancel(order("o4")) for _ in range(2)] == [OrderStatus.CANCELED] * 2
+    assert other.cancel(order("o5")) is OrderStatus.CANCELED
+    auction()
+    assert list(again().fills({symbol}, "")) == found
+
+
+def test_an_end_that_is_not_proven_is_none(exchange, waits):
+    exchange.ends_as = "pending_cancel"
+    broker = open_broker("alpaca")
+    broker.submit(Approved(order("o1")))
+
+    assert broker.cancel(order("o1")) is None
+    assert [method for method, _ in exchange.asked].count("DELETE") == 1
+    assert waits == [0.2, 0.5, 1.0, 2.0]
 
 
 # -- Alpaca, when it fails ---------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Exchange:
         server.expect_request("/allOrders").respond_with_handler(
             lambda request: self.answer(request, list(self.orders.values()))
         )
+        server.expect_request("/order", method="DELETE").respond_with_handler(self.cancel)
         server.expect_request("/myTrades").respond_with_handler(self.mine)
 
     def answer(self, request, body, status=200):
@@ -79,6 +80,14 @@ class Exchange:
             "updateTime": ms("2018-10-02 00:00:01"), "transactTime": ms("2018-10-02 00:00:01"), "fills": [],
         }  # fmt: skip
         return self.answer(request, self.orders[id])
+
+    def cancel(self, request):
+        body = dict(pair.split("=") for pair in self.signed(request).split("&"))
+        one = next(one for one in self.orders.values() if str(one["orderId"]) == body["orderId"])
+        if one["status"] != "NEW":
+            return self.answer(request, {"code": -2011, "msg": "Unknown order sent."}, 400)
+        one["status"] = "CANCELED"
+        return self.answer(request, one)
 
     def mine(self, request):
         since, limit = int(request.args.get("startTime", 0)), int(request.args.get("limit", 500))

@@ -13,16 +13,20 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
+from tradepulse.core.orders import Approved, Fill, Order, OrderStatus, Side, to_micros
 from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing
 from tradepulse.execution.broker import Broker
-from tradepulse.execution.brokers.asking import Failure, ask, seconds_of
+from tradepulse.execution.brokers.asking import Failure, ask, proven, seconds_of
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
 
 #: Seconds that an answer may take; a connection that is open on our side only ends with it.
 TIMEOUT = 10.0
+_ENDED = {
+    "filled": OrderStatus.FILLED, "canceled": OrderStatus.CANCELED, "expired": OrderStatus.CANCELED,
+    "rejected": OrderStatus.CANCELED, "replaced": OrderStatus.CANCELED,
+}  # fmt: skip
 _PAGE = 100
 
 
@@ -58,14 +62,34 @@ class AlpacaBroker(Broker):
 
     def knows(self, order: Order) -> bool:
         """Whether an order has arrived there."""
+        return self._find(order) is not None
+
+    def cancel(self, order: Order) -> OrderStatus | None:
+        """End an order that rests, and say whether that is so there."""
+        theirs = ""
+
+        def look() -> OrderStatus:
+            nonlocal theirs
+            if (found := self._find(order)) is None:
+                return OrderStatus.UNKNOWN
+            theirs = found["id"]
+            return _ENDED.get(found["status"], OrderStatus.WORKING)
+
+        return proven(
+            lambda: self._ask(lambda: self._client.delete(f"/orders/{theirs}"), again=True), look, self._sleep
+        )
+
+    def _find(self, order: Order) -> dict[str, Any] | None:
         wanted = {"client_order_id": order.client_order_id}
         try:
-            self._ask(lambda: self._client.get("/orders:by_client_order_id", wanted), again=True)
+            found: dict[str, Any] = self._ask(
+                lambda: self._client.get("/orders:by_client_order_id", wanted), again=True
+            )
         except BrokerRejected as exc:
             if "404" in str(exc):
-                return False
+                return None
             raise
-        return True
+        return found
 
     def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:
         """Return every fill of the account so far, oldest first; each once, however often it is told."""

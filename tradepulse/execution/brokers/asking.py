@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
+from tradepulse.core.orders import OrderStatus
 from tradepulse.errors import BrokerRejected, Unanswered
 
 Answer = TypeVar("Answer")
 #: How often what may safely be asked again is asked, and the most seconds that we wait because we are told to.
 TRIES, LONGEST = 4, 60.0
+#: Seconds between looks at an order whose end was asked for.
+_LOOKS = (0.2, 0.5, 1.0, 2.0)
 
 
 class Failure(NamedTuple):
@@ -96,6 +100,30 @@ def _wait_after(failure: Failure, number: int, *, again: bool) -> float:
     if (failure.arrived and not again) or number + 1 == TRIES:
         raise Unanswered(f"{failure.why}; whether it arrived is asked later")
     return min(float(2**number) if failure.wait is None else failure.wait, LONGEST)
+
+
+def proven(
+    cancel: Callable[[], object], look: Callable[[], OrderStatus], sleep: Callable[[float], None]
+) -> OrderStatus | None:
+    """Ask for the end of an order, and return how it ended; None if that is not proven in a few seconds.
+
+    Parameters
+    ----------
+    cancel : asks for it
+    look : how the order stands, ``unknown`` where there is none; of that it may still be on its way
+    sleep : waits
+    """
+    asked = False
+    for wait in _LOOKS:
+        if (found := look()) in {OrderStatus.FILLED, OrderStatus.CANCELED}:
+            return found
+        if found is OrderStatus.WORKING and not asked:
+            asked = True
+            with suppress(BrokerRejected):  # it has ended meanwhile, which the next look tells
+                cancel()
+        sleep(wait)
+    found = look()
+    return None if found is OrderStatus.WORKING else OrderStatus.CANCELED if found is OrderStatus.UNKNOWN else found
 
 
 def seconds_of(header: str | None) -> float | None:

@@ -18,13 +18,17 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from tradepulse.core.orders import Approved, Fill, Order, Side, to_micros
+from tradepulse.core.orders import Approved, Fill, Order, OrderStatus, Side, to_micros
 from tradepulse.errors import BrokerRejected, ConfigError, ToolMissing
 from tradepulse.execution.broker import Broker
-from tradepulse.execution.brokers.asking import Failure, ask, seconds_of
+from tradepulse.execution.brokers.asking import Failure, ask, proven, seconds_of
 
 #: Seconds that an answer may take.
 TIMEOUT = 10.0
+_ENDED = {
+    "closed": OrderStatus.FILLED, "canceled": OrderStatus.CANCELED, "expired": OrderStatus.CANCELED,
+    "rejected": OrderStatus.CANCELED,
+}  # fmt: skip
 _PAGE = 500
 _NAMES = ("TRADEPULSE_CCXT_EXCHANGE", "TRADEPULSE_CCXT_KEY", "TRADEPULSE_CCXT_SECRET")
 
@@ -63,6 +67,23 @@ class CcxtBroker(Broker):
     def knows(self, order: Order) -> bool:
         """Whether an order has arrived there."""
         return any(one.get("clientOrderId") == order.client_order_id for one in self._orders(order.symbol))
+
+    def cancel(self, order: Order) -> OrderStatus | None:
+        """End an order that rests, and say whether that is so there."""
+        theirs = ""
+
+        def look() -> OrderStatus:
+            nonlocal theirs
+            for one in self._orders(order.symbol):
+                if one.get("clientOrderId") == order.client_order_id:
+                    theirs = one["id"]
+                    return _ENDED.get(one.get("status") or "open", OrderStatus.WORKING)
+            return OrderStatus.UNKNOWN
+
+        return proven(
+            lambda: self._ask(partial(self._exchange.cancel_order, theirs, order.symbol), again=True),
+            look, self._sleep,
+        )  # fmt: skip
 
     def fills(self, symbols: Collection[str], since: str) -> Sequence[Fill]:
         """Return every fill of the account in some symbols from a day on, oldest first; each once."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tradepulse.core.orders import BP, Approved, Fill, Order, after_split, share_of
+from tradepulse.core.orders import BP, Approved, Fill, Order, OrderStatus, after_split, share_of
 from tradepulse.errors import ConfigError
 from tradepulse.execution.book import fill_from, order_from
 from tradepulse.execution.broker import Broker
@@ -54,6 +54,7 @@ class SimulatedVenue(Broker):
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
         self._filled: set[str] = set()
+        self._canceled: set[str] = set()
         self._splits: set[tuple[str, str]] = set()
         for record in self._journal.read():
             if record.kind == "accepted":
@@ -61,19 +62,31 @@ class SimulatedVenue(Broker):
                 self._orders[order.client_order_id] = order
             elif record.kind == "split":
                 self._adjust(record.body)
+            elif record.kind == "canceled":
+                self._canceled.add(record.body["client_order_id"])
             else:
                 self._remember(fill_from(record.body))
 
     def submit(self, approved: Approved) -> None:
         """Accept an order for the next opening auction of its symbol."""
         order = approved.order
-        if order.client_order_id not in self._orders:
+        if order.client_order_id not in self._orders and order.client_order_id not in self._canceled:
             self._journal.append("accepted", **asdict(order))
             self._orders[order.client_order_id] = order
 
     def knows(self, order: Order) -> bool:
         """Whether an order has arrived."""
         return order.client_order_id in self._orders
+
+    def cancel(self, order: Order) -> OrderStatus | None:
+        """End an order that rests; one that has not arrived is not taken any more."""
+        id = order.client_order_id
+        if id in self._filled:
+            return OrderStatus.FILLED
+        if id not in self._canceled:
+            self._journal.append("canceled", client_order_id=id)
+            self._canceled.add(id)
+        return OrderStatus.CANCELED
 
     def fills(self, symbols: Collection[str] = (), since: str = "") -> Sequence[Fill]:
         """Return every fill so far, oldest first."""
@@ -89,7 +102,8 @@ class SimulatedVenue(Broker):
         """
         for order in self._orders.values():
             price = open_micros.get(order.symbol)
-            done = order.client_order_id in self._filled or not order.quantity
+            id = order.client_order_id
+            done = id in self._filled or id in self._canceled or not order.quantity
             if price is None or done or order.decided_session >= session:
                 continue
             fill = self._fill(order, session, price)

@@ -311,30 +311,54 @@ def log(obj: Places, name: str, out: Path) -> None:
 
 
 @command.command()
-@book_option("desk", "Name of the desk's book.")
+@book_option("desk", "Name of the book: a desk's, or a daily one's such as paper.")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--by", required=True, help="Who.")
 @click.pass_obj
-def kill(obj: Places, name: str, reason: str, by: str) -> None:
-    """Pull a desk's kill switch: everything is canceled, and the venue has to prove it. It survives restarts."""
-    from tradepulse.execution.engine import pull_kill_switch
+def kill(obj: Places, name: str, reason: str, by: str) -> int:
+    """Pull a book's kill switch: everything is canceled, and the venue has to prove it. It survives restarts.
 
-    click.echo(f"pulled: {pull_kill_switch(obj['home'] / 'execution' / 'desks' / name, reason, by)}")
+    Exit code 3 if a daily book's broker does not prove it: ESCALATED.
+    """
+    from tradepulse.execution.kill_switch import pull_kill_switch
+    from tradepulse.execution.session import kill_book
+
+    folder, is_daily = _book_folder(obj, name)
+    if not is_daily:
+        click.echo(f"pulled: {pull_kill_switch(folder, reason, by)}")
+        return 0
+    book = kill_book(folder, reason, by, click.echo)
+    if book is None:
+        click.echo("pulled: the session that runs acts on it before its next order")
+        return 0
+    if not book.left:
+        click.echo("pulled: nothing of it rests at its broker")
+    return 3 if book.left else 0
 
 
 @command.command()
-@book_option("desk", "Name of the desk's book.")
+@book_option("desk", "Name of the book: a desk's, or a daily one's such as paper.")
 @click.option("--reason", required=True, help="Why it may trade again.")
 @click.option("--by", required=True, help="Who says so.")
 @click.pass_obj
 def reset(obj: Places, name: str, reason: str, by: str) -> None:
-    """Release a desk's kill switch; the reason and who gave it stay in the journal."""
-    from tradepulse.execution.engine import reset_kill_switch
+    """Release a book's kill switch; the reason and who gave it stay in the journal."""
+    from tradepulse.execution.kill_switch import reset_kill_switch
+    from tradepulse.execution.session import reset_book
     from tradepulse.execution.supervision import desk_of
 
-    folder = obj["home"] / "execution" / "desks" / name
-    reset_kill_switch(folder, desk_of(folder).terms, reason, by)
+    folder, is_daily = _book_folder(obj, name)
+    if is_daily:
+        reset_book(folder, reason, by)
+    else:
+        reset_kill_switch(folder, desk_of(folder).terms, reason, by)
     click.echo(f"{name} may trade again")
+
+
+def _book_folder(obj: Places, name: str) -> tuple[Path, bool]:
+    """Return the folder of a book, and whether it is traded in daily sessions: a desk's where both have the name."""
+    desk, daily = obj["home"] / "execution" / "desks" / name, obj["home"] / "execution" / name
+    return (desk, False) if desk.is_dir() or not (daily / "orders.journal").is_file() else (daily, True)
 
 
 def _paint(desk: "Watched") -> None:
@@ -379,6 +403,8 @@ def _show(path: Path, as_json: bool) -> None:
         "positions": book.positions,
         "orders": orders,
         "fills": fills,
+        "killed": book.killed,
+        "left": book.left,
         "head": head,
     }
     if as_json:
@@ -388,6 +414,9 @@ def _show(path: Path, as_json: bool) -> None:
     click.echo(
         f"book {book.name} after {book.last_session}: cash {from_micros(book.cash_micros):,.2f}, head {head[:16]}"
     )
+    if book.killed:
+        left = f"; ESCALATED, not proven gone: {', '.join(book.left)}" if book.left else ""
+        click.echo(f"the kill switch is pulled: {book.killed}{left}")
     click.echo(f"positions: {', '.join(f'{q} {s}' for s, q in book.positions.items() if q) or 'none'}")
     click.echo(f"orders: {', '.join(f'{count} {status}' for status, count in sorted(by_status.items())) or 'none'}\n")
     print_table(
