@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -82,6 +83,35 @@ def test_the_same_strategy_on_the_same_market_sends_the_same_orders_on_paper(tmp
         (row.order_id, row.price, row.quantity, row.liquidity) for row in tested.fills.itertuples()
     ]
     assert engine.outcome.cash / MONEY == pytest.approx(tested.equity["cash"].iloc[-1], rel=1e-12)
+
+
+def test_a_loss_counts_until_the_day_is_over(tmp_path):
+    # 2 units bought at 101 and sold at 99: 4 lost before midnight. The next day begins with what is left.
+    day = 86_400_000
+    strict = replace(TERMS, taker_fee=0, limits=Limits(max_daily_loss=3 * MONEY))
+    moves = [
+        levels(day - 30, ("buy", 99, 9), ("sell", 101, 9)), levels(day - 20, ("buy", 98, 9)),
+        levels(day - 10, ("buy", 97, 9)), levels(day + 10, ("buy", 96, 9)), levels(day + 20, ("buy", 95, 9)),
+    ]  # fmt: skip
+
+    def act(self, count, seen, desk):
+        side = Side.SELL if count == 1 else Side.BUY
+        desk.submit(side, 2 * UNIT)
+
+    tested = replay(moves, Scripted(act), strict)
+
+    assert tested.orders["status"].tolist() == ["filled", "filled", "refused", "filled", "filled"]
+    assert tested.orders["reason"].tolist()[2] == "max_daily_loss"
+    exchange = Exchange(moves, tmp_path / "venue", speed=0)
+    try:
+        wanted = spec(tmp_path, terms=strict)
+        engine = Running(tmp_path / "b", wanted, Scripted(act)).until_ended(exchange)
+    finally:
+        exchange.close()
+    assert engine.error is None
+    assert [order.status for order in state_of(tmp_path / "b", strict).orders.values()] == tested.orders[
+        "status"
+    ].tolist()
 
 
 def test_a_real_recording_is_traded_on_paper_as_it_was_tested(tmp_path, shared_data):

@@ -25,7 +25,7 @@ from tradepulse.core.book import OrderBook
 from tradepulse.core.orders import BP, UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
-from tradepulse.execution.desk import Desks, Move, begin_with, books_of
+from tradepulse.execution.desk import DAY_NS, Desks, Move, begin_with, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
 from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
@@ -399,7 +399,7 @@ def replay(
                 ns, _, kind, body = heapq.heappop(queue)
                 if kind == "seen":
                     view.see(body)
-                    path.mark(view)
+                    path.mark(view, ns // DAY_NS)
                     if ns >= marked and all(map(mid_of, range(len(path.state.held)))):
                         mark(ns)
                         marked = ns + MARK_NS

@@ -13,6 +13,8 @@ from tradepulse.execution.ticket import Event, Ticket, TimeInForce, type_of
 
 #: Strategies that a ticket can tell apart.
 MOST_STRATEGIES = 8
+#: A day of the order path, by which losses are counted: of UTC, in ns.
+DAY_NS = 86_400 * 10**9
 
 
 class Move(NamedTuple):

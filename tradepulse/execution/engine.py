@@ -23,7 +23,7 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.errors import BookLocked, ConfigError, LineLost
-from tradepulse.execution.desk import Books, Desks, begin_with, books_of, name_of
+from tradepulse.execution.desk import DAY_NS, Books, Desks, begin_with, books_of, name_of
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.kill_switch import is_pulled
@@ -473,7 +473,7 @@ class _Engine:
                 self._data = time.monotonic()
                 self._seen_ns, now = move.ns, self._now(move.ns)
                 self.view.see(move, now // 1_000_000)
-                self.path.mark(self.view)
+                self.path.mark(self.view, now // DAY_NS)
                 if strategy and what == "move":
                     self.desks.on_market(move.ns, now, move.venue)
             case "event":

@@ -275,7 +275,8 @@ class State:
     held : of each instrument
     sent_ms : when the last orders were sent, as many as the limit of their rate looks at
     heard : events of the venue so far
-    opening : equity at the first moment at which it could be marked
+    opening : equity at the first moment of the day at which it could be marked
+    day : the day that this is of, counted from 1970; None in journals that do not say
     epoch : of the newest process that had the book
     routed : why an order went to the venue that it went to, by its id, where it could choose
     parts : what each strategy has of it, where there are several
@@ -298,6 +299,7 @@ class State:
     escalated: bool = False
     heard: int = 0
     opening: int | None = None
+    day: int | None = None
     epoch: int = 0
     flagged: list[str] = field(default_factory=list)
     routed: dict[str, str] = field(default_factory=dict)
@@ -313,7 +315,7 @@ class State:
 
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
-    "cash", "killed", "kill_reason", "escalated", "heard", "opening", "epoch", "flagged", "routed",
+    "cash", "killed", "kill_reason", "escalated", "heard", "opening", "day", "epoch", "flagged", "routed",
     "traders", "symbols", "memory",
 )  # fmt: skip
 
@@ -463,10 +465,15 @@ class OrderPath:
         several = {"traders": list(traders), "symbols": list(symbols)}
         self._note("started", epoch=epoch, **{key: names for key, names in several.items() if names})
 
-    def mark(self, marks: Marks) -> None:
-        """Take the equity that daily loss is counted from, once it can be marked."""
-        if self.state.opening is None and (equity := self._equity(marks)) is not None:
-            self._note("opened", equity=equity)
+    def mark(self, marks: Marks, day: int = 0) -> None:
+        """Take the equity that the loss of a day is counted from, once it can be marked; days count from 1970."""
+        state = self.state
+        if state.day == day:
+            return
+        # A journal that does not say of which day its equity is, is taken to be of this one.
+        equity = state.opening if state.day is None and state.opening is not None else self._equity(marks)
+        if equity is not None:
+            self._note("opened", equity=equity, day=day)
 
     # -- hearing -----------------------------------------------------------------------------------------------------
 
@@ -736,7 +743,7 @@ class OrderPath:
         state = self.state
         match kind:
             case "opened":
-                state.opening = body["equity"]
+                state.opening, state.day = body["equity"], body.get("day")
             case "sent":
                 self._sent(ticket_of(body["ticket"]), body["at_ms"])
             case "refused":

@@ -65,6 +65,10 @@ class Watched:
             (held.position - one.position) / UNIT * _worth(*market)
             for held, one, market in zip(state.held, several, markets, strict=True)
         )  # fmt: skip
+        worth = cash + sum(
+            held.position / UNIT * _worth(*market) for held, market in zip(state.held, markets, strict=True)
+        )
+        lost = 0.0 if state.opening is None else max(0.0, state.opening / MONEY - worth)
         held = [
             _use("position", abs(held.position) / UNIT, one.limits.max_position, UNIT)
             for held, one in zip(state.held, several, strict=True)
@@ -93,7 +97,7 @@ class Watched:
                 (
                     *held[: len(several) == 1],
                     _use("open", len(state.open), limits.max_open_orders, 1),
-                    _use("loss", max(0.0, -profit), limits.max_daily_loss, MONEY),
+                    _use("loss today", lost, limits.max_daily_loss, MONEY),
                 )
             ),
             *(f"          {of}   {one.symbol}" for of, one in zip(held, terms.instruments, strict=False)),
