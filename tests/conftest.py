@@ -161,9 +161,9 @@ def alpaca(httpserver, monkeypatch, hurried):
 @pytest.fixture
 def hurried(monkeypatch):
     """A gateway that waits less."""
-    from tradepulse.execution import gateway
+    from tradepulse.execution import dealing
     from tradepulse.execution.brokers import asking
 
     monkeypatch.setattr(asking, "LONGEST", 0.2)
-    monkeypatch.setattr(gateway, "SETTLED", 1.0)
-    monkeypatch.setattr(gateway, "LOOK", 0.3)
+    monkeypatch.setattr(dealing, "SETTLED", 1.0)
+    monkeypatch.setattr(dealing, "LOOK", 0.3)

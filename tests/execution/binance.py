@@ -7,22 +7,37 @@ from werkzeug import Response
 
 from tests.execution.loopback import Loopback, now, text, units
 from tradepulse.core.orders import UNIT, Side
+from tradepulse.execution.matching import Venue
 from tradepulse.execution.orderpath import MONEY
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 KEY, SECRET, PAIR = "test-key-1234567890", "very-secret-value-0987654321", "BTC/USDT"
-MARKET = {
-    "symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "baseAssetPrecision": 8,
-    "quotePrecision": 8, "quoteAssetPrecision": 8, "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-    "permissions": ["SPOT"], "isSpotTradingAllowed": True, "isMarginTradingAllowed": False,
-    "permissionSets": [["SPOT"]], "filters": [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
-        {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000", "stepSize": "0.00001"},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": "9000", "stepSize": "0"},
-        {"filterType": "NOTIONAL", "minNotional": "5"},
-    ],
-}  # fmt: skip
-INFO = {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [], "symbols": [MARKET]}
+
+
+def market(base):
+    """A pair as Binance describes it."""
+    return {
+        "symbol": f"{base}USDT", "status": "TRADING", "baseAsset": base, "quoteAsset": "USDT", "baseAssetPrecision": 8,
+        "quotePrecision": 8, "quoteAssetPrecision": 8, "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "permissions": ["SPOT"], "isSpotTradingAllowed": True, "isMarginTradingAllowed": False,
+        "permissionSets": [["SPOT"]], "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
+            {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000", "stepSize": "0.00001"},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": "9000", "stepSize": "0"},
+            {"filterType": "NOTIONAL", "minNotional": "5"},
+        ],
+    }  # fmt: skip
+
+
+def info(*bases):
+    """What Binance says of itself."""
+    return {
+        "timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [],
+        "symbols": [market(base) for base in bases],
+    }  # fmt: skip
+
+
+INFO = info("BTC")
 
 
 def fault(status, code, words, **headers):
@@ -38,10 +53,12 @@ def down():
 
 
 class Binance(Loopback):
-    """One pair."""
+    """One pair, and another one :meth:`beside` it."""
 
     broker, symbol, name = "ccxt", PAIR, f"binance {PAIR}"
     places, cancels, lists, fills = "POST /order", "DELETE /order", "GET /openOrders", "GET /myTrades"
+
+    base, also = "BTC", None
 
     def __init__(self, http):
         #: Share that a fill costs, and the currency that it is taken in; by default what is bought or paid.
@@ -53,17 +70,46 @@ class Binance(Loopback):
         self.streams = f"ws://127.0.0.1:{self.port}/stream"
 
     def routes(self):
+        at = self._at
         return (
-            ("GET", "/exchangeInfo", lambda given: INFO),
+            ("GET", "/exchangeInfo", lambda given: info("BTC", *(["ETH"] if self.also else []))),
             ("GET", "/time", lambda given: {"serverTime": now() + self.ahead}),
-            ("GET", "/depth", lambda given: {"lastUpdateId": self._update, **self._levels(self.shown())}),
-            ("POST", "/order", self._place),
-            ("DELETE", "/order", self._cancel),
-            ("GET", "/order", lambda given: self._of(given["orderId"])),
-            ("GET", "/allOrders", lambda given: list(self.placed.values())),
-            ("GET", "/openOrders", lambda given: [one for one in self.placed.values() if one["status"] in _OPEN]),
-            ("GET", "/myTrades", lambda given: [t for t in self.trades if t["time"] >= int(given.get("startTime", 0))]),
+            ("GET", "/depth", lambda given: at(given).depth()),
+            ("POST", "/order", lambda given: at(given)._place(given)),
+            ("DELETE", "/order", lambda given: at(given)._cancel(given)),
+            ("GET", "/order", lambda given: at(given)._of(given["orderId"])),
+            ("GET", "/allOrders", lambda given: list(at(given).placed.values())),
+            ("GET", "/openOrders", lambda given: [o for o in at(given).placed.values() if o["status"] in _OPEN]),
+            ("GET", "/myTrades", lambda given: at(given).trades_since(int(given.get("startTime", 0)))),
         )
+
+    def beside(self):
+        """Return another pair of the same exchange."""
+        self.also = Beside(self)
+        return self.also
+
+    @property
+    def symbols(self):
+        return [PAIR, *(["ETH/USDT"] if self.also else [])]
+
+    def _at(self, given):
+        return self.also if self.also and given.get("symbol") == self.also.code else self
+
+    @property
+    def code(self):
+        """Binance's name of the pair."""
+        return f"{self.base}USDT"
+
+    def depth(self):
+        return {"lastUpdateId": self._update, **self._levels(self.shown())}
+
+    def trades_since(self, ms):
+        return [one for one in self.trades if one["time"] >= ms]
+
+    def news(self):
+        super().news()
+        if self.also:
+            self.also.news()
 
     def given(self, request):
         said = request.get_data().decode() or request.query_string.decode()
@@ -83,8 +129,8 @@ class Binance(Loopback):
         return ["account"]
 
     def say_trade(self, price, quantity, aggressor):
-        said = {"e": "trade", "E": now(), "s": "BTCUSDT", "t": now(), "p": price, "q": quantity, "T": now()}
-        self.say("btcusdt@trade", {**said, "m": aggressor == "sell", "M": True})
+        said = {"e": "trade", "E": now(), "s": self.code, "t": now(), "p": price, "q": quantity, "T": now()}
+        self.say(f"{self.code.lower()}@trade", {**said, "m": aggressor == "sell", "M": True})
 
     def say_book(self, shown, before):
         changed = {
@@ -97,8 +143,8 @@ class Binance(Loopback):
         }
         first, self._update = self._update + 1, self._update + 2
         levels = self._levels(changed)
-        said = {"e": "depthUpdate", "E": now(), "s": "BTCUSDT", "U": first, "u": self._update}
-        self.say("btcusdt@depth@100ms", {**said, "b": levels["bids"], "a": levels["asks"]})
+        said = {"e": "depthUpdate", "E": now(), "s": self.code, "U": first, "u": self._update}
+        self.say(f"{self.code.lower()}@depth@100ms", {**said, "b": levels["bids"], "a": levels["asks"]})
 
     def busy(self, after):
         return busy(after)
@@ -121,7 +167,7 @@ class Binance(Loopback):
         position = cash = Decimal(0)
         for one in self.trades:
             sign, fee = Decimal(1 if one["isBuyer"] else -1), Decimal(one["commission"])
-            position += sign * Decimal(one["qty"]) - (fee if one["commissionAsset"] == "BTC" else 0)
+            position += sign * Decimal(one["qty"]) - (fee if one["commissionAsset"] == self.base else 0)
             paid = fee if one["commissionAsset"] == "USDT" else 0
             cash -= sign * Decimal(one["qty"]) * Decimal(one["price"]) + paid
         return int(position * UNIT), int(cash * MONEY)
@@ -143,7 +189,7 @@ class Binance(Loopback):
             return fault(400, -2010, "Duplicate order sent.")
         side, kind, market = Side(given["side"].lower()), given["type"], given["type"] == "MARKET"
         self.placed[id] = {
-            "symbol": "BTCUSDT", "orderId": 100 + len(self.placed), "clientOrderId": id, "type": kind,
+            "symbol": self.code, "orderId": 100 + len(self.placed), "clientOrderId": id, "type": kind,
             "price": given.get("price", "0"), "origQty": given["quantity"], "executedQty": "0", "status": "NEW",
             "cummulativeQuoteQty": "0", "timeInForce": given.get("timeInForce", "GTC"), "side": given["side"],
             "time": now(), "updateTime": now(), "transactTime": now(), "fills": [],
@@ -188,11 +234,11 @@ class Binance(Loopback):
             one["executedQty"] = text(whole)
             one["status"] = "FILLED" if whole == units(one["origQty"]) else "PARTIALLY_FILLED"
             said, quantity = "TRADE", text(event.quantity)
-            currency = self.currency or ("BTC" if one["side"] == "BUY" else "USDT")
-            of = event.quantity if currency == "BTC" else event.quantity * event.price // UNIT
+            currency = self.currency or (self.base if one["side"] == "BUY" else "USDT")
+            of = event.quantity if currency == self.base else event.quantity * event.price // UNIT
             fee, maker = f"{Decimal(self.share) * of / UNIT:f}", event.liquidity == "maker"
             self.trades.append(
-                {"symbol": "BTCUSDT", "id": 1 + len(self.trades), "orderId": one["orderId"], "qty": quantity,
+                {"symbol": self.code, "id": 1 + len(self.trades), "orderId": one["orderId"], "qty": quantity,
                  "price": text(event.price), "quoteQty": "0", "commission": fee, "commissionAsset": currency,
                  "time": now(), "isBuyer": one["side"] == "BUY", "isMaker": maker, "isBestMatch": True}
             )  # fmt: skip
@@ -207,7 +253,7 @@ class Binance(Loopback):
             return None
         quantity, price, fee, currency, trade, maker = last
         said = {
-            "e": "executionReport", "E": now(), "s": "BTCUSDT", "c": event.id, "S": one["side"], "o": one["type"],
+            "e": "executionReport", "E": now(), "s": self.code, "c": event.id, "S": one["side"], "o": one["type"],
             "f": one["timeInForce"], "q": one["origQty"], "p": one["price"], "P": "0", "F": "0", "g": -1, "C": "",
             "x": said, "X": one["status"], "r": "NONE", "i": one["orderId"], "l": quantity, "z": one["executedQty"],
             "L": price, "n": fee, "N": currency, "T": now(), "t": trade, "w": True, "m": maker, "M": False,
@@ -217,3 +263,17 @@ class Binance(Loopback):
 
 
 _OPEN = {"NEW", "PARTIALLY_FILLED"}
+
+
+class Beside(Binance):
+    """Another pair of an exchange: orders, trades and books of its own, over the other's server and streams."""
+
+    base, symbol, name = "ETH", "ETH/USDT", "binance ETH/USDT"
+
+    def __init__(self, first):
+        self.share, self.currency, self._update = first.share, None, 100
+        self.venue = Venue(lot=units("0.00001"))
+        self.placed, self.trades, self.reports = {}, [], []
+        self.silent, self.times = False, 1
+        self._heard, self._shown = 0, {side: {} for side in Side}
+        self._streams, self._lock = first._streams, first._lock

@@ -57,6 +57,11 @@ class Loopback:
         self.port = self._server.socket.getsockname()[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    @property
+    def symbols(self):
+        """What is traded here."""
+        return [self.symbol]
+
     def close(self):
         self._server.shutdown()
 

@@ -19,8 +19,9 @@ from tests.execution.binance import KEY, PAIR, SECRET, busy
 from tests.execution.loopback import text, units
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import BookLocked, ConfigError
+from tradepulse.execution import dealing as dealing_of
 from tradepulse.execution import gateway as gateway_of
-from tradepulse.execution.brokers import asking, open_counterparty
+from tradepulse.execution.brokers import asking, open_counterparties
 from tradepulse.execution.brokers.ccxt_live import from_environment
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.gateway import Gateway
@@ -39,10 +40,10 @@ class Open:
 
     def __init__(self, folder, exchange, totals, epoch=1, heard=0, open_ids=()):
         self.lines, self.place, self._totals = [], folder / "venue", totals
-        there = open_counterparty(exchange.broker, exchange.symbol)
+        there = open_counterparties(exchange.broker, exchange.symbols)
         if exchange.broker == "ccxt":
             # Its client asks Binance so rarely that most orders of a test would never leave.
-            there._exchange.enableRateLimit = False
+            there[0]._exchange.enableRateLimit = False
         self.gateway = Gateway(there, folder, self.place, self.lines.append)
         self._ends = threading.Event()
         self._failed = None
@@ -87,9 +88,13 @@ class Open:
     @property
     def others(self):
         """What the desk takes others to display."""
+        return self.shown_at(0)
+
+    def shown_at(self, venue):
+        """The same at a venue."""
         shown = {}
         for message in self.said:
-            if message[0] in {"move", "book"}:
+            if message[0] in {"move", "book"} and (message[7] if len(message) > 7 else 0) == venue:
                 for side, price, quantity in message[2]:
                     shown[side, text(price)] = text(quantity)
         return {level: quantity for level, quantity in shown.items() if Decimal(quantity)}
@@ -180,7 +185,7 @@ def test_an_order_rests_fills_and_is_canceled_and_what_is_ours_is_not_others(the
 
 def test_a_fee_is_what_was_taken_in_what_was_bought_or_in_money(binance, opened):
     desk = opened()
-    assert (desk.gateway.terms.tick, desk.gateway.terms.lot) == (units("0.01"), units("0.00001"))
+    assert desk.gateway.terms[0][1:3] == (units("0.01"), units("0.00001"))
     desk.order("a1", "buy", "0.5", "99.00")
     binance.trade("99.00", "5.5", "sell")
     desk.until(lambda: len(desk.told("a1")) == 2)
@@ -313,6 +318,44 @@ def test_what_was_triggered_does_not_meet_our_own(there, opening):
     assert desk.told("b1") == [("working", "0", "")]
 
 
+def test_several_instruments_are_one_account(binance, opened):
+    other = binance.beside()
+    other.display(buy={"9.00": "50"}, sell={"11.00": "40"})
+    desk = opened()
+    assert [place.name for place in desk.gateway.terms] == ["binance BTC/USDT", "binance ETH/USDT"]
+    desk.until(lambda: ("buy", "9") in desk.shown_at(1))
+    assert ("buy", "9") not in desk.shown_at(0)
+    desk.order("a1", "buy", "1", "99.00")
+    desk.order("a2", "sell", "2", "11.00", venue=1)
+    desk.order("s2", "buy", "1", kind=STOP, stop_price=units("10.00"), venue=1)
+    assert (list(binance.placed), list(other.placed)) == (["a1"], ["a2"])
+    # The same numbers of orders and trades, which are of each pair.
+    binance.trade("99.00", "6", "sell")
+    other.trade("11.00", "41", "buy")
+    desk.until(lambda: desk.left("a1") == 0 and len(desk.told("s2")) == 3 and len(desk.told("a2")) > 1)
+
+    # The market order of the stop would have met our own offer.
+    assert desk.told("s2") == [("waiting", "0", ""), ("working", "0", ""), ("ended", "canceled", "self_trade")]
+    fills = [(event.fill_id, event.venue, event.quantity) for event in desk.events if event.kind == "filled"]
+    assert sorted(fills) == [("1", 0, units("1")), ("1.1", 1, units("1"))]
+
+    desk.change("a2", price="11.50")
+    desk.until(lambda: "a2-1" in other.placed)
+    heard = len(desk.events)
+    desk = opened(epoch=2, heard=0, open_ids=["a2", "never"])
+    assert desk.of("welcome") == [["welcome", ["never"], ["a2"]]]
+    assert len(desk.events) >= heard
+    other.by_hand("x1", "sell", "3", "9.00")
+    desk.until(lambda: any(event.id.startswith("binance ETH/USDT") for event in desk.events))
+    assert {event.venue for event in desk.events if event.id.startswith("binance")} == {1}
+    desk.line.send(["cancel", "a2", "requested"])
+    desk.until(lambda: desk.left("a2") == 0)
+    assert not binance.venue.open_ids()
+    desk.line.send(["copy"])
+    desk.until(lambda: desk.of("copy"))
+    assert len(desk.of("copy")[0][1]) == len(binance.trades) + len(other.trades)
+
+
 def test_where_the_rate_is_exceeded_the_order_waits_as_long_as_it_is_told_and_is_sent_once(there, opening):
     desk = opening(there)
     there.refused[there.places] = [there.busy("0.2"), there.busy("0.2")]
@@ -370,7 +413,7 @@ def test_an_order_that_never_arrived_ends_only_when_it_can_no_longer_arrive(ther
     desk.order("a1", "buy", "1", "99.00")
 
     assert desk.told("a1") == [("ended", "rejected", "not_received")]
-    assert time.monotonic() - began > gateway_of.SETTLED
+    assert time.monotonic() - began > dealing_of.SETTLED
 
 
 def test_an_order_that_arrives_when_it_was_taken_for_lost_is_canceled_and_its_fills_are_booked(there, opening):
@@ -407,7 +450,7 @@ def test_what_a_stream_does_not_say_is_asked_for_and_what_it_says_twice_counts_o
 
 
 def test_an_end_is_told_only_after_every_fill_before_it(there, opening, monkeypatch):
-    monkeypatch.setattr(gateway_of, "LOOK", 60.0)  # only what was noticed is asked for
+    monkeypatch.setattr(dealing_of, "LOOK", 60.0)  # only what was noticed is asked for
     desk = opening(there)
     desk.until(lambda: there.is_followed)
     desk.order("a1", "buy", "2", "99.00")
@@ -427,7 +470,7 @@ def test_an_end_waits_for_its_fills_also_of_an_order_that_was_changed(there, ope
     desk.until(lambda: len(desk.told("a1")) == 2)
     desk.change("a1", price="100.00")
     desk.until(lambda: len(desk.told("a1")) == 3)
-    monkeypatch.setattr(gateway_of, "LOOK", 60.0)
+    monkeypatch.setattr(dealing_of, "LOOK", 60.0)
     there.silent = True
     there.trade("100.00", "1", "sell")
     there.silent = False
@@ -500,14 +543,14 @@ def test_a_journal_of_another_gateway_or_pair_is_refused(binance, opened, tmp_pa
         desk.until(lambda: False)
     desk.close()
     with pytest.raises(ConfigError, match="binance has no ETH/USDT; name a pair as BTC/USDT"):
-        Gateway(from_environment("ETH/USDT"), tmp_path / "eth", tmp_path / "venue")
+        Gateway(from_environment(["ETH/USDT"]), tmp_path / "eth", tmp_path / "venue")
     monkeypatch.setenv("TRADEPULSE_CCXT_EXCHANGE", "binanceus")
     with pytest.raises(ConfigError, match="this book trades binance BTC/USDT, not binanceus BTC/USDT"):
-        Gateway(from_environment(PAIR), tmp_path, tmp_path / "venue")
+        Gateway(from_environment([PAIR]), tmp_path, tmp_path / "venue")
 
 
 def test_a_contract_is_refused_since_a_unit_of_it_is_something_else(binance):
-    there = from_environment("BTC/USDT:USDT")
+    [there] = from_environment(["BTC/USDT:USDT"])
 
     async def opened():
         spot = (await there._exchange.load_markets())[PAIR]
@@ -523,7 +566,7 @@ def test_a_contract_is_refused_since_a_unit_of_it_is_something_else(binance):
 
 
 def test_an_order_leaves_before_the_looks_that_wait_for_the_rate_limit_and_does_not_pay_for_the_last_one(binance):
-    there = from_environment(PAIR)
+    [there] = from_environment([PAIR])
     asked = there._exchange.fetch  # every request, once the limit has let it go
     left = []
 
@@ -749,7 +792,7 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
             outcome = run_live(
                 folder,
                 desk,
-                open_counterparty(there.broker, there.symbol), until=4, say=lines.append,
+                open_counterparties(there.broker, there.symbols), until=4, say=lines.append,
             )  # fmt: skip
     finally:
         ends.set()
@@ -765,7 +808,7 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + str(lines).encode()
     assert not any(secret.encode() in everything for secret in (SECRET, KEY, alpaca_of.SECRET, alpaca_of.KEY))
     with locked(folder, "desk.lock"), pytest.raises(BookLocked, match="another process trades this book"):
-        run_live(folder, desk, open_counterparty(there.broker, there.symbol))
+        run_live(folder, desk, open_counterparties(there.broker, there.symbols))
     with pytest.raises(ConfigError, match="this book trades live; name another"):
         run_paper(folder, {**desk, "tick": "1", "lot": "1"}, [])
 
@@ -773,7 +816,7 @@ def test_a_live_desk_survives_the_death_of_its_engine_and_its_book_is_the_exchan
 def test_a_desk_that_is_killed_whole_goes_on_where_the_exchange_is(binance, tmp_path):
     """SIGKILL of the gateway's process and of the engine's, while orders rest and fill; then the command again."""
     code = (
-        "import sys; from tradepulse.execution import gateway; gateway.SETTLED, gateway.LOOK = 2.0, 0.5; "
+        "import sys; from tradepulse.execution import dealing; dealing.SETTLED, dealing.LOOK = 2.0, 0.5; "
         "from tradepulse.interfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     given = ("--home", str(tmp_path), "execution", "live", "--symbol", PAIR, "--strategy", "touch_maker", "--param",

@@ -3,172 +3,28 @@
 It says to the desk what the simulated exchange says: events with numbers, heartbeats, what is open, a drop copy; and it
 turns away every process but the newest. An exchange remembers none of that for us, so the gateway keeps a journal: an
 order is in it before it is sent, what happened to it before the desk is told. A gateway that died asks the exchange
-what has become of the orders that its journal has, and goes on.
-
-What waits for a price, or ends at a moment, waits here: exchanges differ in what they know of that, and none lets it
-wait for what we take the market to be. Nothing of it is at the exchange while no desk is there, which ends it.
-
-What happens to our orders is heard on a stream, and asked for again whenever that was lost, at every connection of a
-desk and every few seconds while something is open: a stream that is half open is silent, not wrong.
+what has become of the orders that its journal has, and goes on. What is sent and asked for in each instrument is a
+:class:`~tradepulse.execution.dealing.Dealing`.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from tradepulse.core.orders import Side
-from tradepulse.errors import BrokerRejected, ConfigError, ExecutionError, LineLost, TradePulseError, Unanswered
-from tradepulse.execution.desk import Move
+from tradepulse.errors import ConfigError, ExecutionError, LineLost, TradePulseError, Unanswered
+from tradepulse.execution.dealing import Counterparty, Dealing
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.line import LONGEST, message_of, plain_move, text_of
-from tradepulse.execution.orderpath import Place
-from tradepulse.execution.packing import event_of, plain, plain_event, ticket_of
-from tradepulse.execution.ticket import Event, Ticket, TimeInForce
+from tradepulse.execution.line import LONGEST, message_of, text_of
+from tradepulse.execution.packing import event_of, plain_event, ticket_of
+from tradepulse.execution.ticket import Event
 
-#: Seconds between heartbeats, and between looks at the account while something is open, and while nothing is.
-BEAT, LOOK, IDLE = 0.5, 10.0, 60.0
-#: Seconds after which an order that the exchange does not know has never arrived: longer than it takes an order that
-#: was sent to be too old for it.
-SETTLED = 15.0
+#: Seconds between heartbeats.
+BEAT = 0.5
 #: Seconds without a desk after which what is open is canceled.
 ALONE = 15.0
-#: What trades are asked for again that long before the last one known, ns: clocks, and what was told late.
-_OVERLAP = 60 * 10**9
-_SUPPORTED = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD}
-
-
-class Said(NamedTuple):
-    """An order as an exchange has it.
-
-    Parameters
-    ----------
-    leg : id that it was sent under; of one that is not ours whatever it says
-    number : its own id
-    status : ``open``, ``closed`` (filled whole), ``canceled``, ``expired`` or ``rejected``
-    filled : units
-    """
-
-    leg: str
-    number: str
-    status: str
-    filled: int
-
-
-class Trade(NamedTuple):
-    """A trade of ours as an exchange has it.
-
-    Parameters
-    ----------
-    id : its own
-    number : its own id of the order
-    side, price, quantity, liquidity : as in :class:`~tradepulse.execution.ticket.Event`
-    ns : when
-    fee : that was taken in the currency of the price, in units of :data:`~tradepulse.execution.orderpath.MONEY`; None
-        if it was taken in a third one
-    fee_units : that was taken of what is traded
-    """
-
-    id: str
-    number: str
-    side: Side
-    price: int
-    quantity: int
-    liquidity: str
-    ns: int
-    fee: int | None = 0
-    fee_units: int = 0
-
-
-class Counterparty(Protocol):
-    """One instrument at one exchange. Each call raises ``Unanswered`` where there is no answer, a stream as it ends."""
-
-    name: str
-
-    async def open(self) -> Place:
-        """Return what may be traded there, and on what terms."""
-        ...
-
-    async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
-        """Send an order; raise ``BrokerRejected`` if the exchange, or after a wait we, do not want it."""
-        ...
-
-    async def cancel(self, leg: str) -> None:
-        """Ask for the end of an order; raise ``BrokerRejected`` if there is none that is open."""
-        ...
-
-    async def find(self, leg: str) -> Said | None:
-        """Return an order, if it has arrived."""
-        ...
-
-    async def open_orders(self) -> list[Said]:
-        """Return what rests there."""
-        ...
-
-    async def trades(self, since_ns: int) -> list[Trade]:
-        """Return the account's trades since a moment, oldest first."""
-        ...
-
-    def books(self) -> AsyncIterator[tuple[int, dict[Side, dict[int, int]]]]:
-        """Yield when it was so, and what is displayed, ours too."""
-        ...
-
-    def prints(self) -> AsyncIterator[tuple[int, int, int, Side]]:
-        """Yield trades, ours too: when, price, quantity and who took."""
-        ...
-
-    def orders(self) -> AsyncIterator[Said]:
-        """Yield our orders as they change."""
-        ...
-
-    def fills(self) -> AsyncIterator[Trade]:
-        """Yield our trades."""
-        ...
-
-    async def close(self) -> None:
-        """Close the connections."""
-        ...
-
-
-@dataclass(slots=True)
-class _Order:
-    """An order of the desk: at the exchange it is one after another, as it is changed."""
-
-    ticket: Ticket
-    sent: float
-    #: How often it was changed, and what had filled of it by then.
-    changes: int = 0
-    before: int = 0
-    filled: int = 0
-    #: Whether the exchange has said anything of the one that is there now, and we to the desk that it works.
-    known: bool = False
-    told: bool = False
-    #: Why its end was asked for, and how it ended there: told once all its fills have been.
-    asked: str = ""
-    #: Whether a cancel is on its way.
-    ending: bool = False
-    final: Said | None = None
-    ended: bool = False
-    #: Whether it was taken never to have arrived.
-    lost: bool = False
-    #: Whether it waits here for a price, and the best one so far where that follows.
-    waiting: bool = False
-    best: int | None = None
-    #: Held while something is under way to the exchange about it.
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def leg(self) -> str:
-        """Id of what is at the exchange now."""
-        return f"{self.ticket.id}-{self.changes}" if self.changes else self.ticket.id
-
-    @property
-    def left(self) -> int:
-        """Units that can still fill."""
-        return max(0, self.ticket.quantity - self.filled)
 
 
 class Gateway:
@@ -176,7 +32,7 @@ class Gateway:
 
     Parameters
     ----------
-    counterparty : instrument and account
+    there : instruments, by the number of the venue that each is to the desk
     folder : of the book, there already; the gateway's journal is in it
     place : path of the socket that it listens at
     say : is told in a line what a person should know
@@ -184,33 +40,24 @@ class Gateway:
     Raises
     ------
     ConfigError
-        If the account or instrument is not there, or the socket cannot be.
+        If the account or an instrument is not there, or the socket cannot be.
     Unanswered
         If the exchange does not answer.
     """
 
     def __init__(
-        self, counterparty: Counterparty, folder: Path, place: Path, say: Callable[[str], None] = lambda line: None
+        self, there: Sequence[Counterparty], folder: Path, place: Path, say: Callable[[str], None] = lambda line: None
     ) -> None:
-        self._there, self._socket, self._say_line = counterparty, place, say
+        self._there, self._socket, self.inform = there, place, say
         self.epoch = 0
         self.events: list[Event] = []
         self._stamps: list[int] = []
-        self._orders: dict[str, _Order] = {}
-        self._open: dict[str, _Order] = {}
-        self._ids: dict[str, str] = {}  # the desk's id by that of the exchange
-        self._fills: set[str] = set()
-        self._early: dict[str, Trade] = {}  # of orders that we do not know yet
-        self._began = self._since = time.time_ns()
-        self._display: dict[Side, dict[int, int]] = {side: {} for side in Side}
-        self._shown: dict[Side, dict[int, int]] = {side: {} for side in Side}
-        self._market_ns = 0
-        self._last: int | None = None  # price of the last trade there
+        self._began = time.time_ns()
+        self._dealings: list[Dealing] = []
+        self._of: dict[str, Dealing] = {}  # by the id of an order
         self._line: asyncio.StreamWriter | None = None
         self._left_at = time.monotonic()
         self._server: asyncio.Server | None = None
-        self._look = asyncio.Event()
-        self._looking = asyncio.Lock()
         self._answering: set[str] = set()  # what the desk has asked for, and the exchange is asked about
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: Exception | None = None
@@ -218,7 +65,7 @@ class Gateway:
         self._loop = asyncio.new_event_loop()
         try:
             # What is not there leaves no journal that would bind the book to it.
-            self.terms = self._loop.run_until_complete(self._there.open())
+            self.terms = [self._loop.run_until_complete(one.open()) for one in there]
             self._journal = Journal(folder / "gateway.journal", "os")
             self._fold(self._journal)
             self._loop.run_until_complete(self._start())
@@ -239,9 +86,10 @@ class Gateway:
     def leave(self, within: float = 5.0) -> list[str]:
         """Cancel everything that is open, and return the orders of which that is not proven in time."""
         end = time.monotonic() + within
-        while (left := list(self._open)) and time.monotonic() < end:
-            self._cancel_all("disconnected")
-            self._look.set()
+        while (left := self._open_ids()) and time.monotonic() < end:
+            for dealing in self._dealings:
+                dealing.cancel_all("disconnected")
+                dealing.look.set()
             self._loop.run_until_complete(asyncio.sleep(0.2))
         return left
 
@@ -267,25 +115,23 @@ class Gateway:
             self._line.close()
         if self._server is not None:
             self._server.close()
-        await asyncio.wait_for(self._there.close(), 5.0)
+        for one in self._there:
+            with contextlib.suppress(Exception):  # that one does not end leaves the others open otherwise
+                await asyncio.wait_for(one.close(), 5.0)
 
     async def _start(self) -> None:
-        await self._reconcile()
+        for dealing in self._dealings:
+            await dealing.reconcile()
         try:
             self._server = await asyncio.start_unix_server(self._serve_line, str(self._socket), limit=LONGEST)
         except OSError as exc:
             raise ConfigError(f"{self._socket}: cannot listen there ({exc.strerror or exc})") from exc
-        for what, stream, take in (
-            ("books", self._there.books, self._take_book), ("prints", self._there.prints, self._take_print),
-            ("orders", self._there.orders, self._take_order), ("fills", self._there.fills, self._take_trade),
-        ):  # fmt: skip
-            self._run(self._follow(what, stream, take))
-        for order in self._open.values():
-            self._end_in_time(order)
-        self._run(self._beats())
-        self._run(self._looks())
+        for dealing in self._dealings:
+            dealing.start()
+        self.run(self._beats())
 
-    def _run(self, doing: Coroutine[Any, Any, None]) -> None:
+    def run(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something meanwhile; what it raises ends the gateway."""
         task = self._loop.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -295,265 +141,64 @@ class Gateway:
         if not task.cancelled() and isinstance(exc := task.exception(), Exception):
             self._failed = self._failed or exc
 
-    async def _follow(self, what: str, stream: Callable[[], AsyncIterator[Any]], take: Callable[[Any], None]) -> None:
-        """Take what a stream says, and begin it anew whenever it ends."""
-        wait = 1.0
-        while True:
-            try:
-                async for one in stream():
-                    wait = 1.0
-                    take(one)
-            except (Unanswered, BrokerRejected) as exc:
-                self._say_line(f"the stream of {what} is lost ({exc}); connecting again")
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, 30.0)
-            self._look.set()  # what was said meanwhile, nobody has heard
-
     async def _beats(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            self._say(["beat", time.time_ns(), len(self.events)])
-            if self._line is None and self._open and time.monotonic() - self._left_at > ALONE:
+            self.say(["beat", time.time_ns(), len(self.events)])
+            if self._line is None and self._open_ids() and time.monotonic() - self._left_at > ALONE:
                 self._left_at = time.monotonic()
-                self._say_line("nobody is at the desk; canceling what is open")
-                self._cancel_all("disconnected")
+                self.inform("nobody is at the desk; canceling what is open")
+                for dealing in self._dealings:
+                    dealing.cancel_all("disconnected")
 
-    async def _looks(self) -> None:
-        looked = time.monotonic()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), LOOK)
-            if not self._look.is_set() and not self._open and time.monotonic() - looked < IDLE:
-                continue
-            looked = time.monotonic()
-            self._look.clear()
-            try:
-                await self._reconcile()
-            except Unanswered as exc:
-                self._say_line(f"what is open there is not known ({exc}); asking again")
-                self._look.set()
-            await asyncio.sleep(0.5)
-
-    def _cancel_all(self, reason: str) -> None:
-        for id in self._open:
-            self._run(self._cancel(id, reason))
+    def _open_ids(self) -> list[str]:
+        return [id for dealing in self._dealings for id in dealing.open]
 
     # -- remembering -------------------------------------------------------------------------------------------------
 
-    def _write(self, kind: str, **body: Any) -> None:
+    def write(self, kind: str, **body: Any) -> None:
+        """Remember something."""
         if self._journal is None:
             raise AssertionError("nothing is written before the journal is read")
         self._journal.append(kind, **body)
 
-    def _fold(self, journal: Journal) -> None:
-        for record in journal.read():
-            body = record.body
-            match record.kind:
-                case "opened":
-                    self._began = self._since = body["ns"]
-                    if body["counterparty"] != self._there.name:
-                        raise ConfigError(
-                            f"{journal.path}: this book trades {body['counterparty']}, not {self._there.name}; "
-                            "name another with --book"
-                        )
-                case "epoch":
-                    self.epoch = body["epoch"]
-                case "held":
-                    ticket = ticket_of(body["ticket"])
-                    order = self._order_of(ticket)
-                    order.ticket, order.waiting = ticket, True
-                case "followed":
-                    self._orders[body["id"]].best = body["best"]
-                case "placing":
-                    ticket = ticket_of(body["ticket"])
-                    order = self._order_of(ticket)
-                    order.ticket, order.changes, order.before = ticket, body["changes"], body["before"]
-                    order.known, order.sent = False, body["ns"] / 1e9
-                    self._since = max(self._since, body["ns"])
-                case "placed":
-                    self._ids[body["number"]] = body["id"]
-                    self._orders[body["id"]].known = True
-                case "canceling":
-                    self._orders[body["id"]].asked = body["reason"]
-                case "told":
-                    self._book(event_of(body["event"]), body["ns"])
-        if not journal.count:
-            self._write("opened", ns=self._began, counterparty=self._there.name)
-
-    def _order_of(self, ticket: Ticket) -> _Order:
-        if ticket.id not in self._orders:
-            self._orders[ticket.id] = self._open[ticket.id] = _Order(ticket, time.time())
-        return self._orders[ticket.id]
-
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Tell the desk what happened, and remember that before."""
         ns = time.time_ns()
-        self._write("told", ns=ns, event=plain_event(event))
+        self.write("told", ns=ns, event=plain_event(event))
         self._book(event, ns)
-        self._say(*self._numbered(len(self.events) - 1))
-        self._show()
+        self.say(*self._numbered(len(self.events) - 1))
 
     def _book(self, event: Event, ns: int) -> None:
         self.events.append(event)
         self._stamps.append(ns)
-        order = self._orders.get(event.id)
-        if event.kind == "filled":
-            self._fills.add(event.fill_id)
-            self._since = max(self._since, ns)
-            if order is not None:
-                order.filled += event.quantity
-                order.ended = order.ended or order.filled >= order.ticket.quantity
-        elif order is not None and event.kind in {"working", "changed"}:
-            order.waiting = order.waiting and event.kind == "changed"
-            order.told = not order.waiting
-        elif order is not None and event.kind == "ended":
-            order.ended, order.lost = True, event.reason == "not_received"
-        if order is not None and order.ended:
-            self._open.pop(event.id, None)
+        self._of.get(event.id, self._dealings[event.venue]).book(event, ns)
 
-    # -- what the exchange says --------------------------------------------------------------------------------------
-
-    def _take_order(self, said: Said) -> None:
-        """Take in how an order stands there."""
-        id = said.leg.partition("-")[0]
-        order = self._orders.get(id)
-        if order is None:
-            return  # not of this desk
-        if said.number not in self._ids:
-            self._write("placed", id=id, number=said.number)
-            self._ids[said.number] = id
-            for trade in [one for one in self._early.values() if one.number == said.number]:
-                self._take_trade(self._early.pop(trade.id))
-        if order.ended:
-            if order.lost and said.status == "open":
-                self._say_line(f"{id} has arrived after all, when it was taken for lost; canceling it")
-                self._run(self._end_late(said.leg))
-            return
-        if said.leg != order.leg:
-            return
-        order.known = True
-        if said.status == "open" and not order.told:
-            self._tell(Event("working", id, ticket=order.ticket))
-        elif said.status == "closed" and order.before + said.filled > order.filled:
-            self._look.set()  # the trades will come; if they do not, they are asked for
-        elif said.status in {"canceled", "expired", "rejected"}:
-            order.final = said
-            self._settle(order)
-
-    def _take_trade(self, trade: Trade) -> None:
-        """Take in a trade of ours."""
-        if trade.id in self._fills:
-            return
-        id = self._ids.get(trade.number)
-        if id is None:
-            self._early[trade.id] = trade
-            self._look.set()
-            return
-        self._fill(id, trade)
-        self._settle(self._orders[id])
-
-    def _fill(self, id: str, trade: Trade) -> None:
-        if trade.fee is None:
-            self._say_line(f"trade {trade.id} paid its fee in a third currency; it is booked at the desk's own rate")
-        self._tell(
-            Event(
-                "filled", id, side=trade.side, price=trade.price, quantity=trade.quantity, liquidity=trade.liquidity,
-                fill_id=trade.id, moment=trade.ns, fee=trade.fee, fee_units=trade.fee_units,
-            )
-        )  # fmt: skip
-
-    def _settle(self, order: _Order) -> None:
-        """Tell the desk that an order has ended, once it has heard all of its fills."""
-        final = order.final
-        if final is None or order.ended or order.busy.locked():
-            return
-        if order.before + final.filled > order.filled:
-            self._look.set()
-            return
-        status, reason = final.status, order.asked
-        if not reason and status in {"expired", "canceled"}:
-            tif, kind = order.ticket.tif, order.ticket.type
-            takes = tif.value if tif in {TimeInForce.IOC, TimeInForce.FOK} else ""
-            reason = takes or ("by_venue" if kind.has_limit else "no_liquidity")
-        if reason == "expired":
-            status = "expired"
-        elif status == "expired" and reason != "by_venue":
-            status = "canceled"
-        self._tell(Event("ended", order.ticket.id, status, reason or "by_venue"))
-
-    def _found(self, order: _Order, said: Said | None) -> None:
-        """Take in what became of an order that may have arrived: of one that no longer can, that it has not."""
-        if said is not None:
-            self._take_order(said)
-        elif not order.known and not order.ended and time.time() - order.sent > SETTLED:
-            self._tell(Event("ended", order.ticket.id, "rejected", "not_received"))
-        elif not order.known:
-            self._look.set()
-
-    async def _reconcile(self) -> set[str]:
-        """Ask the exchange how everything stands that may not have been heard; return our orders that rest there."""
-        async with self._looking:
-            there = await self._there.open_orders()
-            for said in there:
-                self._take_order(said)
-            for order in list(self._open.values()):
-                if order.waiting or order.ended or order.busy.locked() or any(said.leg == order.leg for said in there):
-                    continue
-                async with order.busy:
-                    found = await self._there.find(order.leg)
-                self._found(order, found)
-            # Only now: of whose order a trade is, is known by what was said of the orders.
-            for trade in await self._there.trades(self._since - _OVERLAP):
-                if trade.id in self._fills:
-                    continue
-                if trade.number not in self._ids:
-                    # Of one that was taken for lost, arrived since, and filled at once: nothing has named it yet.
-                    for order in [one for one in self._orders.values() if one.lost]:
-                        if (found := await self._there.find(order.leg)) is not None:
-                            self._take_order(found)
-                if trade.number in self._ids:
-                    self._take_trade(trade)
-                elif trade.ns >= self._began and all(
-                    order.known and not order.busy.locked() for order in self._open.values()
-                ):
-                    # Of an order that we did not send: a fill of the account all the same.
-                    self._early.pop(trade.id, None)
-                    self._fill(f"{self._there.name} {trade.number}", trade)
-            for order in list(self._open.values()):
-                self._settle(order)
-            return {said.leg.partition("-")[0] for said in there} & self._orders.keys()
-
-    def _take_print(self, said: tuple[int, int, int, Side]) -> None:
-        ns, price, quantity, aggressor = said
-        self._market_ns = max(ns, self._market_ns)
-        self._last = price
-        self._say(["move", *plain_move(Move(self._market_ns, (), price, quantity, aggressor, "print"))])
-        self._trigger()
-
-    def _take_book(self, said: tuple[int, dict[Side, dict[int, int]]]) -> None:
-        ns, self._display = said
-        self._market_ns = max(ns, self._market_ns)
-        self._show(always=True)
-        self._trigger()
-
-    def _show(self, *, always: bool = False) -> None:
-        """Tell the desk what others display now: what is displayed, without what is ours of it."""
-        others = {side: dict(levels) for side, levels in self._display.items()}
-        for order in self._open.values():
-            ticket = order.ticket
-            price, levels = ticket.price, others[ticket.side]
-            if order.told and price is not None and price in levels:
-                # Of an order that the book does not have yet, somebody else's part is taken for ours, until it has.
-                levels[price] = max(0, levels[price] - order.left)
-        changed = tuple(
-            (side, price, others[side].get(price, 0))
-            for side in Side
-            for price in {**self._shown[side], **others[side]}
-            if self._shown[side].get(price, 0) != others[side].get(price, 0)
-        )
-        self._shown = others
-        if changed or always:
-            self._say(["move", *plain_move(Move(self._market_ns, changed, what="book"))])
+    def _fold(self, journal: Journal) -> None:
+        names, records = ", ".join(one.name for one in self._there), list(journal.read())
+        if records:
+            self._began = records[0].body["ns"]
+            if records[0].body["counterparty"] != names:
+                raise ConfigError(
+                    f"{journal.path}: this book trades {records[0].body['counterparty']}, not {names}; "
+                    "name another with --book"
+                )
+        self._dealings = [Dealing(number, one, self, self._began) for number, one in enumerate(self._there)]
+        for record in records[1:]:
+            body = record.body
+            if record.kind == "epoch":
+                self.epoch = body["epoch"]
+            elif record.kind == "told":
+                self._book(event_of(body["event"]), body["ns"])
+            else:
+                if "ticket" in body:
+                    ticket = ticket_of(body["ticket"])
+                    self._of[ticket.id] = self._dealings[ticket.venue]
+                    self._dealings[ticket.venue].fold(record.kind, body)
+                else:
+                    self._of[body["id"]].fold(record.kind, body)
+        if not records:
+            self.write("opened", ns=self._began, counterparty=names)
 
     # -- what the desk says ------------------------------------------------------------------------------------------
 
@@ -588,22 +233,27 @@ class Gateway:
             case "ready":
                 pass
             case "submit":
-                self._submit(ticket_of(body[0]))
+                ticket = ticket_of(body[0])
+                if ticket.id not in self._of:
+                    self._of[ticket.id] = self._dealings[ticket.venue]
+                    self._dealings[ticket.venue].submit(ticket)
+            case "cancel" | "replace" if body[0] not in self._of:
+                pass  # what never came has no end
             case "cancel":
-                self._run(self._cancel(body[0], body[1]))
+                self.run(self._of[body[0]].cancel(body[0], body[1]))
             case "replace":
-                self._run(self._replace(body[0], **body[1]))
+                self.run(self._of[body[0]].replace(body[0], **body[1]))
             case "again":
-                self._say(*self._numbered(int(body[0])))
+                self.say(*self._numbered(int(body[0])))
             # Asked for again before the answer, it is answered once: an exchange lets us ask only so often.
             case "open" | "copy" if what in self._answering:
                 pass
             case "open":
                 self._answering.add(what)
-                self._run(self._prove())
+                self.run(self._prove())
             case "copy":
                 self._answering.add(what)
-                self._run(self._copy())
+                self.run(self._copy())
             case _:
                 raise ValueError("no such message")
 
@@ -612,7 +262,7 @@ class Gateway:
             line.write(text_of([["fenced", self.epoch]]))
             return
         if epoch > self.epoch:
-            self._write("epoch", epoch=epoch)
+            self.write("epoch", epoch=epoch)
             self.epoch = epoch
         if self._line is not None and self._line is not line:
             self._line.write(text_of([["fenced", epoch]]))
@@ -622,247 +272,40 @@ class Gateway:
                 "it is not the journal of this desk's gateway"
             )
         self._line = line
-        shown = tuple((side, price, q) for side in Side for price, q in self._shown[side].items())
-        unknown = [id for id in open_ids if id not in self._orders]
-        self._say(
-            ["book", *plain_move(Move(self._market_ns, shown, what="snapshot"))], *self._numbered(heard),
-            ["welcome", unknown, list(self._open)],
+        unknown = [id for id in open_ids if id not in self._of]
+        self.say(
+            *(dealing.snapshot for dealing in self._dealings), *self._numbered(heard),
+            ["welcome", unknown, self._open_ids()],
         )  # fmt: skip
-
-    def _submit(self, ticket: Ticket) -> None:
-        if ticket.id in self._orders:
-            return
-        order = self._order_of(ticket)
-        if ticket.display_quantity is not None or ticket.reduce_only or ticket.tif not in _SUPPORTED:
-            self._turn_away(order, "rejected", "not_supported")
-        elif ticket.expire_at_ms is not None and ticket.expire_at_ms <= time.time() * 1000:
-            self._turn_away(order, "rejected", "expired")
-        elif ticket.type.waits:
-            self._write("held", ticket=plain(ticket))
-            order.waiting = True
-            self._tell(Event("waiting", ticket.id, ticket=ticket))
-            self._end_in_time(order)
-            self._trigger()
-        else:
-            self._end_in_time(order)
-            self._let_go(order)
-
-    def _turn_away(self, order: _Order, status: str, reason: str) -> None:
-        """End an order that was never sent."""
-        self._write("placing", ticket=plain(order.ticket), changes=0, before=0, ns=time.time_ns())
-        self._tell(Event("ended", order.ticket.id, status, reason))
-
-    def _let_go(self, order: _Order) -> None:
-        """Send an order, unless it would meet another of ours."""
-        if self._meets_own(order.ticket):
-            self._turn_away(order, "canceled", "self_trade")
-        else:
-            self._run(self._place(order))
-
-    def _trigger(self) -> None:
-        """Send what waits for a price that is there now, the oldest first."""
-        for order in [order for order in self._open.values() if order.waiting]:
-            ticket, sign = order.ticket, order.ticket.side.sign
-            facing = self._shown[Side.SELL if ticket.side is Side.BUY else Side.BUY]
-            best = min((price for price, size in facing.items() if size), key=lambda price: sign * price, default=None)
-            seen = self._last if ticket.trigger == "last" else best
-            if seen is None:
-                continue
-            level = ticket.stop_price or 0
-            if ticket.trail_offset is not None:
-                if order.best is None or sign * seen < sign * order.best:
-                    self._write("followed", id=ticket.id, best=seen)
-                    order.best = seen
-                level = order.best + sign * ticket.trail_offset
-            rising = sign * (-1 if ticket.type.touches else 1)
-            if rising * seen >= rising * level:
-                # It is an order like others from here on, and what it is to the desk: its fills may be heard first.
-                self._tell(Event("working", ticket.id, ticket=ticket))
-                self._let_go(order)
-
-    def _end_in_time(self, order: _Order) -> None:
-        if order.ticket.expire_at_ms is not None:
-            self._run(self._expire(order, order.ticket.expire_at_ms / 1000))
-
-    async def _expire(self, order: _Order, end: float) -> None:
-        await asyncio.sleep(max(0.0, end - time.time()))
-        await self._cancel(order.ticket.id, "expired")
-
-    def _meets_own(self, ticket: Ticket) -> bool:
-        """Say whether an order would trade with another of ours: exchanges let it, or each has a rule of its own."""
-        sign, facing = ticket.side.sign, Side.SELL if ticket.side is Side.BUY else Side.BUY
-        reach = ticket.price
-        if reach is None:
-            # As far as others' display lets a market order go; beyond it everything is met.
-            left = ticket.quantity
-            for price in sorted(self._shown[facing], key=lambda price: sign * price):
-                reach, left = price, left - self._shown[facing][price]
-                if left <= 0:
-                    break
-            else:
-                reach = None
-        return any(
-            other.side is facing and other.price is not None and other.tif in {TimeInForce.GTC, TimeInForce.GTD}
-            and other.id != ticket.id and (reach is None or sign * reach >= sign * other.price)
-            for other in (order.ticket for order in self._open.values() if not order.waiting)
-        )  # fmt: skip
-
-    async def _place(self, order: _Order) -> None:
-        async with order.busy:
-            await self._send(order)
-        self._settle(order)
-
-    async def _send(self, order: _Order, changed: Ticket | None = None) -> None:
-        """Send an order, or what is left of it as it is to be; nobody else does anything about it meanwhile."""
-        if changed is not None:
-            order.ticket, order.changes, order.before = changed, order.changes + 1, order.filled
-        order.sent, order.known, order.final = time.time(), False, None
-        ticket, id = order.ticket, order.ticket.id
-        self._write("placing", ticket=plain(ticket), changes=order.changes, before=order.before, ns=time.time_ns())
-        said: Said | None
-        try:
-            try:
-                # That it ends at a moment is for us to see to.
-                sent = ticket._replace(tif=TimeInForce.GTC) if ticket.tif is TimeInForce.GTD else ticket
-                said = await self._there.place(order.leg, sent, order.left, lambda: not order.asked)
-            except BrokerRejected as exc:
-                # It may be there all the same: sent before, taken, and answered as if it was not.
-                said, why = await self._there.find(order.leg), str(exc)
-                if said is None or said.status == "rejected":
-                    # Once changed, the one of before is gone.
-                    gone = "canceled" if changed or order.asked else "rejected"
-                    self._tell(Event("ended", id, gone, order.asked or why))
-                    return
-        except Unanswered as exc:
-            self._say_line(f"unknown: {ticket.side} {id}: {exc}")
-            self._look.set()
-            return
-        if changed is not None:
-            self._tell(Event("changed", id, ticket=ticket))
-        self._take_order(said)
-
-    async def _cancel(self, id: str, reason: str) -> None:
-        order = self._orders.get(id)
-        if order is None or order.ended:
-            return
-        if not order.asked:
-            self._write("canceling", id=id, reason=reason)
-            order.asked = reason
-        if order.waiting:
-            self._tell(Event("ended", id, "expired" if order.asked == "expired" else "canceled", order.asked))
-            return
-        if order.ending:
-            return  # asked for again before the answer; who waits in line would keep everyone else from the order
-        order.ending = True
-        try:
-            async with order.busy:
-                await self._ask_to_cancel(order)
-        finally:
-            order.ending = False
-        self._settle(order)
-
-    async def _ask_to_cancel(self, order: _Order) -> None:
-        if order.ended or order.final is not None:
-            return
-        try:
-            if not order.known:
-                self._found(order, await self._there.find(order.leg))
-                if not order.known:
-                    return  # nothing is there to be canceled, or not yet
-            await self._there.cancel(order.leg)
-        except BrokerRejected:
-            self._look.set()  # it has ended, or never arrived
-        except Unanswered as exc:
-            self._say_line(f"the cancel of {order.ticket.id} is not answered ({exc}); it is asked for again")
-            self._look.set()
-
-    async def _end_late(self, leg: str) -> None:
-        """Cancel what nobody waits for any more."""
-        try:
-            await self._there.cancel(leg)
-        except (BrokerRejected, Unanswered) as exc:
-            self._say_line(f"the cancel of {leg} is not answered ({exc}); it is asked for again")
-        self._look.set()
-
-    async def _replace(self, id: str, *, price: int | None, quantity: int | None, stop_price: int | None) -> None:
-        """Change an order: end what is there, and send what is left as it is to be."""
-        order = self._orders.get(id)
-        if order is None or order.ended:
-            return
-        if order.waiting:
-            self._change_waiting(order, price, quantity, stop_price)
-            return
-        async with order.busy:
-            old = order.ticket
-            total = old.quantity if quantity is None else quantity
-            if price is not None and self._meets_own(old._replace(price=price)):
-                order.asked = order.asked or "self_trade"
-                self._write("canceling", id=id, reason=order.asked)
-            await self._ask_to_cancel(order)
-            gone = await self._is_gone(order)
-            if id not in self._open:
-                pass  # it had filled
-            elif not gone or order.asked or old.price is None:
-                # What is left of it is still there, or ends as it was: the next look says which.
-                self._tell(Event("not_changed", id, reason="by_venue"))
-                self._look.set()
-            elif total <= order.filled:
-                status = ("filled", "") if order.filled else ("canceled", "requested")
-                self._tell(Event("ended", id, *status))
-            else:
-                await self._send(order, old._replace(price=price or old.price, quantity=total))
-        self._settle(order)
-
-    def _change_waiting(self, order: _Order, price: int | None, quantity: int | None, stop_price: int | None) -> None:
-        """Change an order that is not sent yet."""
-        old = order.ticket
-        if quantity is not None and quantity <= 0:
-            self._tell(Event("ended", old.id, "canceled", "requested"))
-            return
-        order.ticket = old._replace(
-            price=old.price if price is None else price,
-            quantity=old.quantity if quantity is None else quantity,
-            stop_price=old.stop_price if stop_price is None else stop_price,
-        )
-        self._write("held", ticket=plain(order.ticket))
-        self._tell(Event("changed", old.id, ticket=order.ticket))
-        self._trigger()
-
-    async def _is_gone(self, order: _Order) -> bool:
-        """Say whether the exchange has nothing left of an order, and all of its fills are booked."""
-        try:
-            said = await self._there.find(order.leg)
-            if said is None or said.status == "open":
-                return False
-            for trade in await self._there.trades(self._since - _OVERLAP):
-                if trade.number == said.number:
-                    self._take_trade(trade)
-        except Unanswered as exc:
-            self._say_line(f"the change of {order.ticket.id} is not answered ({exc})")
-            return False
-        return order.before + said.filled <= order.filled
 
     async def _prove(self) -> None:
         """Say what is open, as the exchange says it; without its answer nothing is said."""
         try:
             there = await self._reconcile()
         except Unanswered as exc:
-            self._say_line(f"what is open there is not known ({exc})")
+            self.inform(f"what is open there is not known ({exc})")
             return
         finally:
             self._answering.discard("open")
-        self._say(["open", sorted({*self._open, *there})])
+        self.say(["open", sorted({*self._open_ids(), *there})])
 
     async def _copy(self) -> None:
         """Say all fills, as the exchange has them."""
         try:
             await self._reconcile()
         except Unanswered as exc:
-            self._say_line(f"the trades of the account are not known ({exc})")
+            self.inform(f"the trades of the account are not known ({exc})")
             return
         finally:
             self._answering.discard("copy")
-        self._say(["copy", [plain_event(event) for event in self.events if event.kind == "filled"]])
+        self.say(["copy", [plain_event(event) for event in self.events if event.kind == "filled"]])
+
+    async def _reconcile(self) -> set[str]:
+        """Ask the exchange how everything stands; return our orders that rest there."""
+        found: set[str] = set()
+        for dealing in self._dealings:
+            found |= await dealing.reconcile()
+        return found
 
     # -- what we say -------------------------------------------------------------------------------------------------
 
@@ -872,7 +315,8 @@ class Gateway:
             for number in range(max(first, 0), len(self.events))
         ]
 
-    def _say(self, *messages: Sequence[Any]) -> None:
+    def say(self, *messages: Sequence[Any]) -> None:
+        """Tell the desk, if one is there."""
         if self._line is not None and messages:
             self._line.write(text_of(messages))
             if self._line.transport.get_write_buffer_size() > LONGEST:  # who does not read is not there

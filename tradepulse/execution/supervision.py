@@ -20,11 +20,12 @@ from tradepulse.execution.engine import Spec, parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.kill_switch import pull_kill_switch
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import FEE, State, Terms
+from tradepulse.execution.orderpath import FEE, Place, State, Terms
 from tradepulse.execution.watch import Watched
 
 if TYPE_CHECKING:
-    from tradepulse.execution.gateway import Counterparty, Gateway
+    from tradepulse.execution.dealing import Counterparty
+    from tradepulse.execution.gateway import Gateway
 
 #: Held by who runs a desk: beside the engine's own lock, which comes and goes with each of its processes.
 _LOCK = "desk.lock"
@@ -117,7 +118,7 @@ def run_paper(
 def run_live(
     folder: Path,
     desk: Mapping[str, Any],
-    counterparty: "Counterparty",
+    there: "Sequence[Counterparty]",
     *,
     until: float | None = None,
     say: Callable[[str], None] | None = None,
@@ -125,13 +126,14 @@ def run_live(
 ) -> dict[str, Any]:
     """Trade at a real exchange until the kill switch is pulled, and return how it ended.
 
-    Grid and fees are those that the exchange says. Whatever ends the run, what is open there is canceled.
+    Grid and fees are those that the exchange says. Whatever ends the run, what is open there is canceled. Several
+    instruments have one account; the desk file says what each is, in their order.
 
     Parameters
     ----------
     folder, until, say, picture : as of :func:`run_paper`
     desk : its desk file, without ``place``, grid and fees
-    counterparty : instrument and account
+    there : instruments of the account
 
     Raises
     ------
@@ -142,25 +144,43 @@ def run_live(
     """
     from tradepulse.execution.gateway import Gateway
 
-    with _held(folder, {**desk, "tick": "1", "lot": "1"}), _short_folder(folder) as short:
+    with (
+        _held(folder, {**desk, **_grid(there, [Place(one.name, UNIT, UNIT) for one in there], desk)}),
+        _short_folder(folder) as short,
+    ):
         if (folder / "orders.journal").is_file() and not (folder / "gateway.journal").exists():
             raise ConfigError(f"{folder}: this book trades on paper; name another with --book")
-        gateway = Gateway(counterparty, folder, short / "gateway", say or (lambda line: None))
+        gateway = Gateway(there, folder, short / "gateway", say or (lambda line: None))
         try:
-            terms, said = gateway.terms, {"place": str(short / "gateway"), "clock": "own"}
-            for key, value, unit in (
-                ("tick", terms.tick, UNIT), ("lot", terms.lot, UNIT),
-                ("maker_bp", terms.maker_fee, FEE), ("taker_bp", terms.taker_fee, FEE),
-            ):  # fmt: skip
-                said[key] = f"{from_units(value, unit):f}"
-            return _supervise(folder, _written(folder, {**desk, **said}), gateway, until, say, picture)
+            said = {
+                **desk, **_grid(there, gateway.terms, desk), "place": str(short / "gateway"), "clock": "own",
+            }  # fmt: skip
+            return _supervise(folder, _written(folder, said), gateway, until, say, picture)
         finally:
             left = gateway.leave()
             gateway.close()
             if left:
-                raise ExecutionError(
-                    f"{folder}: ESCALATED: {', '.join(left)} may be open at {counterparty.name}; look there"
-                )
+                names = ", ".join(one.name for one in there)
+                raise ExecutionError(f"{folder}: ESCALATED: {', '.join(left)} may be open at {names}; look there")
+
+
+def _grid(there: "Sequence[Counterparty]", terms: Sequence[Place], desk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a desk file says of the venues: the first one, and where there are more all of them."""
+    said: list[dict[str, Any]] = [
+        {
+            "tick": f"{from_units(one.tick, UNIT):f}", "lot": f"{from_units(one.lot, UNIT):f}",
+            "maker_bp": f"{from_units(one.maker_fee, FEE):f}", "taker_bp": f"{from_units(one.taker_fee, FEE):f}",
+        }
+        for one in terms
+    ]  # fmt: skip
+    if len(said) == 1:
+        return said[0]
+    symbols = [one["symbol"] for one in desk["instruments"]]
+    others = [
+        {**of, "name": one.name, "instrument": symbol}
+        for of, one, symbol in zip(said[1:], there[1:], symbols, strict=True)
+    ]
+    return {**said[0], "venue": there[0].name, "venues": others}
 
 
 @contextmanager

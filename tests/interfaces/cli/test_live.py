@@ -29,6 +29,15 @@ BOUND = ("--limit", "max_position=3")
         (("--symbol", "BTC/USDT", "--limit", "max_position=1e400"), "must lie between 0 and 1e+15, not 1e400"),
         (("--symbol", "XXX/YYY", *BOUND), "binance has no XXX/YYY; name a pair as BTC/USDT"),
         (("--symbol", "BTC/TUSD", *BOUND), "binance has no BTC/TUSD; for instance BTC/USDT"),
+        (("--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/USDT"), "a live desk has a bound; say max_position="),
+        (("--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/USDT,max_pos=1"), "unknown key 'max_pos'; it takes"),
+        (("--symbol", "BTC/USDT", *BOUND, "--instrument", "BTC/USDT,max_position=1"), "is traded already; name each"),
+        (
+            ("--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/EUR,max_position=1"),
+            "an account has one money, and BTC/USDT is traded for USDT",
+        ),
+        (("--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/USDT,max_position=-1"), "max_position must lie between"),
+        (("--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/USDT,max_position=1"), "binance has no ETH/USDT"),
     ],
 )
 def test_it_says_in_a_line_what_is_wrong(binance, refused, tmp_path, given, said):
@@ -70,7 +79,8 @@ def test_it_trades_until_its_time_is_up_and_leaves_nothing_open(binance, cli):
 
     assert done.code == 1
     assert (done.json["ended"], done.json["reason"]) == ("killed", "the time is up (--until)")
-    assert done.json["orders"] == len(binance.placed) >= 2
+    # What was decided as the switch was pulled is not sent.
+    assert done.json["orders"] - done.json["refused"].get("not_received", 0) == len(binance.placed) >= 2
     assert not binance.venue.open_ids()
 
 
@@ -86,10 +96,41 @@ def test_a_strategy_of_bars_trades_at_an_exchange_as_it_does_on_paper(binance, c
 
     assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
     assert done.json["fills"] >= 2
-    assert done.json["refused"] == {}
+    assert done.json["refused"].keys() <= {"not_received"}  # what was decided as the switch was pulled
     # It holds two or nothing; what it has asked for last may still have been on its way.
     assert 0 <= done.json["position"] <= 2
     ledger, _ = binance.ledger()
     assert done.json["position"] == ledger / UNIT
     assert {(one["type"], one["timeInForce"]) for one in binance.placed.values()} == {("LIMIT", "IOC")}
     assert "its bars are 0.1 s apart, and those of the strategy 60 s" in refused(*given, "sma_cross")
+
+
+def test_two_pairs_trade_one_account(binance, cli):
+    other = binance.beside()
+    other.display(buy={"9.00": "500"}, sell={"11.00": "400"})
+    given = ("execution", "live", "--symbol", "BTC/USDT", *BOUND, "--instrument", "ETH/USDT,max_position=3")
+
+    with binance.moving():
+        done = cli(
+            *given, "--strategy", "hedged_maker", "--param", "size=1", "--param", "most=2", "--until", 3, "--json"
+        )
+
+    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    ledgers = {"BTC/USDT": binance.ledger()[0] / UNIT, "ETH/USDT": other.ledger()[0] / UNIT}
+    assert done.json["positions"] == pytest.approx(ledgers)
+    assert done.json["fills"] == len(binance.trades) + len(other.trades)
+    assert other.trades  # what was made in one was hedged in the other
+    assert not [*binance.venue.open_ids(), *other.venue.open_ids()]
+
+
+def test_a_breakout_trades_by_stops_that_wait_at_the_gateway(binance, cli):
+    with binance.moving():
+        done = cli(
+            "execution", "live", "--symbol", "BTC/USDT", *BOUND, "--strategy", "breakout", "--param", "size=1",
+            "--param", "seconds=0.5", "--param", "trail_bp=1", "--until", 4, "--json",
+        )  # fmt: skip
+
+    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    assert done.json["orders"] > 1
+    assert {one["type"] for one in binance.placed.values()} <= {"MARKET"}
+    assert not binance.venue.open_ids()

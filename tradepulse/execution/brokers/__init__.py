@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from tradepulse.errors import UnknownName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tradepulse.execution.broker import Broker
-    from tradepulse.execution.gateway import Counterparty
+    from tradepulse.execution.dealing import Counterparty
 
 #: Real brokers by name; the simulated venue is no name but the default.
 BROKERS = ("alpaca", "ccxt")
@@ -27,8 +29,8 @@ def open_broker(name: str) -> "Broker":
     return opened
 
 
-def open_counterparty(name: str, symbol: str) -> "Counterparty":
-    """Return an instrument at a broker that streams, with the credentials that the environment has.
+def open_counterparties(name: str, symbols: "Sequence[str]") -> "list[Counterparty]":
+    """Return instruments of one account at a broker that streams, with the credentials that the environment has.
 
     Raises
     ------
@@ -37,5 +39,5 @@ def open_counterparty(name: str, symbol: str) -> "Counterparty":
     """
     if name not in BROKERS:
         raise UnknownName("broker", name, BROKERS)
-    opened: Counterparty = import_module(f"tradepulse.execution.brokers.{name}_live").from_environment(symbol)
+    opened: list[Counterparty] = import_module(f"tradepulse.execution.brokers.{name}_live").from_environment(symbols)
     return opened

@@ -6,7 +6,7 @@ The account is the one of :mod:`tradepulse.execution.brokers.alpaca`, by the sam
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from tradepulse.core.orders import UNIT, Side, from_units, to_units
 from tradepulse.errors import BrokerRejected, ConfigError, Unanswered
 from tradepulse.execution.brokers.alpaca import account, client_from_environment, judge
 from tradepulse.execution.brokers.asking import ask_async
-from tradepulse.execution.gateway import Said, Trade
+from tradepulse.execution.dealing import Said, Trade
 from tradepulse.execution.orderpath import Place
 from tradepulse.execution.ticket import Ticket
 
@@ -40,13 +40,13 @@ class AlpacaCounterparty:
     ----------
     client : the SDK's, for orders
     symbol : for instance ``AAPL``
-    trading, data : make the SDK's streams of the account and of the market
+    trading, data : streams of the account and of the market, which the shares of one account share
     """
 
-    def __init__(self, client: Any, symbol: str, trading: _Make, data: _Make) -> None:
+    def __init__(self, client: Any, symbol: str, trading: "_Stream", data: "_Stream") -> None:
         self._client, self._symbol = client, symbol
         self.name = f"alpaca {symbol}"
-        self._account, self._market = _Stream(trading), _Stream(data)
+        self._account, self._market = trading, data
         self._quote: dict[Side, int] = {}
 
     def __repr__(self) -> str:
@@ -127,13 +127,12 @@ class AlpacaCounterparty:
     async def orders(self) -> AsyncIterator[Said]:
         """Yield our orders as they change."""
         async for one in self._account.said("orders", self._symbol):
-            if one["order"]["symbol"] == self._symbol:
-                yield self._said(one["order"])
+            yield self._said(one["order"])
 
     async def fills(self) -> AsyncIterator[Trade]:
         """Yield our trades: a stream says that there is one, the account's activities which, under one id for ever."""
         async for one in self._account.said("fills", self._symbol):
-            if one["event"] not in {"fill", "partial_fill"} or one["order"]["symbol"] != self._symbol:
+            if one["event"] not in {"fill", "partial_fill"}:
                 continue
             number, whole = one["order"]["id"], to_units(one["order"]["filled_qty"])
             for _ in range(_ASKS):
@@ -176,23 +175,29 @@ class _Stream:
     """One of the SDK's streams, in a thread of its own; what it says is heard in the loop that asks.
 
     It connects anew by itself; that it was lost is said all the same, since what was missed has to be asked for.
+
+    Parameters
+    ----------
+    make : makes the SDK's
+    symbols : what is followed
     """
 
-    def __init__(self, make: _Make) -> None:
-        self._make = make
+    def __init__(self, make: _Make, symbols: Sequence[str]) -> None:
+        self._make, self._symbols = make, symbols
         self._stream: Any = None
-        self._heard: dict[str, asyncio.Queue[Any]] = {}
-        self._lost: set[str] = set()  # kinds of which the last that was queued is that they were lost
+        #: By kind and symbol.
+        self._heard: dict[tuple[str, str], asyncio.Queue[Any]] = {}
+        self._lost: set[tuple[str, str]] = set()  # those of which the last that was queued is that they were lost
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def said(self, kind: str, symbol: str) -> AsyncIterator[dict[str, Any]]:
         """Yield what it says of a kind; raise ``Unanswered`` each time that it was lost."""
-        if kind not in self._heard:
-            self._heard[kind] = asyncio.Queue()
+        if (kind, symbol) not in self._heard:
+            self._heard[kind, symbol] = asyncio.Queue()
         if self._stream is None:
-            self._begin(symbol)
+            self._begin()
         while True:
-            one = await self._heard[kind].get()
+            one = await self._heard[kind, symbol].get()
             if isinstance(one, Exception):
                 raise Unanswered(f"alpaca: {' '.join(str(one).split())[:120] or type(one).__name__}")
             yield one
@@ -207,44 +212,47 @@ class _Stream:
             except RuntimeError:
                 ending.close()  # it has ended
 
-    def _begin(self, symbol: str) -> None:
+    def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
         stream = self._stream = self._make(self._told_of_loss)
         if hasattr(stream, "subscribe_trade_updates"):
 
             async def update(message: dict[str, Any]) -> None:
-                self._pass_on(message["data"], "orders", "fills")
+                self._pass_on(message["data"], message["data"]["order"]["symbol"], "orders", "fills")
 
             stream.subscribe_trade_updates(update)
         else:
 
             async def quote(message: dict[str, Any]) -> None:
-                self._pass_on(message, "quotes")
+                self._pass_on(message, message["S"], "quotes")
 
             async def trade(message: dict[str, Any]) -> None:
-                self._pass_on(message, "trades")
+                self._pass_on(message, message["S"], "trades")
 
-            stream.subscribe_quotes(quote, symbol)
-            stream.subscribe_trades(trade, symbol)
-        threading.Thread(target=stream.run, name=f"alpaca {symbol}", daemon=True).start()
+            stream.subscribe_quotes(quote, *self._symbols)
+            stream.subscribe_trades(trade, *self._symbols)
+        threading.Thread(target=stream.run, name=f"alpaca {' '.join(self._symbols)}", daemon=True).start()
 
     def _told_of_loss(self, base: type) -> type:
         """Return one of the SDK's classes that also tells us when its connection is lost; it tells only its log."""
-        lost = self._pass_on
+
+        def lost(exc: Exception) -> None:
+            for symbol in self._symbols:
+                self._pass_on(exc, symbol, "orders", "fills", "quotes", "trades")
 
         class Told(base):  # type: ignore[misc]
             async def _start_ws(self) -> None:
                 try:
                     await super()._start_ws()
                 except Exception as exc:
-                    lost(exc, "orders", "fills", "quotes", "trades")
+                    lost(exc)
                     raise
 
             async def _consume(self) -> Any:
                 try:
                     return await super()._consume()
                 except Exception as exc:
-                    lost(exc, "orders", "fills", "quotes", "trades")
+                    lost(exc)
                     # Else some of them are met again and again without a pause, on a connection that is gone.
                     await self.close()
                     await asyncio.sleep(_PAUSE)
@@ -252,14 +260,14 @@ class _Stream:
 
         return Told
 
-    def _pass_on(self, message: Any, *kinds: str) -> None:
+    def _pass_on(self, message: Any, symbol: str, *kinds: str) -> None:
         loop = self._loop
         for kind in kinds:
-            if loop is not None and (queue := self._heard.get(kind)) is not None:
+            if loop is not None and (queue := self._heard.get((kind, symbol))) is not None:
                 with suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(self._put, kind, queue, message)
+                    loop.call_soon_threadsafe(self._put, (kind, symbol), queue, message)
 
-    def _put(self, kind: str, queue: asyncio.Queue[Any], message: Any) -> None:
+    def _put(self, kind: tuple[str, str], queue: asyncio.Queue[Any], message: Any) -> None:
         """Queue what was said; that it was lost once more, before anyone has heard it, is not said again."""
         is_loss = isinstance(message, Exception)
         if not (is_loss and kind in self._lost and not queue.empty()):
@@ -267,8 +275,8 @@ class _Stream:
         self._lost = self._lost | {kind} if is_loss else self._lost - {kind}
 
 
-def from_environment(symbol: str) -> AlpacaCounterparty:
-    """Return a share of the account that the environment names; paper money unless it says otherwise.
+def from_environment(symbols: Sequence[str]) -> list[AlpacaCounterparty]:
+    """Return shares of the account that the environment names; paper money unless it says otherwise.
 
     Raises
     ------
@@ -288,16 +296,19 @@ def from_environment(symbol: str) -> AlpacaCounterparty:
     logging.getLogger("alpaca").addHandler(logging.NullHandler())
     logging.getLogger("alpaca").propagate = False
     named = account()
-    return AlpacaCounterparty(
-        client,
-        symbol,
+    trading = _Stream(
         lambda told: told(TradingStream)(
             named.key, named.secret, paper=True, raw_data=True, url_override=named.orders_url
         ),
+        symbols,
+    )
+    data = _Stream(
         lambda told: told(StockDataStream)(
             named.key, named.secret, raw_data=True, feed=DataFeed(named.feed), url_override=named.data_url
         ),
+        symbols,
     )
+    return [AlpacaCounterparty(client, symbol, trading, data) for symbol in symbols]
 
 
 async def _nothing() -> None:

@@ -5,7 +5,7 @@ The account is the one of :mod:`tradepulse.execution.brokers.ccxt`, by the same 
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tradepulse.core.orders import Side, from_units, to_units
 from tradepulse.errors import BrokerRejected, ConfigError
 from tradepulse.execution.brokers.asking import Failure, ask_async
 from tradepulse.execution.brokers.ccxt import account, judge, statuses_of
-from tradepulse.execution.gateway import Said, Trade
+from tradepulse.execution.dealing import Said, Trade
 from tradepulse.execution.orderpath import FEE, MONEY, Place
 from tradepulse.execution.ticket import Ticket, TimeInForce
 
@@ -54,16 +54,16 @@ class CcxtCounterparty:
 
     Parameters
     ----------
-    exchange : ccxt's, of ``ccxt.pro``
+    exchange : ccxt's, of ``ccxt.pro``; pairs of one account share it, and with it the exchange's rate limit
     symbol : ccxt's name of the pair, for instance ``BTC/USDT``
+    take_status : of :func:`tradepulse.execution.brokers.ccxt.statuses_of`
     """
 
-    def __init__(self, exchange: Any, symbol: str) -> None:
+    def __init__(self, exchange: Any, symbol: str, take_status: Callable[[], int]) -> None:
         self._exchange, self._symbol = exchange, symbol
-        exchange.throttler.queue = OrdersFirst()
         self.name = f"{exchange.id} {symbol}"
         self._numbers: dict[str, str] = {}
-        self._take_status = statuses_of(exchange)
+        self._take_status = take_status
         self._seen_ms = 0
 
     def __repr__(self) -> str:
@@ -238,9 +238,12 @@ class CcxtCounterparty:
             await self._exchange.load_time_difference()
 
 
-def from_environment(symbol: str) -> CcxtCounterparty:
-    """Return a pair of the account that the environment names, in the exchange's sandbox unless it says otherwise."""
-    return CcxtCounterparty(account("ccxt.pro"), symbol)
+def from_environment(symbols: Sequence[str]) -> list[CcxtCounterparty]:
+    """Return pairs of the account that the environment names, in the exchange's sandbox unless it says otherwise."""
+    exchange = account("ccxt.pro")
+    exchange.throttler.queue = OrdersFirst()
+    take_status = statuses_of(exchange)
+    return [CcxtCounterparty(exchange, symbol, take_status) for symbol in symbols]
 
 
 def _fee(share: float | None) -> int:

@@ -14,9 +14,17 @@ from tradepulse.core.files import replace_text
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
-from tradepulse.execution.brokers import BROKERS, open_counterparty
+from tradepulse.execution.brokers import BROKERS, open_counterparties
 from tradepulse.execution.journal import read_journal, verify_journal
-from tradepulse.interfaces.cli.market import OnBook, bars_before, on_book, said_of, strategy_options, teams_of
+from tradepulse.interfaces.cli.market import (
+    OnBook,
+    bars_before,
+    instruments_of,
+    on_book,
+    said_of,
+    strategy_options,
+    teams_of,
+)
 from tradepulse.interfaces.cli.params import (
     Places,
     as_json,
@@ -211,6 +219,14 @@ def paper(
     show_default=True,
     help="Whose client: of a crypto exchange that the environment names, or Alpaca's.",
 )
+@click.option(
+    "--instrument",
+    "others",
+    multiple=True,
+    metavar="SYMBOL,KEY=VALUE,...",
+    help="Another instrument of the account, for the same money. Keys: max_position, which it has to have, "
+    "max_order_quantity, max_order_notional, price_collar_bp. May be repeated.",
+)
 @strategy_options
 @click.option("--cash", default=10_000.0, show_default=True, help="Cash that a new book begins with.")
 @click.option(
@@ -221,7 +237,8 @@ def paper(
 @_on_a_desk
 @as_json
 def live(
-    symbol: str, broker: str, named: tuple[str, ...], params: tuple[str, ...], cash: float, history: Path | None,
+    symbol: str, broker: str, others: tuple[str, ...], named: tuple[str, ...], params: tuple[str, ...], cash: float,
+    history: Path | None,
     desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
@@ -233,7 +250,9 @@ def live(
     """
     from tradepulse.execution.supervision import run_live
 
-    teams, own = teams_of(named, params, [symbol])
+    instruments = instruments_of(symbol, others)
+    symbols = [symbol, *(one["symbol"] for one in instruments)]
+    teams, own = teams_of(named, params, symbols)
     if len(teams) > 1:
         raise ConfigError(f"--param asks for {len(teams)} sets; a desk trades one")
     if "max_position" not in desk["limits"]:
@@ -243,11 +262,11 @@ def live(
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
-        **desk, **said_of(teams[0], own, [symbol]), "history": bars_before(teams, history)[0],
+        **desk, **said_of(teams[0], own, symbols), "history": bars_before(teams, history)[0],
         "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
-        "reconnect_s": 20, "deadline_s": 10,
+        "reconnect_s": 20, "deadline_s": 10, **({"instruments": instruments} if instruments else {}),
     }  # fmt: skip
-    return run_live(folder, said, open_counterparty(broker, symbol), **run)
+    return run_live(folder, said, open_counterparties(broker, symbols), **run)
 
 
 def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:

@@ -530,6 +530,27 @@ def _other_venue(option: str, text: str, limited: Sequence[str] = ()) -> "tuple[
     ), limits  # fmt: skip
 
 
+def instruments_of(symbol: str, others: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what a desk file says of the instruments beside the first, from ``SYMBOL,KEY=VALUE,...`` of each."""
+    found: list[dict[str, Any]] = []
+    money = symbol.partition("/")[2]
+    for text in others:
+        name, *given = text.split(",")
+        option = f"--instrument {name}"
+        words = key_values(tuple(given), option)
+        limits = _limits_in(words, OF_INSTRUMENT, option)
+        if words:
+            raise ConfigError(f"{option}: unknown key {next(iter(words))!r}; it takes {', '.join(OF_INSTRUMENT)}")
+        if name in (symbol, *(one["symbol"] for one in found)):
+            raise ConfigError(f"{option}: is traded already; name each once")
+        if name.partition("/")[2] != money:
+            raise ConfigError(f"{option}: an account has one money, and {symbol} is traded for {money or 'another'}")
+        if limits.max_position is None:
+            raise ConfigError(f"{option}: a live desk has a bound; say max_position=, in units of it")
+        found.append({"symbol": name, "limits": _plain(limits, OF_INSTRUMENT)})
+    return found
+
+
 def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -> "pd.DataFrame":
     """Return quotes or trades with the columns that a book is made of, by time; refuse what is none."""
     import pandas as pd
