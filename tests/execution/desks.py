@@ -66,7 +66,8 @@ class Scripted(QuotingStrategy):
 class EveryWay(QuotingStrategy):
     """Orders in every way that there is, cancels and changes, by a draw of its own: the same each time."""
 
-    name, version, params, ranges = "every_way", "1", {"seed": 0}, {"seed": (0, 1e9)}
+    name, version = "every_way", "1"
+    params, ranges = {"seed": 0, "changes": 1}, {"seed": (0, 1e9), "changes": (0, 1)}
 
     def __init__(self, **params):
         super().__init__(**params)
@@ -77,7 +78,7 @@ class EveryWay(QuotingStrategy):
         what = draw.random()
         if what < 0.2 and mine:
             desk.cancel(list(mine)[int(draw.integers(len(mine)))])
-        if 0.2 <= what < 0.25 and mine:
+        if 0.2 <= what < 0.25 and mine and self.settings["changes"]:
             id = list(mine)[int(draw.integers(len(mine)))]
             stop = market.last if draw.random() < 0.5 else None
             desk.replace(id, quantity=int(draw.integers(1, 9)) * UNIT, stop_price=stop)

@@ -141,8 +141,9 @@ def replay(
     Parameters and errors are those of :func:`tradepulse.backtest.book.replay`.
     """
     ways, plan, limits = ways or Ways(), strategy.compiled(), terms.limits
-    by_clock = (
+    not_here = (
         limits.max_daily_loss, limits.max_orders_per_second, limits.max_price_age_ms, limits.max_clock_skew_ms,
+        limits.max_short, limits.max_leverage,
     )  # fmt: skip
     if (
         plan is None
@@ -150,7 +151,7 @@ def replay(
         or terms.venues
         or terms.strategies
         or ways.cancel is not None
-        or any(limit is not None for limit in by_clock)
+        or any(limit is not None for limit in not_here)
     ):
         return None
     market = lay_out(moves, terms, plan.sizes)

@@ -31,6 +31,7 @@ from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
 from tradepulse.execution.orderpath import (
     FEE,
+    LEVERAGE,
     MONEY,
     OF_INSTRUMENT,
     OF_STRATEGY,
@@ -52,7 +53,7 @@ _SHORT = 0.0002
 LIMIT_UNITS = {
     "max_order_quantity": UNIT, "max_order_notional": MONEY, "max_position": UNIT, "price_collar_bp": FEE,
     "max_open_orders": 1, "max_orders_per_second": 1, "max_daily_loss": MONEY, "max_price_age_ms": 1,
-    "max_clock_skew_ms": 1,
+    "max_clock_skew_ms": 1, "max_short": UNIT, "max_leverage": LEVERAGE,
 }  # fmt: skip
 
 

@@ -26,12 +26,14 @@ from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 FEE = 10**6
 _WHOLE_BP = 10_000 * FEE
 _HALF_BP = _WHOLE_BP // 2
+#: Once the equity, as leverage is limited.
+LEVERAGE = 10**6
 #: One unit of currency as cash is held.
 MONEY = UNIT * UNIT * _WHOLE_BP
 
 _new = tuple.__new__
 _NEVER = 1 << 62
-_LIMIT, _GTC = OrderType.LIMIT, TimeInForce.GTC
+_LIMIT, _GTC, _SELL = OrderType.LIMIT, TimeInForce.GTC, Side.SELL
 
 OPEN = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
 
@@ -44,6 +46,9 @@ class Limits:
     ----------
     max_price_age_ms : how long ago the price that risk goes by may have been seen; no price at all is too old
     max_clock_skew_ms : how far the venue's clock and ours may lie apart when a price is seen
+    max_short : how much may be short after all open orders on that side fill; 0 for an account that borrows nothing
+    max_leverage : how much all that is held may be worth, after whichever side of the open orders makes it more, for
+        one of equity, both at the mid; in units of :data:`LEVERAGE`
     """
 
     max_order_quantity: int | None = None
@@ -55,6 +60,8 @@ class Limits:
     max_daily_loss: int | None = None
     max_price_age_ms: int | None = None
     max_clock_skew_ms: int | None = None
+    max_short: int | None = None
+    max_leverage: int | None = None
 
 
 class Place(NamedTuple):
@@ -140,7 +147,7 @@ class Terms:
 #: with ``strategy_`` before.
 OF_STRATEGY = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders")
 #: Limits that each of several instruments has of its own; the others are the account's.
-OF_INSTRUMENT = ("max_order_quantity", "max_order_notional", "max_position", "price_collar_bp")
+OF_INSTRUMENT = ("max_order_quantity", "max_order_notional", "max_position", "price_collar_bp", "max_short")
 
 
 @dataclass(slots=True)
@@ -343,7 +350,7 @@ class OrderPath:
         self._own = tuple(
             (
                 own.max_order_quantity, None if own.max_order_notional is None else own.max_order_notional // _WHOLE_BP,
-                own.price_collar_bp, own.max_position,
+                own.price_collar_bp, own.max_position, own.max_short,
             )
             for own in (one.limits for one in instruments)
         )  # fmt: skip
@@ -541,9 +548,13 @@ class OrderPath:
                 return reason
         if reason := self._objection_to_itself(ticket, kind.has_limit, price, quantity, market, number):
             return reason
-        most = self._own[number][3]
+        _, _, _, most, shortest = self._own[number]
         if most is not None and abs(position + side.sign * (waiting + quantity)) > most:
             return "max_position"
+        if shortest is not None and side is _SELL and waiting + quantity - position > shortest:
+            return "max_short"
+        if terms.limits.max_leverage is not None and self._exceeds_leverage(side, quantity, market, number):
+            return "max_leverage"
         most_open, most_lost, rate = self._account
         if most_open is not None and len(state.open) >= most_open:
             return "max_open_orders"
@@ -562,7 +573,8 @@ class OrderPath:
     def _objection_to_change(self, order: Known, changed: Ticket, quantity: int | None, market: Market) -> str:
         old = order.ticket
         number = self._traded[old.venue]
-        mine, most = self.state.held[number], self._own[number][3]
+        mine = self.state.held[number]
+        _, _, _, most, shortest = self._own[number]
         lot = self.terms.venues[old.venue].lot if old.venue else self.terms.lot
         if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % lot == 0:
             return ""  # it ends the order, which only takes exposure away
@@ -578,9 +590,16 @@ class OrderPath:
         limited, price, whole = changed.type.has_limit, changed.price, changed.quantity
         if reason := self._objection_to_itself(changed, limited, price, whole, market, number):
             return reason
-        after = abs(mine.position + old.side.sign * (others + left))
-        if left > before and most is not None and after > most:
-            return "max_position"
+        after = mine.position + old.side.sign * (others + left)
+        if left > before:
+            if most is not None and abs(after) > most:
+                return "max_position"
+            if shortest is not None and -after > shortest and old.side is _SELL:
+                return "max_short"
+            if self.terms.limits.max_leverage is not None and self._exceeds_leverage(
+                old.side, left - before, market, number
+            ):
+                return "max_leverage"
         if self.state.parts:
             return self._objection_of_strategy(changed, changed.quantity, left - before, market)
         return ""
@@ -620,7 +639,7 @@ class OrderPath:
         self, ticket: Ticket, limited: bool, price: int | None, quantity: int, market: Market, instrument: int
     ) -> str:
         """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
-        most, dearest, collar, _ = self._own[instrument]
+        most, dearest, collar, _, _ = self._own[instrument]
         value = price * quantity if limited and price else self._value(ticket, quantity, market)
         if value is None:
             return "no_price"
@@ -636,6 +655,20 @@ class OrderPath:
         twice = bid + ask
         off = 2 * (price or 0) - twice
         return "price_collar_bp" if (off if off > 0 else -off) * _WHOLE_BP > twice * collar else ""
+
+    def _exceeds_leverage(self, side: Side, more: int, marks: Marks, instrument: int) -> bool:
+        """Whether what is held would be worth too much against the equity, once open orders and so many units fill."""
+        equity, most, twice_worth = self._equity(marks), self.terms.limits.max_leverage, 0
+        for number, held in enumerate(self.state.held):
+            bought, sold = held.position + held.left[Side.BUY], held.left[_SELL] - held.position
+            if number == instrument:
+                bought, sold = (bought + more, sold) if side is Side.BUY else (bought, sold + more)
+            if (largest := max(bought, sold)) > 0:
+                if (twice := marks.doubled(number)) is None:
+                    return True
+                twice_worth += largest * twice
+        # What cannot be marked may be worth anything.
+        return equity is None or twice_worth * _HALF_BP * LEVERAGE > (most or 0) * equity
 
     def _off_grid(self, ticket: Ticket) -> str:
         """Return what is wrong with an order by itself."""

@@ -37,6 +37,7 @@ _REASONS = (
     "max_order_quantity", "max_order_notional", "max_position", "price_collar_bp", "max_open_orders",
     "max_orders_per_second", "max_daily_loss", "stale_price", "clock_skew", "fenced", "strategy_max_order_quantity",
     "strategy_max_order_notional", "strategy_max_position", "strategy_max_open_orders", "rate_limited",
+    "max_short", "max_leverage",
 )  # fmt: skip
 _SIDE = {name: number for number, name in enumerate(_SIDES)}
 _TYPE = {name: number for number, name in enumerate(_TYPES)}

@@ -494,6 +494,34 @@ def test_a_desk_on_paper_is_held_against_its_backtest_part_by_part(cli, refused,
     assert not (tmp_path / "o.csv").exists()
 
 
+def test_limits_of_the_account_are_those_of_a_desk_and_part_of_the_question(cli, refused, tmp_path):
+    stamps = pd.date_range("2026-01-05T10:00:00Z", periods=200, freq="250ms")
+    quotes = {"ts": stamps, "bid": 99.0, "bid_size": 90.0, "ask": 101.0, "ask_size": 10.0}
+    pd.DataFrame(quotes).to_csv(tmp_path / "quotes.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--lot", 1, "--tick", 1, "--cash", 500, "--taker-bp", 0,
+             "--strategy", "imbalance_taker,size=1,most=9")  # fmt: skip
+    borrows_nothing = ("--limit", "max_leverage=1", "--limit", "max_short=0")
+
+    free = cli("backtest", "book", *given, "--out", tmp_path / "free", "--json").json
+    bound = cli("backtest", "book", *given, *borrows_nothing, "--out", tmp_path / "bound", "--json").json
+    paper = cli("execution", "paper", *given, *borrows_nothing, "--speed", 0, "--silence", 5, "--json").json
+
+    # Four at 101 leave 96; the mid is 100, so that a fifth would be more than there is.
+    assert (free["final_position"], bound["final_position"], paper["position"]) == (9, 4, 4)
+    assert bound["trial_id"] != free["trial_id"]
+    assert set(pd.read_parquet(tmp_path / "bound" / "orders.parquet")["reason"]) == {"", "max_leverage"}
+    swept = cli("backtest", "sweep-book", *given, *borrows_nothing, "--json").json
+    assert [one["trial_id"] for one in swept["best"]] == [bound["trial_id"]]
+    for words, said in (
+        ("max_leverage=-1", "--limit: max_leverage must lie between 0 and 1e+12, not -1"),
+        ("max_lever=1", "No limit named 'max_lever'; close matches: max_leverage"),
+        ("max_leverage", "--limit 'max_leverage': write it as name=value"),
+        ("max_leverage=x", "max_leverage=x: not a number"),
+    ):
+        assert said in refused("backtest", "book", *given, "--limit", words, "--out", tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
 def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path):
     stamps = pd.date_range("2024-08-08T12:00:00Z", periods=2, freq="2s")
     pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(

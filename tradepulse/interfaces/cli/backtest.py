@@ -13,7 +13,15 @@ from uuid import uuid4
 import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
-from tradepulse.interfaces.cli.market import Line, OnBook, market_options, moves_from, on_a_line, on_book
+from tradepulse.interfaces.cli.market import (
+    Line,
+    OnBook,
+    limit_option,
+    market_options,
+    moves_from,
+    on_a_line,
+    on_book,
+)
 from tradepulse.interfaces.cli.params import (
     Places,
     as_json,
@@ -245,11 +253,14 @@ def run(
 @command.command()
 @on_book
 @on_a_line
+@limit_option
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
-def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json: bool) -> None:
+def book(
+    obj: Places, asked: OnBook, line: Line, limits: tuple[str, ...], symbol: str, out: Path, as_json: bool
+) -> None:
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
 
     It counts in the trial ledger like any other run.
@@ -257,6 +268,7 @@ def book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path, as_json
     from tradepulse.backtest.book_report import write_book_report
     from tradepulse.quality.book_fills import book_fills_could_happen
 
+    asked.limited(limits)
     team, ways = asked.team, asked.ways(line)
     moves, source_hash = asked.moves()
     latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
@@ -365,11 +377,14 @@ def _counting(lake: Path | str, run_id: str) -> "Iterator[list[pd.DataFrame]]":
 @command.command("sweep-book")
 @on_book
 @on_a_line
+@limit_option
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", type=click.Path(path_type=Path), help="Table of all sets to write, .csv or .parquet.")
 @as_json
 @click.pass_obj
-def sweep_book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path | None, as_json: bool) -> None:
+def sweep_book(
+    obj: Places, asked: OnBook, line: Line, limits: tuple[str, ...], symbol: str, out: Path | None, as_json: bool
+) -> None:
     """Run a quoting strategy over a book once for each set of parameters; each counts in the trial ledger.
 
     Prints the best ten by final equity. The best of many is lucky too: hold it against another day.
@@ -378,6 +393,7 @@ def sweep_book(obj: Places, asked: OnBook, line: Line, symbol: str, out: Path | 
 
     if out is not None:
         check_place(out)
+    asked.limited(limits)
     ways = asked.ways(line)
     moves, source_hash = asked.moves()
     run_id = f"cli-{uuid4().hex[:12]}"

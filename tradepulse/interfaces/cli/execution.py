@@ -20,6 +20,7 @@ from tradepulse.interfaces.cli.market import (
     OnBook,
     bars_before,
     instruments_of,
+    limit_option,
     on_book,
     said_of,
     strategy_options,
@@ -49,7 +50,7 @@ def command() -> None:
 _DESK = (
     book_option("desk", "Name of the book; run again, it goes on."),
     click.option("--until", type=float, help="Stop after so many seconds; by default when the market ends."),
-    click.option("--limit", "limits", multiple=True, help="name=value of a risk limit, such as max_position=0.05."),
+    limit_option,
     click.option("--durability", type=click.Choice(["os", "group", "each"]), default="group", show_default=True,
                  help="What the journal survives when an order leaves."),
     click.option("--silence", default=30.0, show_default=True,

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from tradepulse.core.orders import UNIT, from_units
-from tradepulse.errors import ConfigError, DataError, MissingData
+from tradepulse.errors import ConfigError, DataError, MissingData, UnknownName
 from tradepulse.execution.engine import LIMIT_UNITS
 from tradepulse.execution.orderpath import FEE, MONEY, OF_INSTRUMENT, OF_STRATEGY, Instrument, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
@@ -153,6 +153,16 @@ class OnBook:
             for one in self.terms.venues[1:]
         ]  # fmt: skip
 
+    def limited(self, given: tuple[str, ...]) -> None:
+        """Take limits of the account, as a desk has them; they are ``numbers`` too."""
+        words = key_values(given, "--limit")
+        if unknown := sorted(set(words) - set(LIMIT_UNITS)):
+            raise UnknownName("limit", unknown[0], LIMIT_UNITS)
+        limits = _limits_in(words, tuple(LIMIT_UNITS), "--limit")
+        first = tuple(one._replace(limits=limits) for one in self.terms.instruments[:1])
+        self.terms = replace(self.terms, limits=limits, instruments=(*first, *self.terms.instruments[1:]))
+        self.numbers |= {f"limit.{key}": float(value) for key, value in _plain(limits, tuple(LIMIT_UNITS)).items()}
+
     def ways(self, line: "Line") -> "Ways":
         """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
         from tradepulse.backtest.book import Ways
@@ -257,6 +267,15 @@ def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WAYS):
         command = option(command)
     return command
+
+
+def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option of limits of the account."""
+    return click.option(
+        "--limit", "limits", multiple=True,
+        help="name=value of a risk limit, such as max_position=0.05 or, of what is not borrowed, max_leverage=1 and "
+        "max_short=0; may be repeated.",
+    )(function)  # fmt: skip
 
 
 def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
