@@ -341,6 +341,9 @@ def test_what_makes_no_sense_is_refused():
         replay([book(0, 99, 101)], quoting_strategy("momentum_rank")(), TERMS)
     with pytest.raises(ConfigError, match=r"sma_cross: unit is 0\.5, and what is traded goes by 1; name a multiple"):
         replay([book(0, 99, 101)], quoting_strategy("sma_cross")(unit=0.5), TERMS)
+    theirs = type("Theirs", (quoting_strategy("sma_cross").strategy,), {"name": "theirs", "params": {"unit": 1}})
+    with pytest.raises(ConfigError, match="theirs: its parameter unit is what a book calls its own; give it another"):
+        on_bars(theirs)
     with pytest.raises(UnknownName, match=r"No strategy named 'nonesuch'.*sma_cross.*touch_maker"):
         quoting_strategy("nonesuch")
     with pytest.raises(ConfigError, match=r"seconds must be a number from 0\.001"):

@@ -202,6 +202,7 @@ def a_card(**changes):
         (a_card(book=[{"side": "buy", "price": "2", "quantity": "1"}, {"side": "sell", "price": "2", "quantity": "1"}]),
          "others' own book is crossed"),
         (a_card(book=[{"side": "buy", "price": "2", "quantity": "-1"}]), "not below zero"),
+        (a_card(risk={"max_position": "-1"}), "risk: max_position must be at least 0, not -1"),
         (a_card(expect={"order": {}}), "expect has the unknown key 'order'"),
     ],
 )  # fmt: skip

@@ -126,17 +126,18 @@ def questions(
     if len(symbols) != 1:
         raise ConfigError(f"a sweep takes bars of one symbol, not of {len(symbols)}")
     version = content_hash(bars)
-    asked = []
+    asked, why = [], ""
     for name, grid in whole.items():
         for params in _combinations(grid):
             question = Question(name, params, str(symbols[0]), version, quantity, cash, costs)
             try:
                 question.make()
-            except ConfigError:
+            except ConfigError as exc:
+                why = f": {exc}"
                 continue  # a combination that makes no sense, such as a fast window longer than the slow one
             asked.append(question)
     if not asked:
-        raise ConfigError("no combination of the grids makes a valid strategy; widen them")
+        raise ConfigError(f"no combination of the grids makes a valid strategy{why}; widen them")
     return asked
 
 

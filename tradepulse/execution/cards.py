@@ -131,6 +131,8 @@ class _Desk:
         rule = venue.get("self_trade", "cancel_newest")
         if rule not in {"cancel_newest", "cancel_oldest", "cancel_both"}:
             raise ConfigError(f"self_trade is {rule!r}; it is cancel_newest, cancel_oldest or cancel_both")
+        if below := [key for key in risk if _number(risk[key], key, _RISK[key]) < 0]:
+            raise ConfigError(f"risk: {below[0]} must be at least 0, not {risk[below[0]]}")
         tick, lot = (_number(venue.get(key, "1"), key, UNIT) for key in ("tick", "lot"))
         if tick <= 0 or lot <= 0:
             raise ConfigError("tick and lot are above zero")

@@ -191,16 +191,26 @@ def test_a_sweep_asks_every_combination_and_counts_each(cli, small, tmp_path):
     assert "3 trials, all of them in the ledger" in cli(*arguments).out
 
 
+def test_parameters_that_are_no_whole_numbers_are_swept_too(cli, small, tmp_path):
+    done = cli("backtest", "sweep", "--bars", small, "--strategy", "bollinger_reversion",
+               "--param", "window=3", "--param", "entry=0.5:1.5:0.5", "--json")  # fmt: skip
+
+    assert done.json["trials"] == 3
+    trials = Lake(tmp_path / "var" / "lake").read("trials")
+    assert sorted(json.loads(one)["entry"] for one in trials["params"]) == [0.5, 1.0, 1.5]
+
+
 @pytest.mark.parametrize(
     ("param", "words"),
     [
-        ("fast=1:x", "write whole numbers, as fast=5:50:5 or fast=20"),
+        ("fast=1:x", "fast=x: not a number"),
+        ("fast=20.5", "sma_cross: fast must be a whole number"),
         ("fast=5:1", "write first:last:step with first <= last"),
-        ("fast=1:5:0", "step >= 1"),
+        ("fast=1:5:0", "step above 0"),
         ("fast=1:2:3:4", "write first:last:step"),
         ("fsat=1", "sma_cross: unknown parameter 'fsat'; it takes fast, slow"),
-        ("fast=1:999999", "the sweep asks 999,999 parameter sets, at most 100,000; widen the steps"),
-        ("fast=60", "no combination of the grids makes a valid strategy"),
+        ("fast=1:999999", "999,999 values, at most 100,000"),
+        ("fast=60", "no combination of the grids makes a valid strategy: sma_cross: fast must be shorter than slow"),
     ],
 )
 def test_a_bad_range_is_refused_before_anything_runs(refused, small, tmp_path, param, words):
@@ -548,7 +558,7 @@ def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path
         ("book", ("--param", "size=1:2:1"), "--param asks for 2 sets; name one, or use backtest sweep-book"),
         ("sweep-book", ("--param", "size=2:1:1"), "write first:last:step with first <= last and step above 0"),
         ("sweep-book", ("--param", "size=0.5:2"), "write first:last:step"),
-        ("sweep-book", ("--param", "size=1:2000:1"), "2,000 values, at most 1,000"),
+        ("sweep-book", ("--param", "size=1:200000:1"), "200,000 values, at most 100,000"),
         ("sweep-book", ("--param", "size=a:2"), "not a number"),
         ("sweep-book", ("--param", "size=nan:2:1"), "not a number"),
         ("sweep-book", ("--param", "size=1:inf:1"), "not a number"),

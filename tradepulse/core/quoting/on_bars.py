@@ -148,6 +148,10 @@ def on_bars(strategy: type[Strategy]) -> type[OnBars]:
     """Return a strategy of bars as one that works orders, of the same name and version."""
     ranges = {key: strategy.ranges.get(key, (1.0, float("inf"))) for key in strategy.params}
     added = {"quantity": 1, "unit": 1.0, "seconds": 60.0}
+    if clash := sorted(set(strategy.params) & set(added)):
+        raise ConfigError(
+            f"{strategy.name}: its parameter {clash[0]} is what a book calls its own; give it another name"
+        )
     return type(
         f"{strategy.__name__}OnBars",
         (OnBars,),

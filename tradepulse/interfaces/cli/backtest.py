@@ -30,6 +30,7 @@ from tradepulse.interfaces.cli.params import (
     number,
     print_json,
     print_table,
+    values_of,
     write_rows,
 )  # fmt: skip
 
@@ -478,7 +479,7 @@ def sweep(
     from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.warehouse.lake import Lake
 
-    grids = {strategy_name: {key: _range(key, value) for key, value in key_values(params).items()}}
+    grids = {strategy_name: {key: values_of(key, value) for key, value in key_values(params).items()}}
     bars = load_whole_bars(bars_file)
     costs = friction("bp", commission_bp, slippage_bp)
     asked = questions(bars, grids, quantity=quantity, cash=cash, costs=costs)
@@ -596,20 +597,6 @@ def _two_lengths(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ConfigError(f"--walk-forward {text}: write bars to choose on and to trade on, as 500:125")
     return int(parts[0]), int(parts[1])
-
-
-def _range(name: str, text: str) -> tuple[int, ...]:
-    parts = text.split(":")
-    try:
-        numbers = [int(part) for part in parts]
-    except ValueError as exc:
-        raise ConfigError(f"--param {name}={text}: write whole numbers, as {name}=5:50:5 or {name}=20") from exc
-    if len(numbers) == 1:
-        return (numbers[0],)
-    first, last, step = (*numbers, 1)[:3]
-    if len(numbers) > 3 or step < 1 or last < first:
-        raise ConfigError(f"--param {name}={text}: write first:last:step with first <= last and step >= 1")
-    return tuple(range(first, last + 1, step))
 
 
 @command.command()

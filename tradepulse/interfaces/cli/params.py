@@ -85,7 +85,7 @@ def values_of(name: str, text: str) -> tuple[float, ...]:
     Raises
     ------
     ConfigError
-        If it is neither, or has more than a thousand.
+        If it is neither, or has more than a hundred thousand.
     """
     parts = text.split(":")
     if len(parts) == 1:
@@ -98,8 +98,8 @@ def values_of(name: str, text: str) -> tuple[float, ...]:
     if len(parts) > 3 or step <= 0 or last < first or fractions:
         raise ConfigError(f"--param {name}={text}: write first:last:step with first <= last and step above 0")
     count = int((last - first) / step) + 1
-    if count > 1_000:
-        raise ConfigError(f"--param {name}={text}: {count:,} values, at most 1,000")
+    if count > 100_000:
+        raise ConfigError(f"--param {name}={text}: {count:,} values, at most 100,000")
     return tuple(number(name, str(first + at * step)) for at in range(count))
 
 
