@@ -130,6 +130,38 @@ def test_a_stop_is_moved():
     assert fills_of(result) == [[1.0, 102.0, "taker", "triggered after at 3"]]
 
 
+@pytest.mark.parametrize(("at_desk", "price", "ms"), [(False, 101.0, 20.0), (True, 102.0, 21.4)])
+def test_a_stop_that_waits_at_the_desk_is_later_by_the_way_to_us_and_back(at_desk, price, ms):
+    # The trade at 101 is seen half a millisecond later, and an order takes nine tenths: by then 101 is gone.
+    moves = [BOOK, levels(10, ("buy", 97, 1)), print_(20, 101, 1, "buy"), levels(21, ("sell", 101, 0)),
+             levels(40, ("buy", 96, 1))]  # fmt: skip
+    ways = Ways(Latency(500), Latency(900), Latency(700), stops_at_desk=at_desk)
+
+    strategy = once((Side.BUY, 1, None, {"stop_price": 101 * UNIT}))
+    result = replay(moves, strategy, TERMS, ways=ways)
+
+    [fill] = result.fills.to_dict("records")
+    assert (fill["price"], fill["ts"].value / 1e6) == (price, ms)
+    assert result.orders["triggered_ts"].iloc[0] == fill["ts"]
+    assert [answer.kind for answer in strategy.answers] == ["waiting", "working", "filled"]
+
+
+def test_what_waits_at_the_desk_is_canceled_as_long_as_it_has_not_come_to_the_venue():
+    moves = [BOOK, levels(10, ("buy", 97, 1)), print_(20, 101, 1, "buy"), levels(40, ("buy", 96, 1))]
+    ways = Ways(Latency(500), Latency(900), Latency(700), stops_at_desk=True)
+
+    def act(self, count, seen, desk):
+        if count == 0:
+            self.ids.append(desk.submit(Side.BUY, UNIT, stop_price=101 * UNIT))
+        if count == 2:
+            desk.cancel(self.ids[0])
+
+    result = replay(moves, Scripted(act), TERMS, ways=ways)
+
+    assert result.orders[["status", "reason"]].to_numpy().tolist() == [["canceled", "requested"]]
+    assert result.fills.empty
+
+
 @pytest.mark.parametrize(
     ("price", "how", "words"),
     [

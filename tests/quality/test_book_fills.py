@@ -75,14 +75,17 @@ def test_what_several_venues_and_instruments_do_is_accepted(moves):
         assert refused(result, moves, terms, WAYS) == []
 
 
-@settings(max_examples=40)
-@given(seed=st.integers(0, 10**6), delayed=st.booleans())
-def test_orders_of_every_kind_are_accepted(seed, delayed):
-    moves, ways = told(market(seed, 300)), WAYS if delayed else None
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6), delayed=st.booleans(), at_desk=st.booleans())
+def test_orders_of_every_kind_are_accepted(seed, delayed, at_desk):
+    moves, ways = told(market(seed, 300)), replace(WAYS if delayed else Ways(), stops_at_desk=at_desk)
     result, terms = run(moves, ways=ways, team=[EveryWay(seed=seed)])
 
     assert len(result.fills) > 5
-    assert refused(result, moves, terms, ways) == []
+    way = (ways.feed.median_us + ways.order.median_us) if at_desk else None
+    assert refused(result, moves, terms, ways, stop_us=way) == []
+    if at_desk and delayed:  # held against more than it had, what waited comes too soon
+        assert "triggered as its price was there" in refused(result, moves, terms, ways, stop_us=1e9)
 
 
 def test_what_the_compiled_engine_does_is_accepted():

@@ -38,7 +38,8 @@ class Ways:
     """The latencies of a run, and the seed that their draws begin with.
 
     Cancels go the way of orders where they have none of their own; on one of their own they may overtake other orders,
-    never the one that they end.
+    never the one that they end. What waits for a price waits at the venue, or at the desk as with the gateway of a live
+    one: then it is an order once the price has come to us, and gone the way of an order.
     """
 
     feed: Latency = NONE
@@ -46,6 +47,7 @@ class Ways:
     answer: Latency = NONE
     seed: int = 0
     cancel: Latency | None = None
+    stops_at_desk: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ class BookResult:
     fills : one row per fill: when it happened, when it was heard, order, side, quantity, price, liquidity, commission,
         when the order was decided and when it arrived, what made the fill possible, what was displayed before and
         after, and where, of several venues; of several instruments the symbol
-    orders : one row per order: id, decided, arrived, side, type, quantity, price, the price or distance that it waits
-        for and of what, what is shown of it, time in force and when that ends, status, reason, filled, and whether a
-        change of it has arrived; of several venues which, and why the router chose it; of several strategies whose it
-        is; of several instruments the symbol
+    orders : one row per order: id, decided, arrived, triggered, side, type, quantity, price, the price or distance that
+        it waits for and of what, what is shown of it, time in force and when that ends, status, reason, filled, and
+        whether a change of it has arrived; of several venues which, and why the router chose it; of several strategies
+        whose it is; of several instruments the symbol
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
         the mid that we saw; of instruments beside the first ``position`` and ``mid`` with its symbol behind
     summary : figures of the run
@@ -251,10 +253,12 @@ def replay(
     cancels_way = orders if ways.cancel is None else Way(ways.cancel, ways.seed * 3 + 3)
     there: dict[str, int] = {}  # when each order arrives
     several = terms.venues
+    released: set[str] = set()  # what was triggered at the desk, and is on its way
     held = [0] * max(1, len(several))
     for number, one in enumerate(terms.instruments or (Instrument("", position=terms.position),)):
         held[terms.home_of(number)] = one.position
-    venues = venues_of(held, [place.lot for place in several] or [terms.lot], checked_share(cancels_ahead))
+    lots = [place.lot for place in several] or [terms.lot]
+    venues = venues_of(held, lots, checked_share(cancels_ahead), stops_elsewhere=ways.stops_at_desk)
     view = books_of(terms)
     # A venue is as far away as it is said to be, if that is another way than to the first one.
     apart = {
@@ -312,6 +316,7 @@ def replay(
     fills: list[dict[str, Any]] = []
     curve: list[tuple[int, ...]] = []
     arrived: dict[str, int] = {}
+    triggered: dict[str, int] = {}
     changed: set[str] = set()
     marked = 0  # when the account is to be marked next
     told = [0] * len(venues)  # events of each venue that are on their way to us
@@ -353,6 +358,8 @@ def replay(
                         shown.append((left[level], after))
                 for event in news:
                     heard = answers.arrival(ns)
+                    if event.kind == "working" and event.ticket is not None and event.ticket.type.waits:
+                        triggered[event.id] = ns
                     if event.kind == "filled":
                         takes, level = event.liquidity == "taker", (event.side, event.price)
                         was, now = (
@@ -363,6 +370,14 @@ def replay(
                              "what": took if takes and event.id != mine else rested}
                         )  # fmt: skip
                     push(heard, "answer", event)
+
+            def release(number: int, ns: int, seen: int | None = None) -> None:
+                """Let what was triggered at a moment leave from the desk, once that is seen there."""
+                for id in venues[number].elsewhere:
+                    if id not in released:
+                        released.add(id)
+                        seen = feed.arrival(ns) if seen is None else seen
+                        push(seen, "triggered", id)
 
             last = ahead.ns
             while ahead is not None or queue:
@@ -375,6 +390,7 @@ def replay(
                     else:
                         venues[0].resume()
                         tell(0, at, RESUMED, "triggered as trading went on", {})
+                        release(0, at)
                 if ahead is not None and (not queue or ahead.ns <= queue[0][0]):
                     move, ahead = ahead, next(ordered, None)
                     if move.ns < last:
@@ -394,7 +410,9 @@ def replay(
                         before = {(met, p): q for p, q in _near(venue, met, move.price)}
                         venue.trade(move.price, move.quantity, move.aggressor)
                     tell(move.venue, move.ns, evidence_of(move), f"triggered after {move.what}", before)
-                    push(feed.arrival(move.ns), "seen", move)
+                    seen = feed.arrival(move.ns)
+                    push(seen, "seen", move)
+                    release(move.venue, move.ns, seen)
                     continue
                 ns, _, kind, body = heapq.heappop(queue)
                 if kind == "seen":
@@ -413,6 +431,15 @@ def replay(
                     desks.on_answer(body, ns)
                     if leaving:
                         leave()
+                elif kind == "triggered":
+                    there[body] = apart.get(venue_of("cancel", body), orders).arrival(ns)
+                    push(there[body], "let_in", body)
+                elif kind == "let_in":
+                    venue = venues[number := venue_of("cancel", body)]
+                    venue.advance(ns // 1_000_000)
+                    venue.let_in(body)
+                    tell(number, ns, evidence_of(None), f"triggered as {body} arrived", {}, body)
+                    release(number, ns)
                 else:
                     venue = venues[number := venue_of(kind, body)]
                     venue.advance(ns // 1_000_000)
@@ -430,8 +457,9 @@ def replay(
                         venue.replace(id, **body[1])
                     waits = path.state.orders[id].ticket.type.waits
                     tell(number, ns, evidence_of(None), f"triggered as {id} arrived", {}, "" if waits else id)
+                    release(number, ns)
             mark(last)
-            rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, changed, path)
+            rows = _fill_rows(fills, desks, arrived, path), _order_rows(desks, arrived, triggered, changed, path)
             return result_of(*rows, curve, terms, n_moves)
         finally:
             journal.close()
@@ -519,13 +547,14 @@ def _fill_rows(
 
 
 def _order_rows(
-    desks: Desks, arrived: dict[str, int], changed: Collection[str], path: OrderPath
+    desks: Desks, arrived: dict[str, int], triggered: dict[str, int], changed: Collection[str], path: OrderPath
 ) -> list[dict[str, Any]]:
     decided, several = desks.decided, len(desks.each) > 1
     return [
         {
             "order_id": id, "decided_ts": decided.get(id), "arrived_ts": arrived.get(id),
-            **_as_sent(known.ticket), "status": known.status, "reason": known.reason, "filled": known.filled / UNIT,
+            "triggered_ts": triggered.get(id), **_as_sent(known.ticket), "status": known.status,
+            "reason": known.reason, "filled": known.filled / UNIT,
             "venue": _name(path.terms, known.ticket.venue),
             "routed": path.state.routed.get(id, ""),
             "strategy": desks.each[known.ticket.strategy].name if several else "",
@@ -633,7 +662,7 @@ _BOOK_FILLS = {
     "displayed_before": "float64", "displayed_after": "float64", "venue": "str", "symbol": "str",
 }  # fmt: skip
 _BOOK_ORDERS = {
-    "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "side": "str", "type": "str",
+    "order_id": "str", "decided_ts": "time", "arrived_ts": "time", "triggered_ts": "time", "side": "str", "type": "str",
     "quantity": "float64", "price": "float64", "stop_price": "float64", "trail_offset": "float64", "trigger": "str",
     "display_quantity": "float64", "tif": "str", "expire_ts": "time", "post_only": "bool", "reduce_only": "bool",
     "status": "str", "reason": "str", "filled": "float64", "venue": "str", "routed": "str", "strategy": "str",

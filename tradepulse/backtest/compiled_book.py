@@ -255,7 +255,7 @@ def _tables(
     orders = [
         {
             "order_id": id, "decided_ts": row[_DECIDED] if row[_STATUS] != _REFUSED else None,
-            "arrived_ts": row[_ARRIVED] if row[_THERE] else None, "side": of,
+            "arrived_ts": row[_ARRIVED] if row[_THERE] else None, "triggered_ts": None, "side": of,
             "type": "limit" if row[_PRICE] else "market", "quantity": row[_QUANTITY] * quantity_step / UNIT,
             "price": row[_PRICE] * price_step / UNIT if row[_PRICE] else None, "stop_price": None,
             "trail_offset": None, "trigger": "", "display_quantity": None,

@@ -20,7 +20,7 @@ from tradepulse.execution.desk import Move
 from tradepulse.execution.line import plain_move
 from tradepulse.execution.orderpath import Place
 from tradepulse.execution.packing import plain, ticket_of
-from tradepulse.execution.ticket import Event, Ticket, TimeInForce
+from tradepulse.execution.ticket import Event, Ticket, TimeInForce, reached
 
 #: Seconds between looks at the account while something is open, and while nothing is.
 LOOK, IDLE = 10.0, 60.0
@@ -503,18 +503,15 @@ class Dealing:
         for order in [order for order in self.open.values() if order.waiting]:
             ticket, sign = order.ticket, order.ticket.side.sign
             facing = self._shown[Side.SELL if ticket.side is Side.BUY else Side.BUY]
-            best = min((price for price, size in facing.items() if size), key=lambda price: sign * price, default=None)
-            seen = self._last if ticket.trigger == "last" else best
+            quote = min((price for price, size in facing.items() if size), key=lambda price: sign * price, default=None)
+            seen = self._last if ticket.trigger == "last" else quote
             if seen is None:
                 continue
-            level = ticket.stop_price or 0
-            if ticket.trail_offset is not None:
-                if order.best is None or sign * seen < sign * order.best:
-                    self._owner.write("followed", id=ticket.id, best=seen)
-                    order.best = seen
-                level = order.best + sign * ticket.trail_offset
-            rising = sign * (-1 if ticket.type.touches else 1)
-            if rising * seen >= rising * level:
+            is_there, best = reached(ticket, seen, order.best)
+            if best != order.best:
+                self._owner.write("followed", id=ticket.id, best=best)
+                order.best = best
+            if is_there:
                 # It is an order like others from here on, and what it is to the desk: its fills may be heard first.
                 self._tell(Event("working", ticket.id, ticket=ticket))
                 self._let_go(order)

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
-from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
+from tradepulse.execution.ticket import Event, Ticket, TimeInForce, reached
 
 
 @dataclass(slots=True)
@@ -114,6 +114,8 @@ class Venue(Display):
         none, it all stood behind as far as it can; 1 all of it, any unit being as likely to be taken back as any other
     lot : step that what has left ahead of us is rounded down to, in units
     prefix : of the ids of fills, which several venues of one account number each by itself
+    stops_elsewhere : whether what waits for a price waits with whoever sends it: triggered, it is not here until
+        :meth:`let_in`
     """
 
     self_trade: str = "cancel_newest"
@@ -122,6 +124,7 @@ class Venue(Display):
     cancels_ahead: float = 0.0
     lot: int = 1
     prefix: str = "V"
+    stops_elsewhere: bool = False
     halted: bool = False
     closed: bool = False
     now_ms: int = 0
@@ -132,6 +135,7 @@ class Venue(Display):
     _clock: int = 0
     _fill_ids: set[str] = field(default_factory=set)
     _triggered: list[_Resting] = field(default_factory=list)
+    _elsewhere: dict[str, _Resting] = field(default_factory=dict)
 
     # -- what we send ------------------------------------------------------------------------------------------------
 
@@ -162,8 +166,20 @@ class Venue(Display):
 
     def cancel(self, id: str, reason: str = "requested") -> None:
         """End an order of ours, if it is here; halts and the close do not hinder it."""
-        if order := self._orders.get(id):
+        if order := self._orders.get(id) or self._elsewhere.pop(id, None):
             self._end(order, "canceled", reason)
+
+    def let_in(self, id: str) -> None:
+        """Take an order that waited elsewhere, unless it has ended there."""
+        if (order := self._elsewhere.pop(id, None)) is None:
+            return
+        if self.closed or self.halted:
+            self._end(order, "rejected", "closed" if self.closed else "halted")
+        elif order.ticket.expire_at_ms is not None and self.now_ms >= order.ticket.expire_at_ms:
+            self._end(order, "expired", "expired")
+        else:
+            self._arrive(order, triggered=True)
+        self._settle()
 
     def replace(self, id: str, *, price: int | None, quantity: int | None, stop_price: int | None) -> None:
         """Change an order of ours; ``quantity`` is the new total, fills included."""
@@ -294,6 +310,11 @@ class Venue(Display):
     def knows(self, id: str) -> bool:
         """Whether an order has ever arrived."""
         return id in self._seen
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """The orders that were triggered and have not been let in yet, in that order."""
+        return list(self._elsewhere)
 
     def open_ids(self) -> list[str]:
         """Return the orders that rest or wait here, oldest first."""
@@ -553,14 +574,8 @@ class Venue(Display):
             seen = self.last if ticket.trigger == "last" else self.best(_other(ticket.side))
             if seen is None:
                 continue
-            if ticket.type is OrderType.TRAILING_STOP:
-                sign = ticket.side.sign
-                order.best = seen if order.best is None or sign * seen < sign * order.best else order.best
-                level = order.best + sign * (ticket.trail_offset or 0)
-            else:
-                level = ticket.stop_price or 0
-            rising = ticket.side.sign * (-1 if ticket.type.touches else 1)
-            if rising * seen >= rising * level:
+            there, order.best = reached(ticket, seen, order.best)
+            if there:
                 order.waiting = False
                 self._triggered.append(order)
 
@@ -570,7 +585,10 @@ class Venue(Display):
             order = self._triggered.pop(0)
             if self._orders.get(order.ticket.id) is order:
                 del self._orders[order.ticket.id]
-                self._arrive(order, triggered=True)
+                if self.stops_elsewhere:
+                    self._elsewhere[order.ticket.id] = order
+                else:
+                    self._arrive(order, triggered=True)
 
     # -- saying ------------------------------------------------------------------------------------------------------
 
@@ -586,9 +604,17 @@ def _other(side: Side) -> Side:
     return Side.SELL if side is Side.BUY else Side.BUY
 
 
-def venues_of(positions: Iterable[int], lots: Iterable[int], cancels_ahead: float = 0.0) -> list[Venue]:
+def venues_of(
+    positions: Iterable[int], lots: Iterable[int], cancels_ahead: float = 0.0, *, stops_elsewhere: bool = False
+) -> list[Venue]:
     """Return the venues of one account, by their number: what it holds at each, and the step of quantities there."""
     return [
-        Venue(position=position, cancels_ahead=cancels_ahead, lot=lot, prefix=f"V{number}." if number else "V")
+        Venue(
+            position=position,
+            cancels_ahead=cancels_ahead,
+            lot=lot,
+            prefix=f"V{number}." if number else "V",
+            stops_elsewhere=stops_elsewhere,
+        )
         for number, (position, lot) in enumerate(zip(positions, lots, strict=True))
     ]

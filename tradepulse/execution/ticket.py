@@ -80,6 +80,24 @@ class Ticket(NamedTuple):
     strategy: int = 0
 
 
+def reached(ticket: Ticket, seen: int, best: int | None) -> tuple[bool, int | None]:
+    """Return whether the price that an order waits for is there, and the best so far, which a trailing stop follows.
+
+    Parameters
+    ----------
+    ticket : of an order that waits
+    seen : the price that it waits for, as it is now
+    best : what this returned when it was asked last
+    """
+    level = ticket.stop_price or 0
+    if ticket.type is OrderType.TRAILING_STOP:
+        sign = ticket.side.sign
+        best = seen if best is None or sign * seen < sign * best else best
+        level = best + sign * (ticket.trail_offset or 0)
+    rising = ticket.side.sign * (-1 if ticket.type.touches else 1)
+    return rising * seen >= rising * level, best
+
+
 class Event(NamedTuple):
     """Something that the venue tells us.
 

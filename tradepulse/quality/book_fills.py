@@ -62,6 +62,7 @@ def book_fills_could_happen(
     cancels_ahead: float = 0.0,
     shut: Sequence[tuple[datetime, datetime]] = (),
     rate: tuple[int, float] | None = None,
+    stop_us: float | None = None,
 ) -> list[Check]:
     """Return each rule with the fills that break it.
 
@@ -75,6 +76,7 @@ def book_fills_could_happen(
     cancels_ahead : share of what others take back that may have stood before us, as the run was given it
     shut : begin and end of each halt of the first venue
     rate : new orders that it takes within so many seconds
+    stop_us : microseconds at least from a price to the order that waited for it, where that waited at the desk
 
     Returns
     -------
@@ -82,7 +84,7 @@ def book_fills_could_happen(
     equity. An order that was changed on its way is not asked for its limit, its trigger and its queue, since the
     tables do not say when it was.
     """
-    trial = _Trial(terms, cancels_ahead, [(_ns_of(begin), _ns_of(end)) for begin, end in shut])
+    trial = _Trial(terms, cancels_ahead, [(_ns_of(begin), _ns_of(end)) for begin, end in shut], stop_us)
     trial.hear(fills, orders, order_us, answer_us)
     trial.go_through(moves)
     trial.count(equity)
@@ -112,12 +114,13 @@ class _Order:
     rising: int = 1
     trigger: str = ""
     #: When it filled last as it rested, -1 for never; what others display that stands before it; what of it is left
-    #: and shown; and when its price was there, -1 for never.
+    #: and shown; when its price was there, -1 for never, and as the how many of all.
     last: int = -1
     ahead: int = 0
     left: int = 0
     shown: int = 0
     triggered: int = -1
+    turn: int = 1 << 62
 
     def rest(self, displayed: int) -> None:
         """Stand behind what is displayed."""
@@ -202,7 +205,9 @@ class _Book:
 
 
 class _Trial:
-    def __init__(self, terms: Terms, cancels_ahead: float, shut: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, terms: Terms, cancels_ahead: float, shut: Sequence[tuple[int, int]], stop_us: float | None
+    ) -> None:
         self.terms, self.cancels_ahead, self.shut = terms, cancels_ahead, shut
         places = terms.venues
         self.names = {place.name: number for number, place in enumerate(places)}
@@ -217,6 +222,10 @@ class _Trial:
         self.made: dict[int, list[_Fill]] = defaultdict(list)
         self.took: dict[int, list[_Fill]] = defaultdict(list)
         self.arriving: dict[int, list[_Order]] = defaultdict(list)
+        #: What waited at the desk, by the moment at which it is there, and the ns from its price to that at least.
+        self.leaving: dict[int, list[_Order]] = defaultdict(list)
+        self.turns = 0
+        self.stop_ns = None if stop_us is None else round(stop_us * 1000)
 
     def ask(self, rule: str, holds: bool, where: str) -> bool:
         self.asked[rule] += 1
@@ -228,7 +237,7 @@ class _Trial:
 
     def hear(self, fills: pd.DataFrame, orders: pd.DataFrame, order_us: Sequence[float], answer_us: float) -> None:
         """Hold each fill against its order, and the ways and fees."""
-        stamps = {name: _ns(orders[name]) for name in ("arrived_ts", "decided_ts", "expire_ts")}
+        stamps = {name: _ns(orders[name]) for name in ("arrived_ts", "decided_ts", "expire_ts", "triggered_ts")}
         own = orders.assign(**stamps).to_dict("records")
         for number, row in enumerate(own):
             rises = _SIGN[row["side"]] * (-1 if row["type"].endswith("if_touched") else 1)
@@ -288,7 +297,10 @@ class _Trial:
             held[venue] += _SIGN[order.side] * quantity
             self._as_its_kind(of, row, quantity, where)
         for id in filled:
-            self.arriving[self.orders[id].arrived].append(self.orders[id])
+            order = self.orders[id]
+            self.arriving[order.arrived].append(order)
+            if self.stop_ns is not None and order.trigger and not order.changed:
+                self.leaving[own[order.number]["triggered_ts"]].append(order)
 
     def _as_its_kind(self, order: dict[Any, Any], row: dict[Any, Any], quantity: int, where: str) -> None:
         """Hold a fill against how its order was to be worked."""
@@ -311,7 +323,7 @@ class _Trial:
 
     def go_through(self, moves: Iterable[Move]) -> None:
         """Go through what others did, and hold against it what we are said to have had of it."""
-        own = sorted({*self.arriving, *self.took}, reverse=True)
+        own = sorted({*self.arriving, *self.leaving, *self.took}, reverse=True)
         opens = sorted((end for _, end in self.shut), reverse=True)
         for ns, together in groupby(moves, key=lambda move: move.ns):
             while (own and own[-1] < ns) or (opens and opens[-1] <= ns):
@@ -453,27 +465,49 @@ class _Trial:
         """What we sent is there: it waits, or takes what is displayed, and then rests behind it."""
         for order in sorted(self.arriving.get(ns, []), key=lambda order: order.number):
             book, cause = self.books[order.venue], f"triggered as {order.id} arrived"
+            if order.trigger and self.stop_ns is not None:  # whatever else comes at that moment may come after it
+                book.waiting.append(order)
+                self._look(book, ns, cause)
+                continue
             # One that waited as another was changed was there before.
             mine = (fill for fill in self.took.get(ns, []) if fill.order is order and order.trigger)
             if not any(fill.evidence != cause for fill in mine):
-                self._change(ns)
+                self._late(ns)
             if order.trigger:
                 book.waiting.append(order)
                 self._look(book, ns, cause)
             elif self._act(order, ns, "displayed when it arrived"):
                 self._look(book, ns, cause)
-        self._change(ns, last=True)
+        self._late(ns, last=True)
         for fill in self.took.pop(ns, []):
             self.ask(_TRIGGERED if fill.order.trigger else _SAID, False, f"{fill.where}: {fill.evidence}")
 
-    def _change(self, ns: int, *, last: bool = False) -> None:
-        """Let take what was changed on its way, as long as it is the next that says so."""
-        while (took := self.took.get(ns)) and took[0].order.changed and (last or took[0].order.arrived != ns):
-            order = took[0].order
-            mine = [fill for fill in took if fill.order is order]
-            self.took[ns] = [fill for fill in took if fill.order is not order]
-            self._take(mine, f"triggered as {order.id} arrived" if order.trigger else "displayed when it arrived")
+    def _late(self, ns: int, *, last: bool = False) -> None:
+        """Let act what was changed on its way or has waited at the desk, as long as it is the next that says so."""
+        leaving = self.leaving.get(ns, [])
+        while True:
+            took = self.took.get(ns)
+            order = took[0].order if took else None
+            if order is not None and order.changed and (last or order.arrived != ns):
+                mine = [fill for fill in took or () if fill.order is order]
+                self.took[ns] = [fill for fill in took or () if fill.order is not order]
+                waited = order.trigger and self.stop_ns is None
+                self._take(mine, f"triggered as {order.id} arrived" if waited else "displayed when it arrived")
+            elif order is not None and order in leaving and (last or order.triggered >= 0):
+                self._leave(order, ns)
+            elif last and leaving:
+                order = min(leaving, key=lambda order: order.turn)
+                self._leave(order, ns)
+            else:
+                return
             self._look(self.books[order.venue], ns, f"triggered as {order.id} arrived")
+
+    def _leave(self, order: _Order, ns: int) -> None:
+        """Let act what has waited at the desk."""
+        self.leaving[ns].remove(order)
+        where = f"{order.id}: it was there before its price had come and gone the way of an order"
+        self.ask(_TRIGGERED, 0 <= order.triggered <= ns - (self.stop_ns or 0), where)
+        self._act(order, ns, "displayed when it arrived")
 
     def _act(self, order: _Order, ns: int, evidence: str) -> bool:
         """Let an order take what it says that it took at a moment, and rest; return whether it took."""
@@ -505,7 +539,10 @@ class _Trial:
                     there = said is not None and said.order is order and said.evidence == cause
                 if there:
                     book.waiting.remove(order)
-                    order.triggered = ns
+                    self.turns += 1
+                    order.triggered, order.turn = ns, self.turns
+                    if self.stop_ns is not None:
+                        continue  # it is not here yet
                     found.insert(0 if is_told else len(found), order)
             if not found:
                 return

@@ -532,6 +532,29 @@ def test_limits_of_the_account_are_those_of_a_desk_and_part_of_the_question(cli,
     assert not (tmp_path / "no").exists()
 
 
+def test_stops_wait_at_the_venue_or_at_the_desk(cli, tmp_path):
+    stamps = pd.date_range("2026-01-05T10:00:00Z", periods=2_000, freq="5ms")
+    mid = 100 + np.random.default_rng(3).integers(-1, 2, len(stamps)).cumsum()
+    quotes = {"ts": stamps, "bid": mid - 1.0, "bid_size": 9.0, "ask": mid + 1.0, "ask_size": 9.0}
+    pd.DataFrame(quotes).to_csv(tmp_path / "quotes.csv", index=False)
+    pd.DataFrame({"ts": stamps, "price": mid + 1.0, "size": 1.0}).to_csv(tmp_path / "trades.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--trades", tmp_path / "trades.csv", "--lot", 1, "--tick", 1,
+             "--strategy", "breakout,size=1,seconds=0.2,trail_bp=300", "--order-us", 4000)  # fmt: skip
+
+    at = {where: cli("backtest", "book", *given, "--stops", where, "--out", tmp_path / where, "--json").json
+          for where in ("venue", "desk")}  # fmt: skip
+
+    assert at["venue"]["trial_id"] != at["desk"]["trial_id"]
+    assert min(one["n_fills"] for one in at.values()) > 4
+    assert at["desk"]["evidence"]["triggered as its price was there"] == {
+        "asked": at["desk"]["evidence"]["triggered as its price was there"]["asked"], "broken": 0,
+    }  # fmt: skip
+    assert (
+        cli("backtest", "book", *given, "--out", tmp_path / "as usual", "--json").json["trial_id"]
+        == (at["venue"]["trial_id"])
+    )
+
+
 def test_sets_of_a_quoting_strategy_are_swept_over_a_book(cli, refused, tmp_path):
     stamps = pd.date_range("2024-08-08T12:00:00Z", periods=2, freq="2s")
     pd.DataFrame({"ts": stamps, "bid": 99.0, "bid_size": 5.0, "ask": 101.0, "ask_size": 5.0}).to_csv(

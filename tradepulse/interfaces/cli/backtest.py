@@ -284,6 +284,7 @@ def book(
         result.fills, result.orders, result.equity, moves, asked.terms, order_us=least, answer_us=ways.answer.least_us,
         cancels_ahead=asked.cancels_ahead, shut=asked.grid.shut,
         rate=None if (limit := asked.grid.rate) is None else (limit.orders, limit.seconds),
+        stop_us=ways.feed.least_us + ways.order.least_us if ways.stops_at_desk else None,
     )  # fmt: skip
     if impossible := [check for check in evidence if check.failing]:
         raise DataError(f"the fills could not have happened: {impossible[0]}; nothing is written")

@@ -197,10 +197,13 @@ class OnBook:
             "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
             **({"cancel": figures["cancel_us"]} if "cancel_us" in figures else {}),
         }  # fmt: skip
+        if line.stops == "desk":
+            self.numbers["stops_at_desk"] = 1
         return Ways(
             Latency(line.feed_us, spread, slow), Latency(figures["order_us"], figures["order_deviation"], slow),
             Latency(figures["answer_us"], figures["answer_deviation"], slow), line.seed,
             Latency(figures["cancel_us"], figures["order_deviation"], slow) if "cancel_us" in figures else None,
+            line.stops == "desk",
         )  # fmt: skip
 
     def _at(self, venue: Path) -> dict[str, float]:
@@ -236,6 +239,7 @@ class Line:
     deviation: float
     correlation: float
     seed: int
+    stops: str
     venue: Path | None
 
 
@@ -249,6 +253,13 @@ _WAYS = (
     click.option("--deviation", default=0.0, show_default=True, help="Of the logarithm of each latency."),
     click.option("--correlation", default=0.0, show_default=True, help="Of each latency with the one before."),
     click.option("--seed", default=0, show_default=True, help="Of the latencies."),
+    click.option(
+        "--stops",
+        type=click.Choice(["venue", "desk"]),
+        default="venue",
+        show_default=True,
+        help="Where what waits for a price waits; of a live desk at its gateway, the way to us and back later.",
+    ),
     click.option(
         "--venue",
         type=_PATH,
