@@ -175,7 +175,7 @@ class Venue(Display):
             return
         if self.closed or self.halted:
             self._end(order, "rejected", "closed" if self.closed else "halted")
-        elif order.ticket.expire_at_ms is not None and self.now_ms >= order.ticket.expire_at_ms:
+        elif (end := order.ticket.expire_at_ms) is not None and end <= self.now_ms:
             self._end(order, "expired", "expired")
         else:
             self._arrive(order, triggered=True)

@@ -12,8 +12,8 @@ from tests.execution.orders import order, request_text
 from tradepulse.core.orders import Approved, OrderStatus, Side
 from tradepulse.errors import BrokerRejected, ConfigError, Unanswered
 from tradepulse.execution.book import Book
+from tradepulse.execution.brokers import asking, open_broker
 from tradepulse.execution.brokers import ccxt as broker_of
-from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.journal import read_journal
 from tradepulse.execution.session import parse_request, run_session
 
@@ -118,6 +118,7 @@ def exchange(httpserver, monkeypatch):
     monkeypatch.setenv("TRADEPULSE_CCXT_SECRET", SECRET)
     monkeypatch.setenv("TRADEPULSE_CCXT_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setattr(broker_of, "TIMEOUT", 0.3)
+    monkeypatch.setattr(asking, "_LOOKS", (0.0, 0.1, 0.1, 0.1))
     return Exchange(httpserver)
 
 
