@@ -5,7 +5,7 @@ import pytest
 
 from tests.execution.orders import request_text
 from tradepulse.core.sessions import calendar
-from tradepulse.errors import BookLocked, ConfigError, MissingData, SessionOutOfOrder, Unanswered
+from tradepulse.errors import BookLocked, ConfigError, ExecutionError, MissingData, SessionOutOfOrder, Unanswered
 from tradepulse.execution.accounting import BORROW, FUNDING, ledger_of
 from tradepulse.execution.book import Book
 from tradepulse.execution.brokers.simulated import SimulatedVenue
@@ -423,6 +423,20 @@ def test_the_kill_switch_is_acted_on_wherever_the_process_before_died(tmp_path, 
 
     assert (report.killed, report.filled) == ("drawdown (anna)", 0)
     assert statuses(tmp_path)[0] == ("canceled", "killed")
+
+
+def test_where_the_broker_cannot_be_asked_it_is_pulled_all_the_same_and_said(tmp_path, monkeypatch):
+    run(tmp_path, "2018-10-01")
+    monkeypatch.setattr(SimulatedVenue, "cancel", lambda self, order: (_ for _ in ()).throw(ConfigError("no account")))
+    assert len(kill_book(tmp_path, "drawdown", "anna").left) == 1
+
+    other = tmp_path / "other"
+    run(other, "2018-10-01")
+    Journal(other / "orders.journal").append("session_started", session="2018-10-02", broker="alpaca")
+    monkeypatch.delenv("APCA_API_KEY_ID", raising=False)
+    with pytest.raises(ExecutionError, match="the kill switch is pulled, and sessions send nothing; but what rests at"):
+        kill_book(other, "drawdown", "anna")
+    assert run(other, "2018-10-02", opens={"2018-10-02": "100"}).killed == "drawdown (anna)"
 
 
 def test_a_book_that_there_is_not_has_no_kill_switch(tmp_path):

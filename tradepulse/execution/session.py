@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tradepulse.core.orders import Approved, Order, OrderStatus, Side, after_split, client_order_id, share_of, to_micros
-from tradepulse.errors import BookLocked, BrokerRejected, ConfigError, MissingData, SessionOutOfOrder, Unanswered
+from tradepulse.errors import (
+    BookLocked,
+    BrokerRejected,
+    ConfigError,
+    ExecutionError,
+    MissingData,
+    SessionOutOfOrder,
+    TradePulseError,
+    Unanswered,
+)
 from tradepulse.execution.book import Book
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
@@ -192,7 +201,13 @@ def kill_book(folder: Path, reason: str, by: str, progress: Callable[[str], None
     pull_kill_switch(folder, reason, by)
     try:
         with locked(folder), Journal(folder / "orders.journal") as journal:
-            venue = _open(folder, Book.of(journal.read()).broker, Fees(0, 0))  # which nothing fills at here
+            try:
+                venue = _open(folder, Book.of(journal.read()).broker, Fees(0, 0))  # which nothing fills at here
+            except TradePulseError as exc:
+                raise ExecutionError(
+                    f"the kill switch is pulled, and sessions send nothing; but what rests at the broker could not be "
+                    f"canceled: {exc}"
+                ) from exc
             try:
                 trading = _Trading(folder, journal, venue, progress)
                 trading.heed()
@@ -253,7 +268,7 @@ class _Trading:
                 continue
             try:
                 ended = self.venue.cancel(state.order)
-            except (Unanswered, BrokerRejected) as exc:
+            except TradePulseError as exc:
                 self.progress(f"the end of {id} is not proven: {exc}")
                 ended = None
             if ended is OrderStatus.CANCELED:

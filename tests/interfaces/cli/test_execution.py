@@ -25,3 +25,22 @@ def test_a_daily_book_is_killed_and_released(cli, tmp_path, monkeypatch):
     assert done.code == 3
     assert done.out.splitlines()[-1].startswith("ESCALATED: the broker has not proven that these are gone: ")
     assert "ESCALATED, not proven gone: " in cli("execution", "status").out
+
+
+def test_a_desk_and_a_daily_book_of_one_name_are_stopped_and_released_together(cli, refused, tmp_path):
+    run_session(tmp_path / "var" / "execution" / "paper", parse_request(request_text()))
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text(
+        "ts,bid,bid_size,ask,ask_size\n2026-01-05T10:00:00Z,99,9,101,9\n2026-01-05T10:00:01Z,98,9,101,9\n"
+    )
+    given = ("--quotes", quotes, "--strategy", "touch_maker", "--speed", 0, "--book", "paper")
+    assert cli("execution", "paper", *given).code == 0
+    switch = ("--book", "paper", "--by", "anna", "--reason")
+
+    said = cli("execution", "kill", *switch, "drawdown").out.splitlines()
+    assert said[0].startswith("pulled: ")
+    assert said[-1] == "pulled: nothing of it rests at its broker"
+    assert (tmp_path / "var" / "execution" / "desks" / "paper" / "kill").exists()
+    assert cli("execution", "reset", *switch, "checked").out == "paper may trade again\n"
+    assert not list((tmp_path / "var" / "execution").rglob("kill"))
+    assert "the kill switch is not pulled; there is nothing to reset" in refused("execution", "reset", *switch, "again")

@@ -338,16 +338,18 @@ def log(obj: Places, name: str, out: Path) -> None:
 def kill(obj: Places, name: str, reason: str, by: str) -> int:
     """Pull a book's kill switch: everything is canceled, and the venue has to prove it. It survives restarts.
 
-    Exit code 3 if a daily book's broker does not prove it: ESCALATED.
+    A desk and a daily book of one name are both stopped. Exit code 3 if a daily book's broker does not prove it:
+    ESCALATED.
     """
     from tradepulse.execution.kill_switch import pull_kill_switch
     from tradepulse.execution.session import kill_book
 
-    folder, is_daily = _book_folder(obj, name)
-    if not is_daily:
-        click.echo(f"pulled: {pull_kill_switch(folder, reason, by)}")
+    desk, daily = _books(obj, name)
+    if daily is None or desk.is_dir():
+        click.echo(f"pulled: {pull_kill_switch(desk, reason, by)}")
+    if daily is None:
         return 0
-    book = kill_book(folder, reason, by, click.echo)
+    book = kill_book(daily, reason, by, click.echo)
     if book is None:
         click.echo("pulled: the session that runs acts on it before its next order")
         return 0
@@ -367,18 +369,28 @@ def reset(obj: Places, name: str, reason: str, by: str) -> None:
     from tradepulse.execution.session import reset_book
     from tradepulse.execution.supervision import desk_of
 
-    folder, is_daily = _book_folder(obj, name)
-    if is_daily:
-        reset_book(folder, reason, by)
-    else:
-        reset_kill_switch(folder, desk_of(folder).terms, reason, by)
+    desk, daily = _books(obj, name)
+    refused = None
+    if daily is not None:
+        try:
+            reset_book(daily, reason, by)
+        except ConfigError as exc:
+            if not desk.is_dir():
+                raise
+            refused = exc  # of two of one name the other one may be the one that is meant
+    if daily is None or desk.is_dir():
+        try:
+            reset_kill_switch(desk, desk_of(desk).terms, reason, by)
+        except ConfigError:
+            if daily is None or refused is not None:
+                raise
     click.echo(f"{name} may trade again")
 
 
-def _book_folder(obj: Places, name: str) -> tuple[Path, bool]:
-    """Return the folder of a book, and whether it is traded in daily sessions: a desk's where both have the name."""
-    desk, daily = obj["home"] / "execution" / "desks" / name, obj["home"] / "execution" / name
-    return (desk, False) if desk.is_dir() or not (daily / "orders.journal").is_file() else (daily, True)
+def _books(obj: Places, name: str) -> tuple[Path, Path | None]:
+    """Return where a desk of a name is, or would be, and the folder of the daily book of that name, if there is one."""
+    daily = obj["home"] / "execution" / name
+    return obj["home"] / "execution" / "desks" / name, daily if (daily / "orders.journal").is_file() else None
 
 
 def _paint(desk: "Watched") -> None:
