@@ -34,6 +34,8 @@ class Flusher:
         with open(self._name, "wb") as mark:  # noqa: PTH123  pathlib would double the flusher's start
             mark.write(_MARK.pack(at) * 2)
         self._mark = _open_mark(self._name)
+        #: Up to where it is written, and up to where it is durable.
+        self._both = memoryview(self._mark).cast("Q")
         # The journal's descriptor is handed on, so that a journal that is renamed is still the one that is flushed.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(file), self._name, str(os.getpid())], pass_fds=[file]
@@ -41,13 +43,12 @@ class Flusher:
 
     def written(self, end: int) -> None:
         """Tell that the journal is written up to an offset."""
-        _MARK.pack_into(self._mark, 0, end)
+        self._both[0] = end
 
     @property
     def durable(self) -> int:
         """Up to where the journal survives the machine's death."""
-        at: int = _MARK.unpack_from(self._mark, 8)[0]
-        return at
+        return self._both[1]
 
     def wait(self, end: int) -> None:
         """Wait until an offset is durable.
@@ -64,8 +65,9 @@ class Flusher:
 
     def close(self) -> None:
         """End the flusher after what was written is durable."""
-        _MARK.pack_into(self._mark, 0, _MARK.unpack_from(self._mark, 0)[0] | 1 << 63)
+        self._both[0] |= 1 << 63
         self._process.wait()
+        self._both.release()
         self._mark.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._name)  # noqa: PTH108
@@ -78,13 +80,13 @@ def _open_mark(name: str) -> mmap.mmap:
 
 def flush(file: int, name: str, parent: int) -> None:
     """Flush a journal until its writer closes it or dies."""
-    mark, idle = _open_mark(name), 0
+    both, idle = memoryview(_open_mark(name)).cast("Q"), 0
     while True:
-        written = _MARK.unpack_from(mark, 0)[0]
-        closing, written = bool(written >> 63), written & ~(1 << 63)
-        if written > _MARK.unpack_from(mark, 8)[0]:
+        said = both[0]
+        closing, written = bool(said >> 63), said & ~(1 << 63)
+        if written > both[1]:
             os.fdatasync(file)
-            _MARK.pack_into(mark, 8, written)
+            both[1] = written
             idle = 0
         elif closing or os.getppid() != parent:
             return
