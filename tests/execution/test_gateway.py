@@ -25,7 +25,7 @@ from tradepulse.execution.brokers import asking, open_counterparties
 from tradepulse.execution.brokers.ccxt_live import from_environment
 from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.gateway import Gateway
-from tradepulse.execution.journal import Journal, verify_journal
+from tradepulse.execution.journal import Journal, older_files, verify_journal
 from tradepulse.execution.lease import locked
 from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
 from tradepulse.execution.packing import event_of, plain, plain_event
@@ -547,6 +547,53 @@ def test_a_journal_of_another_gateway_or_pair_is_refused(binance, opened, tmp_pa
     monkeypatch.setenv("TRADEPULSE_CCXT_EXCHANGE", "binanceus")
     with pytest.raises(ConfigError, match="this book trades binance BTC/USDT, not binanceus BTC/USDT"):
         Gateway(from_environment([PAIR]), tmp_path, tmp_path / "venue")
+
+
+def test_what_the_desk_has_heard_is_let_go_in_a_new_file_and_what_may_matter_is_kept(
+    there, opening, monkeypatch, tmp_path
+):
+    desk = opening(there)
+    desk.hears(there)
+    desk.order("old", "buy", "1", "98.00")
+    desk.line.send(["cancel", "old", "requested"])
+    desk.order("rest", "buy", "4", "99.00")
+    desk.order("stop", "buy", "1", kind=STOP, stop_price=units("105.00"))
+    desk.order("trail", "sell", "1", kind=TRAIL, trail_offset=units("30.00"))
+    there.trade("101.00", "1", "buy")
+    there.trade("99.00", "6", "sell")
+    desk.until(lambda: len(desk.told("rest")) == 2 and desk.left("old") == 0 and desk.heard("101.00"))
+    heard, before = len(desk.events), [desk.told(id) for id in ("old", "rest")]
+
+    # Who has not heard everything is told it before anything is let go.
+    monkeypatch.setattr(gateway_of, "ROTATE", 0)
+    path = tmp_path / "gateway.journal"
+    desk = opening(there, epoch=2, heard=heard - 1, open_ids=["rest", "stop", "trail"])
+    assert len(desk.of("event")) == 1
+    assert not older_files(path)
+    for epoch in (3, 4):  # from the file of before, and from a snapshot
+        desk = opening(there, epoch=epoch, heard=heard, open_ids=["rest", "stop", "trail", "never"])
+        assert desk.of("event") == []
+        assert desk.of("welcome") == [["welcome", ["never"], ["rest", "stop", "trail"]]]
+        assert len(older_files(path)) == epoch - 2
+    assert verify_journal(path).records
+    there.display(buy={"99.00": "5"}, sell={"110.00": "5"})
+    desk.hears(there)
+    there.trade("105.00", "1", "buy")
+    there.trade("99.00", "9", "sell")
+    desk.until(lambda: len(desk.of("event")) >= 3 and desk.gateway.told == heard + len(desk.of("event")))
+    assert {number for _, number, *_ in desk.of("event")} == set(range(heard, desk.gateway.told))
+    told = [event_of(body) for *_, body in desk.of("event")]
+    assert [(event.kind, event.quantity) for event in told if event.id == "rest"] == [("filled", units("3"))]
+    assert [event.kind for event in told if event.id == "stop"] == ["working", "filled"]
+    assert before[0][-1] == ("ended", "canceled", "requested")
+    desk.line.send(["cancel", "trail", "requested"])
+    desk.until(lambda: any(event_of(body).kind == "ended" for *_, body in desk.of("event")))
+
+    logon(desk.line, 4, heard - 1, [])
+    with pytest.raises(
+        ConfigError, match=f"heard {heard - 1} events, and this says .* has let go of the first {heard};"
+    ):
+        desk.until(lambda: False)
 
 
 def test_a_contract_is_refused_since_a_unit_of_it_is_something_else(binance):

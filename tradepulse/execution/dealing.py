@@ -29,6 +29,12 @@ LOOK, IDLE = 10.0, 60.0
 SETTLED = 15.0
 #: What trades are asked for again that long before the last one known, ns: clocks, and what was told late.
 _OVERLAP = 60 * 10**9
+#: Seconds for which an order that has ended, and a fill, are remembered in a new file of the journal.
+_KEPT = 86_400.0
+#: Of an order what is a JSON value as it is.
+_REMEMBERED = (
+    "sent", "changes", "before", "filled", "known", "told", "asked", "ended", "lost", "waiting", "best",
+)  # fmt: skip
 _SUPPORTED = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD}
 
 
@@ -202,7 +208,7 @@ class Dealing:
         self.orders: dict[str, _Order] = {}
         self.open: dict[str, _Order] = {}
         self._ids: dict[str, str] = {}  # the desk's id by that of the exchange
-        self._fills: set[str] = set()
+        self._fills: dict[str, int] = {}  # when each was told, ns
         self._early: dict[str, Trade] = {}  # of orders that we do not know yet
         self._began = self._since = began
         self._display: dict[Side, dict[int, int]] = {side: {} for side in Side}
@@ -287,6 +293,33 @@ class Dealing:
             case "canceling":
                 self.orders[body["id"]].asked = body["reason"]
 
+    def state(self) -> dict[str, Any]:
+        """Return what may still matter as JSON values, and let go of the rest: of orders and fills those of a day."""
+        day = time.time() - _KEPT
+        self.orders = {id: order for id, order in self.orders.items() if not order.ended or order.sent > day}
+        self._ids = {number: id for number, id in self._ids.items() if id in self.orders}
+        self._fills = {id: ns for id, ns in self._fills.items() if ns > day * 1e9}
+        return {
+            "since": self._since, "ids": self._ids, "fills": self._fills,
+            "orders": [
+                {
+                    **{name: getattr(order, name) for name in _REMEMBERED}, "ticket": plain(order.ticket),
+                    "final": order.final,
+                }
+                for order in self.orders.values()
+            ],
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in what :meth:`state` has returned."""
+        self._since, self._ids, self._fills = state["since"], dict(state["ids"]), dict(state["fills"])
+        for body in state["orders"]:
+            ticket, final = ticket_of(body["ticket"]), body["final"]
+            order = _Order(ticket, **{name: body[name] for name in _REMEMBERED}, final=final and Said(*final))
+            self.orders[ticket.id] = order
+            if not order.ended:
+                self.open[ticket.id] = order
+
     def order_of(self, ticket: Ticket) -> _Order:
         """Return an order of the desk, as it is from now on."""
         if ticket.id not in self.orders:
@@ -302,7 +335,7 @@ class Dealing:
         """Take in what the desk is told, or was."""
         order = self.orders.get(event.id)
         if event.kind == "filled":
-            self._fills.add(event.fill_id)
+            self._fills[event.fill_id] = ns
             self._since = max(self._since, ns)
             if order is not None:
                 order.filled += event.quantity

@@ -16,7 +16,7 @@ from typing import Any
 
 from tradepulse.errors import ConfigError, ExecutionError, LineLost, TradePulseError, Unanswered
 from tradepulse.execution.dealing import Counterparty, Dealing
-from tradepulse.execution.journal import Journal
+from tradepulse.execution.journal import Journal, json_entry
 from tradepulse.execution.line import LONGEST, message_of, text_of
 from tradepulse.execution.packing import event_of, plain_event, ticket_of
 from tradepulse.execution.ticket import Event
@@ -25,6 +25,8 @@ from tradepulse.execution.ticket import Event
 BEAT = 0.5
 #: Seconds without a desk after which what is open is canceled.
 ALONE = 15.0
+#: Bytes of its journal from which on a gateway whose desk has heard everything goes on in a new file.
+ROTATE = 1 << 25
 
 
 class Gateway:
@@ -50,8 +52,10 @@ class Gateway:
     ) -> None:
         self._there, self._socket, self.inform = there, place, say
         self.epoch = 0
+        #: What the desk was told and when, from the number on that is not let go yet.
         self.events: list[Event] = []
         self._stamps: list[int] = []
+        self._first = 0
         self._began = time.time_ns()
         self._dealings: list[Dealing] = []
         self._of: dict[str, Dealing] = {}  # by the id of an order
@@ -144,12 +148,17 @@ class Gateway:
     async def _beats(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            self.say(["beat", time.time_ns(), len(self.events)])
+            self.say(["beat", time.time_ns(), self.told])
             if self._line is None and self._open_ids() and time.monotonic() - self._left_at > ALONE:
                 self._left_at = time.monotonic()
                 self.inform("nobody is at the desk; canceling what is open")
                 for dealing in self._dealings:
                     dealing.cancel_all("disconnected")
+
+    @property
+    def told(self) -> int:
+        """Events that the desk was ever told."""
+        return self._first + len(self.events)
 
     def _open_ids(self) -> list[str]:
         return [id for dealing in self._dealings for id in dealing.open]
@@ -167,7 +176,7 @@ class Gateway:
         ns = time.time_ns()
         self.write("told", ns=ns, event=plain_event(event))
         self._book(event, ns)
-        self.say(*self._numbered(len(self.events) - 1))
+        self.say(*self._numbered(self.told - 1))
 
     def _book(self, event: Event, ns: int) -> None:
         self.events.append(event)
@@ -175,30 +184,50 @@ class Gateway:
         self._of.get(event.id, self._dealings[event.venue]).book(event, ns)
 
     def _fold(self, journal: Journal) -> None:
-        names, records = ", ".join(one.name for one in self._there), list(journal.read())
-        if records:
-            self._began = records[0].body["ns"]
-            if records[0].body["counterparty"] != names:
+        names = ", ".join(one.name for one in self._there)
+        records = (json_entry(entry, journal.path) for entry in journal.raw())
+        kind, body = next(records, ("", {}))
+        state = body["state"] if kind == "snapshot" else body
+        if state:
+            self._began = state["ns"]
+            if state["counterparty"] != names:
                 raise ConfigError(
-                    f"{journal.path}: this book trades {records[0].body['counterparty']}, not {names}; "
-                    "name another with --book"
+                    f"{journal.path}: this book trades {state['counterparty']}, not {names}; name another with --book"
                 )
         self._dealings = [Dealing(number, one, self, self._began) for number, one in enumerate(self._there)]
-        for record in records[1:]:
-            body = record.body
-            if record.kind == "epoch":
+        if kind == "snapshot":
+            self.epoch, self._first = state["epoch"], state["told"]
+            for dealing, its in zip(self._dealings, state["dealings"], strict=True):
+                dealing.restore(its)
+                self._of |= dict.fromkeys(dealing.orders, dealing)
+        for kind, body in records:
+            if kind == "epoch":
                 self.epoch = body["epoch"]
-            elif record.kind == "told":
+            elif kind == "told":
                 self._book(event_of(body["event"]), body["ns"])
+            elif "ticket" in body:
+                ticket = ticket_of(body["ticket"])
+                self._of[ticket.id] = self._dealings[ticket.venue]
+                self._dealings[ticket.venue].fold(kind, body)
             else:
-                if "ticket" in body:
-                    ticket = ticket_of(body["ticket"])
-                    self._of[ticket.id] = self._dealings[ticket.venue]
-                    self._dealings[ticket.venue].fold(record.kind, body)
-                else:
-                    self._of[body["id"]].fold(record.kind, body)
-        if not records:
+                self._of[body["id"]].fold(kind, body)
+        if not state:
             self.write("opened", ns=self._began, counterparty=names)
+
+    def _let_go(self) -> None:
+        """Go on in a new file, which begins with what may still matter; the desk has heard all that was told."""
+        if self._journal is None:
+            raise AssertionError("there is a journal while a desk is served")
+        dealings = [dealing.state() for dealing in self._dealings]
+        self._journal.rotate(
+            {
+                "ns": self._began, "epoch": self.epoch, "told": self.told, "dealings": dealings,
+                "counterparty": ", ".join(one.name for one in self._there),
+            }
+        )  # fmt: skip
+        self._first = self.told
+        self.events, self._stamps = [], []
+        self._of = {id: dealing for dealing in self._dealings for id in dealing.orders}
 
     # -- what the desk says ------------------------------------------------------------------------------------------
 
@@ -266,11 +295,14 @@ class Gateway:
             self.epoch = epoch
         if self._line is not None and self._line is not line:
             self._line.write(text_of([["fenced", epoch]]))
-        if heard > len(self.events):
+        if not self._first <= heard <= self.told:
             self._failed = ConfigError(
-                f"gateway.journal: the desk has heard {heard} events, and this says {len(self.events)}; "
+                f"gateway.journal: the desk has heard {heard} events, and this says {self.told}"
+                f"{f' and has let go of the first {self._first}' if self._first else ''}; "
                 "it is not the journal of this desk's gateway"
             )
+        elif heard == self.told and self._journal is not None and self._journal.end > ROTATE:
+            self._let_go()
         self._line = line
         unknown = [id for id in open_ids if id not in self._of]
         self.say(
@@ -311,8 +343,8 @@ class Gateway:
 
     def _numbered(self, first: int) -> list[list[Any]]:
         return [
-            ["event", number, self._stamps[number], plain_event(self.events[number])]
-            for number in range(max(first, 0), len(self.events))
+            ["event", number, self._stamps[number - self._first], plain_event(self.events[number - self._first])]
+            for number in range(max(first, self._first), self.told)
         ]
 
     def say(self, *messages: Sequence[Any]) -> None:
