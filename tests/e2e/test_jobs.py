@@ -1,5 +1,6 @@
 """Each job as CI and the nightly engineer start it: ``dagster job execute``, with an honest exit code."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tradepulse.release.sbom import unlisted
 from tradepulse.warehouse.lake import Lake
 
 pytestmark = pytest.mark.e2e
@@ -75,7 +77,9 @@ def test_jobs_run_on_a_used_instance(whole_run, tmp_path, jobs):
     assert lake.has("released_signals", "2018-12-31")
     assert lake.has("positions", "2018-12-31")
     assert lake.read("trials")["trial_id"].nunique() == 65
-    assert (tmp_path / "reports" / "release" / "sbom.cdx.json").exists()
+    document = json.loads((tmp_path / "reports" / "release" / "sbom.cdx.json").read_text())
+    assert document["bomFormat"] == "CycloneDX"
+    assert unlisted(document) == []
 
 
 def test_signals_without_a_promotion_fail(tmp_path):

@@ -8,7 +8,7 @@ from tradepulse.release import sbom
 from tradepulse.release.sbom import syft_binary, unlisted, write_sbom
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the release job of the end-to-end tests asks the same of what it has written
 def test_syft_names_every_installed_package(tmp_path):
     document = write_sbom(tmp_path / "release" / "sbom.cdx.json", "1.2.3")
 
