@@ -1,5 +1,6 @@
 import fcntl
 import json
+import threading
 
 import pytest
 
@@ -10,6 +11,7 @@ from tradepulse.execution.accounting import BORROW, FUNDING, ledger_of
 from tradepulse.execution.book import Book
 from tradepulse.execution.brokers.simulated import SimulatedVenue
 from tradepulse.execution.journal import Journal, read_journal
+from tradepulse.execution.kill_switch import pull_kill_switch
 from tradepulse.execution.session import kill_book, parse_request, reset_book, run_session
 
 
@@ -375,7 +377,7 @@ def test_killed_while_a_session_runs_it_sends_nothing_more_and_cancels_what_it_h
 
     def progress(line):
         if line.startswith("sent"):
-            assert kill_book(tmp_path, "drawdown", "anna") is None  # another process has the book
+            assert kill_book(tmp_path, "drawdown", "anna", wait=0) is None  # another process has the book
 
     report = run_session(tmp_path, request, progress)
 
@@ -383,6 +385,30 @@ def test_killed_while_a_session_runs_it_sends_nothing_more_and_cancels_what_it_h
         ("canceled", "killed"), ("refused", "killed: the kill switch is pulled: drawdown (anna)")
     ]  # fmt: skip
     assert (report.killed, report.left) == ("drawdown (anna)", [])
+
+
+def test_pulled_after_the_last_order_a_session_acts_on_it_at_its_end(tmp_path):
+    def progress(line):
+        if line.startswith("sent"):
+            pull_kill_switch(tmp_path, "drawdown", "anna")
+
+    report = run_session(tmp_path, parse_request(request_text()), progress)
+
+    assert report.killed == "drawdown (anna)"
+    assert statuses(tmp_path) == [("canceled", "killed")]
+
+
+def test_a_session_that_runs_is_waited_for(tmp_path):
+    run(tmp_path, "2018-10-01")
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ends = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
+        ends.start()
+        killed = kill_book(tmp_path, "drawdown", "anna")
+        ends.join()
+
+    assert killed is not None
+    assert statuses(tmp_path) == [("canceled", "killed")]
 
 
 def test_what_the_broker_does_not_prove_gone_is_escalated_until_it_does(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ what was decided, the venue says what arrived, and nothing is lost or sent twice
 """
 
 import json
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -182,14 +183,23 @@ def run_session(folder: Path, request: Request, progress: Callable[[str], None] 
             venue.close()
 
 
-def kill_book(folder: Path, reason: str, by: str, progress: Callable[[str], None] = lambda line: None) -> Book | None:
+def kill_book(
+    folder: Path, reason: str, by: str, progress: Callable[[str], None] = lambda line: None, *, wait: float = 5.0
+) -> Book | None:
     """Pull the kill switch of a daily book, and cancel at its broker what can still fill.
+
+    Parameters
+    ----------
+    folder : of the book
+    reason, by : why, and who
+    progress : is told each step in a line
+    wait : seconds for which a session that runs is waited for
 
     Returns
     -------
     Book or None
-        the book as it is then, with what is ``left`` that the broker has not proven gone; None if a session runs, which
-        acts on it before its next order
+        the book as it is then, with what is ``left`` that the broker has not proven gone; None if a session runs on,
+        which acts on it before its next order and at its end
 
     Raises
     ------
@@ -199,6 +209,14 @@ def kill_book(folder: Path, reason: str, by: str, progress: Callable[[str], None
     if not (folder / "orders.journal").is_file():
         raise ConfigError(f"{folder}: there is no such book; name one that has traded")
     pull_kill_switch(folder, reason, by)
+    end = time.monotonic() + wait
+    while (book := _stopped(folder, progress)) is None and time.monotonic() < end:
+        time.sleep(0.1)
+    return book
+
+
+def _stopped(folder: Path, progress: Callable[[str], None]) -> Book | None:
+    """Return a book of which nothing rests any more, as far as its broker proves it; None while a session has it."""
     try:
         with locked(folder), Journal(folder / "orders.journal") as journal:
             try:
@@ -310,6 +328,8 @@ class _Session(_Trading):
         self._open_sessions()
         for target in request.targets:
             self._pursue(target)
+        if self.heed():
+            self.stop()
         self._record(
             "session_closed",
             session=request.session,

@@ -351,7 +351,7 @@ def kill(obj: Places, name: str, reason: str, by: str) -> int:
         return 0
     book = kill_book(daily, reason, by, click.echo)
     if book is None:
-        click.echo("pulled: the session that runs acts on it before its next order")
+        click.echo("pulled: the session that runs acts on it before its next order, and at its end")
         return 0
     if not book.left:
         click.echo("pulled: nothing of it rests at its broker")
