@@ -7,6 +7,7 @@ import pytest
 from tests.execution.orders import request_text
 from tradepulse.core.sessions import calendar
 from tradepulse.errors import BookLocked, ConfigError, ExecutionError, MissingData, SessionOutOfOrder, Unanswered
+from tradepulse.execution.__main__ import main
 from tradepulse.execution.accounting import BORROW, FUNDING, ledger_of
 from tradepulse.execution.book import Book
 from tradepulse.execution.brokers.simulated import SimulatedVenue
@@ -420,6 +421,21 @@ def test_what_the_broker_does_not_prove_gone_is_escalated_until_it_does(tmp_path
 
     assert run(tmp_path, "2018-10-03").left == []
     assert statuses(tmp_path)[0] == ("canceled", "killed")
+
+
+def test_the_process_of_a_session_that_is_escalated_ends_with_3(tmp_path, monkeypatch, capsys):
+    run(tmp_path / "book", "2018-10-01")
+    monkeypatch.setattr(SimulatedVenue, "cancel", lambda self, order: None)
+    kill_book(tmp_path / "book", "drawdown", "anna")
+    (tmp_path / "request.json").write_text(request_text("2018-10-02"))
+    given = ["--folder", str(tmp_path / "book"), "--request", str(tmp_path / "request.json")]
+
+    assert main(given) == 3
+    assert len(json.loads(capsys.readouterr().out)["left"]) == 1
+    assert main(given) == 3  # completed before, and still not proven
+    monkeypatch.undo()
+    (tmp_path / "request.json").write_text(request_text("2018-10-03"))
+    assert main(given) == 0
 
 
 def test_a_broker_that_does_not_answer_is_escalated_and_what_never_arrived_is_not_sent_again(tmp_path, monkeypatch):
