@@ -498,7 +498,10 @@ class OrderPath:
                     state.heard += 1
                     self._book_fill(order, id, side, price, quantity, liquidity, moment, fill_id)
                     return
-            elif kind == "working" and order.status == "unknown" and ticket is order.ticket and not reason:
+            elif (
+                kind == "working" and order.status == "unknown" and not reason
+                and (ticket is order.ticket or ticket == order.ticket)
+            ):  # fmt: skip
                 self._journal.pack(packing.SAID, packing.working(order.number))
                 state.heard += 1
                 order.status = "working"
