@@ -532,6 +532,34 @@ def test_limits_of_the_account_are_those_of_a_desk_and_part_of_the_question(cli,
     assert not (tmp_path / "no").exists()
 
 
+def test_a_shock_strikes_the_market_of_a_book_and_is_part_of_the_question(cli, refused, tmp_path):
+    stamps = pd.date_range("2026-01-05T10:00:00Z", periods=200, freq="250ms")
+    quotes = {"ts": stamps, "bid": 990.0, "bid_size": 9.0, "ask": 1010.0, "ask_size": 9.0}
+    pd.DataFrame(quotes).assign(bid_size=[9.0, 8.0] * 100).to_csv(tmp_path / "quotes.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--lot", 1, "--tick", 1, "--strategy", "touch_maker,size=1,most=1")
+    shock = ("--shock", "gap,at=0.5,size=0.1,seconds=5")
+
+    calm = cli("backtest", "book", *given, "--out", tmp_path / "calm", "--json").json
+    struck = cli("backtest", "book", *given, *shock, "--out", tmp_path / "struck", "--json").json
+
+    # Its bid at 990 is run over by offers at 909.
+    assert (calm["n_fills"], calm["shocks"]) == (0, [])
+    assert struck["n_fills"] >= 1
+    assert struck["shocks"] == ["gap,at=0.5,size=0.1,seconds=5"]
+    fills = pd.read_parquet(tmp_path / "struck" / "fills.parquet")
+    assert (fills["side"].iloc[0], fills["price"].iloc[0]) == ("buy", 990.0)
+    assert struck["trial_id"] != calm["trial_id"]
+    swept = cli("backtest", "sweep-book", *given, *shock, "--json").json
+    assert [one["trial_id"] for one in swept["best"]] == [struck["trial_id"]]
+    for words, said in (
+        ("quake", "No shock named 'quake'"), ("gap,size=2", "shock gap: size must lie between 0 and 0.99, not 2"),
+        ("gap,sise=2", "--shock gap: unknown key 'sise'; it takes at, size, seconds"),
+        ("gap,at=x", "at=x: not a number"),
+    ):  # fmt: skip
+        assert said in refused("backtest", "book", *given, "--shock", words, "--out", tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
 def test_stops_wait_at_the_venue_or_at_the_desk(cli, tmp_path):
     stamps = pd.date_range("2026-01-05T10:00:00Z", periods=2_000, freq="5ms")
     mid = 100 + np.random.default_rng(3).integers(-1, 2, len(stamps)).cumsum()

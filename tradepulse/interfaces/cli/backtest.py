@@ -21,6 +21,7 @@ from tradepulse.interfaces.cli.market import (
     moves_from,
     on_a_line,
     on_book,
+    shock_option,
 )
 from tradepulse.interfaces.cli.params import (
     Places,
@@ -255,12 +256,20 @@ def run(
 @on_book
 @on_a_line
 @limit_option
+@shock_option
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
 def book(
-    obj: Places, asked: OnBook, line: Line, limits: tuple[str, ...], symbol: str, out: Path, as_json: bool
+    obj: Places,
+    asked: OnBook,
+    line: Line,
+    limits: tuple[str, ...],
+    shocks: tuple[str, ...],
+    symbol: str,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
 
@@ -272,6 +281,7 @@ def book(
     asked.limited(limits)
     team, ways = asked.team, asked.ways(line)
     moves, source_hash = asked.moves()
+    moves = asked.struck(moves, shocks)
     latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
     name = symbol or "+".join(asked.symbols)
     run_id = f"cli-{uuid4().hex[:12]}"
@@ -292,7 +302,7 @@ def book(
         **result.summary,
         "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
         "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
-        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed,
+        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed, "shocks": list(shocks),
         "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
     }  # fmt: skip
     if asked.terms.instruments:
@@ -380,12 +390,20 @@ def _counting(lake: Path | str, run_id: str) -> "Iterator[list[pd.DataFrame]]":
 @on_book
 @on_a_line
 @limit_option
+@shock_option
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", type=click.Path(path_type=Path), help="Table of all sets to write, .csv or .parquet.")
 @as_json
 @click.pass_obj
 def sweep_book(
-    obj: Places, asked: OnBook, line: Line, limits: tuple[str, ...], symbol: str, out: Path | None, as_json: bool
+    obj: Places,
+    asked: OnBook,
+    line: Line,
+    limits: tuple[str, ...],
+    shocks: tuple[str, ...],
+    symbol: str,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Run a quoting strategy over a book once for each set of parameters; each counts in the trial ledger.
 
@@ -398,6 +416,7 @@ def sweep_book(
     asked.limited(limits)
     ways = asked.ways(line)
     moves, source_hash = asked.moves()
+    moves = asked.struck(moves, shocks)
     run_id = f"cli-{uuid4().hex[:12]}"
     rows = []
     name, shown = symbol or "+".join(asked.symbols), ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",

@@ -163,6 +163,22 @@ class OnBook:
         self.terms = replace(self.terms, limits=limits, instruments=(*first, *self.terms.instruments[1:]))
         self.numbers |= {f"limit.{key}": float(value) for key, value in _plain(limits, tuple(LIMIT_UNITS)).items()}
 
+    def struck(self, moves: "list[Move]", shocks: tuple[str, ...]) -> "list[Move]":
+        """Return what others do when shocks strike, named as ``NAME,at=,size=,seconds=``; they are ``numbers`` too."""
+        from tradepulse.backtest.book_shocks import Strike, struck
+
+        steps = [(one.tick, one.lot) for one in self.terms.venues] or [(self.terms.tick, self.terms.lot)]
+        for text in shocks:
+            name, *given = text.split(",")
+            said = key_values(tuple(given), f"--shock {name}")
+            if unknown := sorted(set(said) - {"at", "size", "seconds"}):
+                raise ConfigError(f"--shock {name}: unknown key {unknown[0]!r}; it takes at, size, seconds")
+            strike = Strike(name, **{key: float(number(key, value, f"--shock {name} ")) for key, value in said.items()})
+            moves = struck(moves, strike, steps)
+            which = f"shock.{name}.{sum(key.startswith(f'shock.{name}.') for key in self.numbers) // 3}"
+            self.numbers |= {f"{which}.at": strike.at, f"{which}.size": strike.extent, f"{which}.s": strike.lasts}
+        return moves
+
     def ways(self, line: "Line") -> "Ways":
         """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
         from tradepulse.backtest.book import Ways
@@ -278,6 +294,15 @@ def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WAYS):
         command = option(command)
     return command
+
+
+def shock_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option of shocks to the market."""
+    return click.option(
+        "--shock", "shocks", multiple=True, metavar="NAME[,at=SHARE,size=SHARE,seconds=S]",
+        help="What strikes the market: flash_crash, gap, drought, wide_spread or silence; at is where, as a share of "
+        "its time. May be repeated.",
+    )(function)  # fmt: skip
 
 
 def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
