@@ -546,6 +546,7 @@ def test_a_shock_strikes_the_market_of_a_book_and_is_part_of_the_question(cli, r
     assert (calm["n_fills"], calm["shocks"]) == (0, [])
     assert struck["n_fills"] >= 1
     assert struck["shocks"] == ["gap,at=0.5,size=0.1,seconds=5"]
+    assert "gap,at=0.5,size=0.1,seconds=5" in (tmp_path / "struck" / "report.html").read_text()
     fills = pd.read_parquet(tmp_path / "struck" / "fills.parquet")
     assert (fills["side"].iloc[0], fills["price"].iloc[0]) == ("buy", 990.0)
     assert struck["trial_id"] != calm["trial_id"]

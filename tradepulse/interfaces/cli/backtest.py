@@ -325,6 +325,8 @@ def book(
                 "run": run_id,
                 "SHA-256 of the source": source_hash,
                 "median latencies, microseconds": json.dumps(latency),
+                **({"shocks": "; ".join(shocks)} if shocks else {}),
+                **({"limits": "; ".join(limits)} if limits else {}),
             },
             evidence=[(check.name, check.seen, check.failing) for check in evidence],
         )
