@@ -502,8 +502,6 @@ class Dealing:
 
     def submit(self, ticket: Ticket) -> None:
         """Send a new order, or let it wait for its price."""
-        if ticket.id in self.orders:
-            return
         order = self.order_of(ticket)
         if ticket.display_quantity is not None or ticket.reduce_only or ticket.tif not in _SUPPORTED:
             self._turn_away(order, "rejected", "not_supported")

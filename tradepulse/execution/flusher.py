@@ -11,8 +11,10 @@ import struct
 import sys
 import time
 
-_MARK = struct.Struct("<Q")
-_SIZE = 16
+#: Up to where the journal is written, and up to where it is durable; in the order of bytes that a memoryview reads.
+_MARK = struct.Struct("=QQ")
+#: Said with the first of them when no more will be written.
+_CLOSING = 1 << 63
 #: Nothing to do for so many looks in a row, the flusher looks less often.
 _IDLE = 2_000
 
@@ -32,9 +34,8 @@ class Flusher:
 
         self._name = os.fspath(path) + ".mark"
         with open(self._name, "wb") as mark:  # noqa: PTH123  pathlib would double the flusher's start
-            mark.write(_MARK.pack(at) * 2)
+            mark.write(_MARK.pack(at, at))
         self._mark = _open_mark(self._name)
-        #: Up to where it is written, and up to where it is durable.
         self._both = memoryview(self._mark).cast("Q")
         # The journal's descriptor is handed on, so that a journal that is renamed is still the one that is flushed.
         self._process = subprocess.Popen(
@@ -65,7 +66,7 @@ class Flusher:
 
     def close(self) -> None:
         """End the flusher after what was written is durable."""
-        self._both[0] |= 1 << 63
+        self._both[0] |= _CLOSING
         self._process.wait()
         self._both.release()
         self._mark.close()
@@ -75,7 +76,7 @@ class Flusher:
 
 def _open_mark(name: str) -> mmap.mmap:
     with open(name, "r+b") as mark:  # noqa: PTH123
-        return mmap.mmap(mark.fileno(), _SIZE)
+        return mmap.mmap(mark.fileno(), _MARK.size)
 
 
 def flush(file: int, name: str, parent: int) -> None:
@@ -83,7 +84,7 @@ def flush(file: int, name: str, parent: int) -> None:
     both, idle = memoryview(_open_mark(name)).cast("Q"), 0
     while True:
         said = both[0]
-        closing, written = bool(said >> 63), said & ~(1 << 63)
+        closing, written = bool(said & _CLOSING), said & ~_CLOSING
         if written > both[1]:
             os.fdatasync(file)
             both[1] = written

@@ -160,6 +160,10 @@ class Gateway:
         """Events that the desk was ever told."""
         return self._first + len(self.events)
 
+    @property
+    def _names(self) -> str:
+        return ", ".join(one.name for one in self._there)
+
     def _open_ids(self) -> list[str]:
         return [id for dealing in self._dealings for id in dealing.open]
 
@@ -184,7 +188,7 @@ class Gateway:
         self._of.get(event.id, self._dealings[event.venue]).book(event, ns)
 
     def _fold(self, journal: Journal) -> None:
-        names = ", ".join(one.name for one in self._there)
+        names = self._names
         records = (json_entry(entry, journal.path) for entry in journal.raw())
         kind, body = next(records, ("", {}))
         state = body["state"] if kind == "snapshot" else body
@@ -222,7 +226,7 @@ class Gateway:
         self._journal.rotate(
             {
                 "ns": self._began, "epoch": self.epoch, "told": self.told, "dealings": dealings,
-                "counterparty": ", ".join(one.name for one in self._there),
+                "counterparty": self._names,
             }
         )  # fmt: skip
         self._first = self.told

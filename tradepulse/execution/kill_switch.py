@@ -25,8 +25,7 @@ def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such book; name one that has traded")
-    if not reason.strip() or not by.strip():
-        raise ConfigError("a kill switch is pulled by somebody for a reason; name both")
+    check_reason("pulled", reason, by)
     return replace_text(folder / "kill", json.dumps({"reason": reason, "by": by, "at": time.time()}))
 
 
@@ -42,10 +41,14 @@ def is_pulled(folder: Path) -> str:
         return "the kill switch was pulled"  # whoever meant something else by it has to say so
 
 
-def released(folder: Path, reason: str, by: str, *, killed: bool) -> None:
-    """Raise ConfigError unless there is a switch to be released, by somebody for a reason."""
+def check_reason(what: str, reason: str, by: str) -> None:
+    """Raise ConfigError unless somebody says why the switch is pulled or reset."""
     if not reason.strip() or not by.strip():
-        raise ConfigError("a kill switch is reset by somebody for a reason; name both")
+        raise ConfigError(f"a kill switch is {what} by somebody for a reason; name both")
+
+
+def check_pulled(folder: Path, killed: object) -> None:
+    """Raise ConfigError unless a book is killed, or its switch pulled from outside."""
     if not killed and not (folder / "kill").exists():
         raise ConfigError(f"{folder}: the kill switch is not pulled; there is nothing to reset")
 
@@ -60,11 +63,11 @@ def reset_kill_switch(folder: Path, terms: Terms, reason: str, by: str) -> None:
     ConfigError
         If the switch is not pulled, or nobody says why it is released.
     """
-    released(folder, reason, by, killed=True)
+    check_reason("reset", reason, by)
     if not (folder / "orders.journal").is_file():
         raise ConfigError(f"{folder}: there is no such book; name one that has traded")
     with locked(folder), Journal(folder / "orders.journal") as journal:
         path = OrderPath(journal, terms)
-        released(folder, reason, by, killed=path.state.killed)
+        check_pulled(folder, path.state.killed)
         path.reset(reason, by)
         (folder / "kill").unlink(missing_ok=True)

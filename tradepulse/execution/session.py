@@ -28,7 +28,7 @@ from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
-from tradepulse.execution.kill_switch import is_pulled, pull_kill_switch, released
+from tradepulse.execution.kill_switch import check_pulled, check_reason, is_pulled, pull_kill_switch
 from tradepulse.execution.lease import locked
 from tradepulse.execution.risk import Limits, review
 
@@ -247,10 +247,10 @@ def reset_book(folder: Path, reason: str, by: str) -> None:
     ConfigError
         If the switch is not pulled, or nobody says why it is released.
     """
-    released(folder, reason, by, killed=True)
+    check_reason("reset", reason, by)
     with locked(folder), Journal(folder / "orders.journal") as journal:
         book = Book.of(journal.read())
-        released(folder, reason, by, killed=bool(book.killed))
+        check_pulled(folder, book.killed)
         book.apply(journal.append("reset", reason=reason, by=by))
         (folder / "kill").unlink(missing_ok=True)
 

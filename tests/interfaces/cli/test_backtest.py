@@ -552,6 +552,13 @@ def test_a_shock_strikes_the_market_of_a_book_and_is_part_of_the_question(cli, r
     assert struck["trial_id"] != calm["trial_id"]
     swept = cli("backtest", "sweep-book", *given, *shock, "--json").json
     assert [one["trial_id"] for one in swept["best"]] == [struck["trial_id"]]
+    # What strikes first is struck by the next one: the other way round is another question.
+    orders = [("gap", "silence"), ("silence", "gap"), ("gap", "gap")]
+    several = [
+        cli("backtest", "sweep-book", *given, "--shock", one, "--shock", two, "--json").json["best"][0]["trial_id"]
+        for one, two in orders
+    ]
+    assert len({struck["trial_id"], *several}) == 4
     for words, said in (
         ("quake", "No shock named 'quake'"), ("gap,size=2", "shock gap: size must lie between 0 and 0.99, not 2"),
         ("gap,sise=2", "--shock gap: unknown key 'sise'; it takes at, size, seconds"),

@@ -63,7 +63,7 @@ class Breakout(QuotingStrategy):
         """Follow what has filled at once; let be what risk refuses."""
         self._refused = self._refused or answer.kind == "refused"
         if answer.reason == "not_supported":
-            # A second time nothing would be gained by trying.
+            # At once again by plain orders; where those are not known either, it is let be.
             self._refused, self._reduces = not self._reduces, False
         if answer.kind in {"filled", "ended"} and desk.position:
             self._protect(desk)

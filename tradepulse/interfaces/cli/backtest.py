@@ -14,14 +14,12 @@ import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
 from tradepulse.interfaces.cli.market import (
-    Line,
+    Conditions,
     OnBook,
-    limit_option,
     market_options,
     moves_from,
-    on_a_line,
     on_book,
-    shock_option,
+    under_conditions,
 )
 from tradepulse.interfaces.cli.params import (
     Places,
@@ -254,23 +252,12 @@ def run(
 
 @command.command()
 @on_book
-@on_a_line
-@limit_option
-@shock_option
+@under_conditions
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @as_json
 @click.pass_obj
-def book(
-    obj: Places,
-    asked: OnBook,
-    line: Line,
-    limits: tuple[str, ...],
-    shocks: tuple[str, ...],
-    symbol: str,
-    out: Path,
-    as_json: bool,
-) -> None:
+def book(obj: Places, asked: OnBook, under: Conditions, symbol: str, out: Path, as_json: bool) -> None:
     """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
 
     It counts in the trial ledger like any other run.
@@ -278,10 +265,8 @@ def book(
     from tradepulse.backtest.book_report import write_book_report
     from tradepulse.quality.book_fills import book_fills_could_happen
 
-    asked.limited(limits)
-    team, ways = asked.team, asked.ways(line)
-    moves, source_hash = asked.moves()
-    moves = asked.struck(moves, shocks)
+    team = asked.team
+    moves, source_hash, ways = asked.market(under)
     latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
     name = symbol or "+".join(asked.symbols)
     run_id = f"cli-{uuid4().hex[:12]}"
@@ -302,7 +287,7 @@ def book(
         **result.summary,
         "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
         "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
-        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": line.seed, "shocks": list(shocks),
+        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": under.seed, "shocks": list(under.shocks),
         "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
     }  # fmt: skip
     if asked.terms.instruments:
@@ -325,8 +310,7 @@ def book(
                 "run": run_id,
                 "SHA-256 of the source": source_hash,
                 "median latencies, microseconds": json.dumps(latency),
-                **({"shocks": "; ".join(shocks)} if shocks else {}),
-                **({"limits": "; ".join(limits)} if limits else {}),
+                **{what: "; ".join(said) for what in ("shocks", "limits") if (said := getattr(under, what))},
             },
             evidence=[(check.name, check.seen, check.failing) for check in evidence],
         )
@@ -390,23 +374,12 @@ def _counting(lake: Path | str, run_id: str) -> "Iterator[list[pd.DataFrame]]":
 
 @command.command("sweep-book")
 @on_book
-@on_a_line
-@limit_option
-@shock_option
+@under_conditions
 @click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
 @click.option("--out", type=click.Path(path_type=Path), help="Table of all sets to write, .csv or .parquet.")
 @as_json
 @click.pass_obj
-def sweep_book(
-    obj: Places,
-    asked: OnBook,
-    line: Line,
-    limits: tuple[str, ...],
-    shocks: tuple[str, ...],
-    symbol: str,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def sweep_book(obj: Places, asked: OnBook, under: Conditions, symbol: str, out: Path | None, as_json: bool) -> None:
     """Run a quoting strategy over a book once for each set of parameters; each counts in the trial ledger.
 
     Prints the best ten by final equity. The best of many is lucky too: hold it against another day.
@@ -415,10 +388,7 @@ def sweep_book(
 
     if out is not None:
         check_place(out)
-    asked.limited(limits)
-    ways = asked.ways(line)
-    moves, source_hash = asked.moves()
-    moves = asked.struck(moves, shocks)
+    moves, source_hash, ways = asked.market(under)
     run_id = f"cli-{uuid4().hex[:12]}"
     rows = []
     name, shown = symbol or "+".join(asked.symbols), ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",

@@ -153,8 +153,15 @@ class OnBook:
             for one in self.terms.venues[1:]
         ]  # fmt: skip
 
-    def limited(self, given: tuple[str, ...]) -> None:
-        """Take limits of the account, as a desk has them; they are ``numbers`` too."""
+    def market(self, under: "Conditions") -> "tuple[list[Move], str, Ways]":
+        """Return what others do under conditions, the hash of where it is from, and the ways; they are ``numbers``."""
+        self._limit(under.limits)
+        ways = self._ways(under)
+        moves, source_hash = self.moves()
+        return self._struck(moves, under.shocks), source_hash, ways
+
+    def _limit(self, given: tuple[str, ...]) -> None:
+        """Take limits of the account, as a desk has them."""
         words = key_values(given, "--limit")
         if unknown := sorted(set(words) - set(LIMIT_UNITS)):
             raise UnknownName("limit", unknown[0], LIMIT_UNITS)
@@ -163,38 +170,38 @@ class OnBook:
         self.terms = replace(self.terms, limits=limits, instruments=(*first, *self.terms.instruments[1:]))
         self.numbers |= {f"limit.{key}": float(value) for key, value in _plain(limits, tuple(LIMIT_UNITS)).items()}
 
-    def struck(self, moves: "list[Move]", shocks: tuple[str, ...]) -> "list[Move]":
-        """Return what others do when shocks strike, named as ``NAME,at=,size=,seconds=``; they are ``numbers`` too."""
+    def _struck(self, moves: "list[Move]", shocks: tuple[str, ...]) -> "list[Move]":
+        """Return what others do when shocks strike, one after the other, each ``NAME,at=,size=,seconds=``."""
         from tradepulse.backtest.book_shocks import Strike, struck
 
         steps = [(one.tick, one.lot) for one in self.terms.venues] or [(self.terms.tick, self.terms.lot)]
-        for text in shocks:
+        for place, text in enumerate(shocks):
             name, *given = text.split(",")
             said = key_values(tuple(given), f"--shock {name}")
             if unknown := sorted(set(said) - {"at", "size", "seconds"}):
                 raise ConfigError(f"--shock {name}: unknown key {unknown[0]!r}; it takes at, size, seconds")
             strike = Strike(name, **{key: float(number(key, value, f"--shock {name} ")) for key, value in said.items()})
             moves = struck(moves, strike, steps)
-            which = f"shock.{name}.{sum(key.startswith(f'shock.{name}.') for key in self.numbers) // 3}"
+            which = f"shock.{place}.{name}"
             self.numbers |= {f"{which}.at": strike.at, f"{which}.size": strike.extent, f"{which}.s": strike.lasts}
         return moves
 
-    def ways(self, line: "Line") -> "Ways":
-        """Return the latencies of a line, those of its venue's file before others; they are ``numbers`` too."""
+    def _ways(self, under: "Conditions") -> "Ways":
+        """Return the latencies, those of the venue's file before others."""
         from tradepulse.backtest.book import Ways
         from tradepulse.backtest.latency import Latency
 
-        if line.seed < 0:
-            raise ConfigError(f"--seed must be at least 0, not {line.seed}")
-        spread, slow = line.deviation, line.correlation
+        if under.seed < 0:
+            raise ConfigError(f"--seed must be at least 0, not {under.seed}")
+        spread, slow = under.deviation, under.correlation
         figures = {
-            "order_us": line.order_us, "order_deviation": spread, "answer_us": line.answer_us,
+            "order_us": under.order_us, "order_deviation": spread, "answer_us": under.answer_us,
             "answer_deviation": spread,
         }  # fmt: skip
-        if line.cancel_us is not None:
-            figures["cancel_us"] = line.cancel_us
-        if line.venue is not None:
-            figures |= self._at(line.venue)
+        if under.cancel_us is not None:
+            figures["cancel_us"] = under.cancel_us
+        if under.venue is not None:
+            figures |= self._at(under.venue)
         self.cancels_ahead = figures.pop("cancels_ahead", self.cancels_ahead)
         if self.cancels_ahead:
             self.numbers["cancels_ahead"] = self.cancels_ahead
@@ -209,17 +216,17 @@ class OnBook:
             limits = _plain(other.limits, OF_INSTRUMENT)
             self.numbers |= {f"{other.symbol}.{key}": float(value) for key, value in limits.items()}
         self.numbers |= {
-            "feed": line.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
-            "correlation": slow, "seed": line.seed, **(figures if line.venue is not None else {}),
+            "feed": under.feed_us, "order": figures["order_us"], "answer": figures["answer_us"], "deviation": spread,
+            "correlation": slow, "seed": under.seed, **(figures if under.venue is not None else {}),
             **({"cancel": figures["cancel_us"]} if "cancel_us" in figures else {}),
         }  # fmt: skip
-        if line.stops == "desk":
+        if under.stops == "desk":
             self.numbers["stops_at_desk"] = 1
         return Ways(
-            Latency(line.feed_us, spread, slow), Latency(figures["order_us"], figures["order_deviation"], slow),
-            Latency(figures["answer_us"], figures["answer_deviation"], slow), line.seed,
+            Latency(under.feed_us, spread, slow), Latency(figures["order_us"], figures["order_deviation"], slow),
+            Latency(figures["answer_us"], figures["answer_deviation"], slow), under.seed,
             Latency(figures["cancel_us"], figures["order_deviation"], slow) if "cancel_us" in figures else None,
-            line.stops == "desk",
+            under.stops == "desk",
         )  # fmt: skip
 
     def _at(self, venue: Path) -> dict[str, float]:
@@ -245,8 +252,8 @@ class OnBook:
 
 
 @dataclass(frozen=True)
-class Line:
-    """How long things take on their way, as it was given."""
+class Conditions:
+    """What a run on a book holds for, as it was given: how long things take on their way, limits and shocks."""
 
     feed_us: float
     order_us: float
@@ -257,9 +264,20 @@ class Line:
     seed: int
     stops: str
     venue: Path | None
+    limits: tuple[str, ...]
+    shocks: tuple[str, ...]
 
 
-_WAYS = (
+def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option of limits of the account."""
+    return click.option(
+        "--limit", "limits", multiple=True,
+        help="name=value of a risk limit, such as max_position=0.05 or, of what is not borrowed, max_leverage=1 and "
+        "max_short=0; may be repeated.",
+    )(function)  # fmt: skip
+
+
+_CONDITIONS = (
     click.option("--feed-us", default=1_000.0, show_default=True, help="Median microseconds from the venue to us."),
     click.option("--order-us", default=1_000.0, show_default=True, help="Median microseconds from us to the venue."),
     click.option(
@@ -281,37 +299,29 @@ _WAYS = (
         type=_PATH,
         help="Shipped venue, or YAML file, whose book says fees and latencies, as calibrate writes it.",
     ),
+    limit_option,
+    click.option(
+        "--shock",
+        "shocks",
+        multiple=True,
+        metavar="NAME[,at=SHARE,size=SHARE,seconds=S]",
+        help="What strikes the market: flash_crash, gap, drought, wide_spread or silence; at is where, as a share of "
+        "its time. May be repeated.",
+    ),
 )
 
 
-def on_a_line(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of latencies, and pass them on as ``line``."""
+def under_conditions(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of what a run on a book holds for, and pass them on as ``under``."""
 
     @wraps(function)
     def command(**given: Any) -> Any:
-        return function(line=Line(**{name: given.pop(name) for name in Line.__dataclass_fields__}), **given)
+        names = Conditions.__dataclass_fields__
+        return function(under=Conditions(**{name: given.pop(name) for name in names}), **given)
 
-    for option in reversed(_WAYS):
+    for option in reversed(_CONDITIONS):
         command = option(command)
     return command
-
-
-def shock_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option of shocks to the market."""
-    return click.option(
-        "--shock", "shocks", multiple=True, metavar="NAME[,at=SHARE,size=SHARE,seconds=S]",
-        help="What strikes the market: flash_crash, gap, drought, wide_spread or silence; at is where, as a share of "
-        "its time. May be repeated.",
-    )(function)  # fmt: skip
-
-
-def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option of limits of the account."""
-    return click.option(
-        "--limit", "limits", multiple=True,
-        help="name=value of a risk limit, such as max_position=0.05 or, of what is not borrowed, max_leverage=1 and "
-        "max_short=0; may be repeated.",
-    )(function)  # fmt: skip
 
 
 def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
