@@ -4,7 +4,10 @@ import pytest
 
 from tests.assets.conftest import checks
 from tests.assets.test_2024 import BARS, prepare, trade
+from tradepulse.core.orders import OrderStatus
+from tradepulse.execution.book import Book
 from tradepulse.execution.brokers.simulated import SimulatedVenue
+from tradepulse.execution.journal import read_journal
 from tradepulse.execution.session import kill_book, reset_book
 
 _TABLES = ("orders", "fills", "positions", "settlement")
@@ -35,3 +38,7 @@ def test_a_killed_book_settles_and_sends_nothing_and_what_was_not_proven_gone_is
         assert kill_book(home.book, "again", "anna").left
     make("signals", "released_signals", partition="2024-05-24")
     assert make("order_journal", partition="2024-05-24").success
+    book = Book.of(read_journal(home.book / "orders.journal")[0])
+    assert book.left == []
+    ended = [state.reason for state in book.orders.values() if state.status is OrderStatus.CANCELED]
+    assert ended == ["killed", "killed"]  # what the first switch ended, and what the second did not at once
