@@ -4,6 +4,7 @@ They answer real requests of real clients, and fail in every way that they can: 
 and not answered; streams break, fall silent, say things twice and late.
 """
 
+import itertools
 import json
 import random
 import threading
@@ -141,15 +142,22 @@ class Loopback:
             self.news()
 
     @contextmanager
-    def moving(self, seed=1):
-        """Others trade and display anew, fifty times a second."""
+    def moving(self, seed=1, swing=0):
+        """Others trade and display anew, fifty times a second; up and down again by a swing within a hundred times."""
         chance, ends = random.Random(seed), threading.Event()
 
         def market():
-            while not ends.wait(0.02):
-                price, quantity = chance.choice(["99.00", "101.00"]), f"{chance.randint(1, 9)}"
+            gone = {"buy": {}, "sell": {}}
+            for count in itertools.count():
+                if ends.wait(0.02):
+                    return
+                far = swing * (50 - abs(count % 100 - 50)) / 50
+                low, bid, ask, high = (f"{price + far:.2f}" for price in (98.5, 99, 101, 101.5))
+                price, quantity = chance.choice([bid, ask]), f"{chance.randint(1, 9)}"
                 self.trade(price, quantity, chance.choice(["buy", "sell"]))
-                self.display(buy={"99.00": "5", "98.50": "3"}, sell={"101.00": "4", "101.50": "6"})
+                there = {"buy": {bid: "5", low: "3"}, "sell": {ask: "4", high: "6"}}
+                self.display(**{side: dict.fromkeys(gone[side], "0") | there[side] for side in there})
+                gone = there
 
         moves = threading.Thread(target=market)
         moves.start()

@@ -124,7 +124,7 @@ def test_two_pairs_trade_one_account(binance, cli):
 
 
 def test_a_breakout_trades_by_stops_that_wait_at_the_gateway(binance, cli):
-    with binance.moving():
+    with binance.moving(swing=10):
         done = cli(
             "execution", "live", "--symbol", "BTC/USDT", *BOUND, "--strategy", "breakout", "--param", "size=1",
             "--param", "seconds=0.5", "--param", "trail_bp=1", "--until", 4, "--json",
@@ -132,5 +132,7 @@ def test_a_breakout_trades_by_stops_that_wait_at_the_gateway(binance, cli):
 
     assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
     assert done.json["orders"] > 1
-    assert {one["type"] for one in binance.placed.values()} <= {"MARKET"}
+    assert {(one["type"], one["side"]) for one in binance.placed.values()} == {("MARKET", "BUY"), ("MARKET", "SELL")}
+    ledger, _ = binance.ledger()
+    assert done.json["position"] == ledger / UNIT
     assert not binance.venue.open_ids()
