@@ -28,7 +28,7 @@ from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import Compiled, Desk, Market, QuotingStrategy
 from tradepulse.core.quoting.imbalance_taker import ImbalanceTaker
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, MONEY, Terms
+from tradepulse.execution.terms import FEE, MONEY, Terms
 
 TICK, MOST, LEAN = 0.01, 1_000, 0.7
 FEED_NS, ORDER_NS, ANSWER_NS = 500_001, 1_000_003, 1_000_007

@@ -23,7 +23,8 @@ from tradepulse.execution.engine import Spec, trade
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.matching import Venue
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.execution.ticket import Event, OrderType, Ticket
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.errors import ConfigError, DataError, UnknownName
 from tradepulse.execution.cards import run_card
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.ingestion.recording import load_recording
 
 MS = 1_000_000

@@ -18,7 +18,7 @@ from tradepulse.core.quoting.loader import quoting_strategies, quoting_strategy
 from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.ingestion.recording import load_recording
 
 

@@ -26,7 +26,7 @@ from tradepulse.core.orders import UNIT
 from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.errors import ConfigError, DataError, MissingData
-from tradepulse.execution.orderpath import FEE, MONEY, Terms
+from tradepulse.execution.terms import FEE, MONEY, Terms
 
 DAY = pd.Timestamp("2024-01-02T15:00Z")
 

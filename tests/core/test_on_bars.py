@@ -22,7 +22,7 @@ from tradepulse.core.strategies.loader import shipped, strategy_class
 from tradepulse.errors import ConfigError, UnknownName
 from tradepulse.execution.desk import Move
 from tradepulse.execution.exchange import Exchange
-from tradepulse.execution.orderpath import FEE, MONEY, Instrument, Limits, Place, Terms
+from tradepulse.execution.terms import FEE, MONEY, Instrument, Limits, Place, Terms
 from tradepulse.ingestion.recording import load_recording
 
 #: As short as they may be, so that they trade often.

@@ -10,7 +10,7 @@ from werkzeug import Response
 
 from tests.execution.loopback import Loopback, now, text, units
 from tradepulse.core.orders import UNIT, Side
-from tradepulse.execution.orderpath import MONEY
+from tradepulse.execution.terms import MONEY
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 KEY, SECRET = "PK-TEST-KEY-1234567890", "very-secret-value-0987654321"

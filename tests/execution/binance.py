@@ -8,7 +8,7 @@ from werkzeug import Response
 from tests.execution.loopback import Loopback, now, text, units
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.matching import Venue
-from tradepulse.execution.orderpath import MONEY
+from tradepulse.execution.terms import MONEY
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 KEY, SECRET, PAIR = "test-key-1234567890", "very-secret-value-0987654321", "BTC/USDT"

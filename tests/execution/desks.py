@@ -10,7 +10,7 @@ from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.base import QuotingStrategy
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, trade
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 
 MS = 1_000_000
 TERMS = Terms(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.execution.orders import book_of, decided, fill, filled, order, record
@@ -20,7 +22,7 @@ def test_half_a_fill_is_booked_as_half():
     book = book_of(decided(order()), filled(fill(order(), quantity=40, price=10_000_000, commission=500)))
 
     state = book.orders["o1"]
-    assert (state.status, state.filled, state.open_quantity) == (OrderStatus.PARTIALLY_FILLED, 40, 60)
+    assert (state.status, state.filled, state.known.left) == (OrderStatus.PARTIALLY_FILLED, 40, 60)
     assert book.positions == {"AAA": 40}
     assert book.exposure("AAA") == 100
     assert book.cash_micros == 1_000_000_000_000 - 400_000_000 - 500
@@ -58,7 +60,7 @@ def test_a_refused_order_reserves_nothing():
 
 def test_the_book_after_a_session_does_not_know_what_came_later():
     closing = record("session_closed", session="2018-10-01", cash_micros=1, positions={}, closes={})
-    later = [closing, filled(fill(order())), record("session_closed", session="2018-10-02")]
+    later = [closing, filled(fill(order())), replace(closing, body={**closing.body, "session": "2018-10-02"})]
     records = [record("book_opened", book="paper", cash_micros=0), decided(order()), *later]
 
     assert Book.after(records, "2018-10-01").fills == {}

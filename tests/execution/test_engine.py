@@ -23,8 +23,9 @@ from tradepulse.execution.exchange import Exchange, connect, logon
 from tradepulse.execution.journal import Journal, older_files, verify_journal
 from tradepulse.execution.kill_switch import pull_kill_switch, reset_kill_switch
 from tradepulse.execution.lease import read_lease
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.supervision import desk_of, run_paper, watched_desk
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.execution.ticket import OrderType, Ticket
 from tradepulse.ingestion.recording import load_recording
 

@@ -27,9 +27,10 @@ from tradepulse.execution.exchange import connect, logon
 from tradepulse.execution.gateway import Gateway
 from tradepulse.execution.journal import Journal, older_files, verify_journal
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import MONEY, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.packing import event_of, plain, plain_event
 from tradepulse.execution.supervision import run_live, run_paper
+from tradepulse.execution.terms import MONEY, Terms
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 pytest.importorskip("ccxt")

@@ -13,7 +13,7 @@ from tradepulse.backtest import compiled_book
 from tradepulse.backtest.book import replay
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.touch_maker import TouchMaker
-from tradepulse.execution.orderpath import LEVERAGE, MONEY, Instrument, Limits, Terms
+from tradepulse.execution.terms import LEVERAGE, MONEY, Instrument, Limits, Terms
 
 #: A thousand, and nothing borrowed; the mid is 100.
 CASH = Terms(UNIT, UNIT, cash=1_000 * MONEY, limits=Limits(max_short=0, max_leverage=LEVERAGE))

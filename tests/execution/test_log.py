@@ -13,8 +13,9 @@ from tradepulse.errors import MissingData
 from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.log import execution_log
-from tradepulse.execution.orderpath import MONEY, OrderPath
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.supervision import run_paper
+from tradepulse.execution.terms import MONEY
 from tradepulse.execution.ticket import Event
 
 DESK = {

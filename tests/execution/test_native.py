@@ -54,7 +54,8 @@ from pathlib import Path
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 limits = Limits(5 * UNIT, 10**5 * MONEY, 40 * UNIT, 500 * FEE, 30, 10**6, 10**6 * MONEY)
 with Journal(Path(sys.argv[1]), "os") as journal:

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.execution.orders import book_of, decided, fill, filled, order, record
+from tests.execution.orders import book_of, decided, fill, filled, order, record, request_text
 from tradepulse.core.orders import Approved, Refused, Side
-from tradepulse.errors import ConfigError
-from tradepulse.execution.risk import Limits, review
+from tradepulse.execution.book import review
+from tradepulse.execution.session import parse_request
+from tradepulse.execution.terms import LEVERAGE, WHOLE_BP, Limits
 
-LIMITS = Limits(max_order_quantity=100, max_order_notional_micros=1_000_000_000, max_position=150)
+LIMITS = Limits(max_order_quantity=100, max_order_notional=1_000_000_000 * WHOLE_BP, max_position=150)
 
 
 def held(quantity):
@@ -33,9 +34,8 @@ def held(quantity):
         (order(quantity=-5), held(0), "bad_quantity"),
         (order(quantity=2.5), held(0), "bad_quantity"),
         (order(quantity=float("nan")), held(0), "bad_quantity"),
-        (order(quantity=True), held(0), "bad_quantity"),
-        (order(reference=0), held(0), "bad_price"),
-        (order(reference=float("nan")), held(0), "bad_price"),
+        (order(reference=0), held(0), "no_price"),
+        (order(reference=float("nan")), held(0), "no_price"),
         (order("held"), book_of(decided(order("held", quantity=1))), "duplicate_id"),
         (order(side=Side.SELL, quantity=0), held(600), "bad_quantity"),  # reducing by nothing makes no sense either
     ],
@@ -69,10 +69,47 @@ def test_nothing_approved_adds_risk_beyond_a_limit(position, side, quantity, ref
         assert within or (abs(after) < abs(position) and after * position >= 0)
 
 
-@pytest.mark.parametrize("bad", [-1, 1.5, True, float("nan")])
-def test_limits_are_whole_numbers(bad):
-    with pytest.raises(ConfigError, match="limit max_position must be a whole number not below zero"):
-        Limits(100, 100, bad)
+def test_what_is_open_on_the_other_side_may_not_fill_and_makes_no_room():
+    # 100 are held, and 100 are being sold: a purchase of 60 has room for 50 only if the sale does not fill.
+    book = book_of(filled(fill(order("held"))), decided(order("away", Side.SELL, quantity=100)))
+
+    assert isinstance(review(order("o2", quantity=50), book, LIMITS), Approved)
+    refused = review(order("o2", quantity=60), book, LIMITS)
+    assert (refused.rule, refused.reason) == ("max_position", "position would be 160, at most 150")
+
+
+def test_an_account_that_borrows_nothing_sells_what_it_has_and_buys_what_it_can_pay():
+    # 100 at 10 of a thousand and fifty: 50 in cash, and 1,050 of equity.
+    book = book_of(filled(fill(order("held"))), cash=1_050_000_000)
+    cash_account = Limits(max_short=0, max_leverage=LEVERAGE)
+    closes = {"AAA": 10_000_000, "BBB": 5_000_000}
+
+    def verdict(wish):
+        asked = review(wish, book, cash_account, closes=closes)
+        return (asked.rule, asked.reason) if isinstance(asked, Refused) else None
+
+    assert verdict(order("o1", Side.SELL, 100)) is None
+    assert verdict(order("o1", Side.SELL, 101)) == ("max_short", "1 would be short, at most 0")
+    assert verdict(order("o1", quantity=5)) is None
+    too_much = ("max_leverage", "more than 1 would be held for one of equity, or something has no price")
+    assert verdict(order("o1", quantity=6)) == too_much
+    assert verdict(order("o1", quantity=10, symbol="BBB", reference=5_000_000)) is None
+    assert verdict(order("o1", quantity=11, symbol="BBB", reference=5_000_000)) == too_much
+    assert verdict(order("o1", quantity=1, symbol="CCC")) == too_much
+
+
+def test_the_limits_of_a_request_are_in_units_and_in_money():
+    limits = {
+        "max_order_quantity": 7, "max_order_notional": "12.5", "max_position": 8, "max_open_orders": 3,
+        "max_daily_loss": "0.000001", "max_short": 0, "max_leverage": "1.5",
+    }  # fmt: skip
+    request = parse_request(request_text(limits=limits, strategies={"s@1": {"max_order_notional": "2"}}))
+
+    assert request.limits == Limits(
+        7, 12_500_000 * WHOLE_BP, 8, max_open_orders=3, max_daily_loss=WHOLE_BP, max_short=0,
+        max_leverage=3 * LEVERAGE // 2,
+    )  # fmt: skip
+    assert request.strategies == {"s@1": Limits(max_order_notional=2_000_000 * WHOLE_BP)}
 
 
 def test_a_strategy_is_held_to_what_it_has_of_the_account_itself():
@@ -86,7 +123,9 @@ def test_a_strategy_is_held_to_what_it_has_of_the_account_itself():
 
     assert isinstance(review(order("more", quantity=10), book, LIMITS, strategies=own), Approved)
     refused = review(order("more", quantity=11), book, LIMITS, strategies=own)
-    assert (refused.rule, refused.reason) == ("max_position", "position would be 51, at most 50 for sma_cross@1")
+    assert (refused.rule, refused.reason) == (
+        "strategy_max_position", "position would be 51, at most 50 for sma_cross@1"
+    )  # fmt: skip
     assert isinstance(review(replace(order("more", quantity=11), strategy="donchian@1"), book, LIMITS, strategies=own),
                       Approved)  # fmt: skip
     assert review(replace(order("more", quantity=31), strategy="donchian@1"), book, LIMITS).reason.endswith("most 150")
@@ -108,7 +147,7 @@ def test_what_was_lost_since_the_last_close_stops_what_adds_risk():
     closing = record("session_closed", session="2018-10-01", cash_micros=999_000_000_000,
                      positions={"AAA": 100}, closes={"AAA": 10_000_000})  # fmt: skip
     book = book_of(filled(fill(order("held"))), closing)
-    limits = replace(LIMITS, max_daily_loss_micros=300_000_000)
+    limits = replace(LIMITS, max_daily_loss=300_000_000 * WHOLE_BP)
     wish, less = order("o1", quantity=1), order("o2", Side.SELL, 1)
 
     assert isinstance(review(wish, book, limits, closes={"AAA": 7_000_000}), Approved)

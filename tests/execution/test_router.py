@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
-from tradepulse.execution.orderpath import FEE, MONEY
 from tradepulse.execution.router import Offered, route
+from tradepulse.execution.terms import FEE, MONEY
 
 
 def offer(venue, levels, fee_bp=0, **more):

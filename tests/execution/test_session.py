@@ -224,8 +224,10 @@ def test_a_split_is_booked_once_wherever_the_run_before_died(tmp_path, monkeypat
     dies_after(writes, monkeypatch, lambda: ex(tmp_path / "cut"))
     ex(tmp_path / "cut")
 
-    for part in ("positions", "cash_micros", "parts", "actions"):
-        assert getattr(book(tmp_path / "cut"), part) == getattr(book(tmp_path / "whole"), part), part
+    cut, whole = book(tmp_path / "cut"), book(tmp_path / "whole")
+    for part in ("positions", "cash_micros", "actions"):
+        assert getattr(cut, part) == getattr(whole, part), part
+    assert cut.account.state.parts == whole.account.state.parts
 
 
 def short_100(folder, **more):
@@ -524,7 +526,19 @@ def _without(key):
         (request_text(fees={"commission_bp": 1.0, "slippage_bp": -2.0}), "slippage_bp must lie between"),
         (
             request_text(limits={"max_order_quantity": -1, "max_order_notional": "1", "max_position": 1}),
-            "limit max_order",
+            "limit max_order_quantity must not be below zero, as -1 is",
+        ),
+        (
+            request_text(
+                limits={"max_order_quantity": 1, "max_order_notional": "1", "max_position": 1, "max_leverage": "x"}
+            ),
+            "request is not valid",
+        ),
+        (
+            request_text(
+                limits={"max_order_quantity": 1, "max_order_notional": "1", "max_position": 1, "max_short": "0"}
+            ),
+            "'0' is not a whole number",
         ),
     ],
 )

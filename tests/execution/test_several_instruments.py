@@ -30,8 +30,9 @@ from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.log import execution_log
-from tradepulse.execution.orderpath import FEE, MONEY, Instrument, Limits, OrderPath, Place, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.supervision import _positions, run_paper, watched_desk
+from tradepulse.execution.terms import FEE, MONEY, Instrument, Limits, Place, Terms
 from tradepulse.execution.ticket import Event, OrderType, Ticket
 
 #: Prices of the perpetual go by halves, its quantities by twos; it costs 1 bp to take there, 4 at the spot.

@@ -16,9 +16,10 @@ from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import MONEY, Limits, OrderPath
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
 from tradepulse.execution.supervision import run_paper
+from tradepulse.execution.terms import MONEY, Limits
 from tradepulse.execution.ticket import Event, OrderType, Ticket
 from tradepulse.execution.watch import Watched
 

@@ -28,9 +28,10 @@ from tradepulse.execution.engine import parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.line import move_of, plain_move
-from tradepulse.execution.orderpath import FEE, OrderPath, Place
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
 from tradepulse.execution.supervision import _positions, run_paper, watched_desk
+from tradepulse.execution.terms import FEE, Place
 from tradepulse.execution.ticket import OrderType, Ticket
 
 #: 4 bp at the first, and 1 bp at the other, where prices go by halves and quantities by twos.

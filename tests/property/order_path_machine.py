@@ -26,7 +26,8 @@ from hypothesis.stateful import (
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.cards import _Desk
 from tradepulse.execution.journal import Journal, ReadOnly, verify_journal
-from tradepulse.execution.orderpath import MONEY, OrderPath
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import MONEY
 
 prices = st.integers(97, 103)
 sizes = st.integers(1, 9)

@@ -18,7 +18,7 @@ from tradepulse.backtest.latency import Latency
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.loader import quoting_strategy
 from tradepulse.execution.matching import Venue
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, Terms
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.ingestion.recording import load_recording
 from tradepulse.quality.book_fills import book_fills_could_happen
 

@@ -28,7 +28,8 @@ from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import DAY_NS, Desks, Move, begin_with, books_of
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue, venues_of
-from tradepulse.execution.orderpath import FEE, MONEY, Instrument, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import FEE, MONEY, Instrument, Terms
 from tradepulse.execution.ticket import Ticket
 from tradepulse.ingestion.recording import Recording
 

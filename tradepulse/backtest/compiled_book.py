@@ -27,14 +27,14 @@ from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, Terms
+from tradepulse.execution.terms import FEE, WHOLE_BP, Terms
 
 Integers = NDArray[np.int64]
 
 #: Of a loop: what is seen, our open orders, how many, the position, sizes, numbers, memory, and what it asks for.
 SIGNATURE = "int64(int64[::1],int64[:,::1],int64,int64,int64[::1],float64[::1],int64[::1],int64[:,::1])"
 _HUGE = 1 << 61
-_WHOLE_BP = 10_000 * FEE
+
 
 # Columns of an order.
 _SIGN, _QUANTITY, _PRICE, _FLAGS, _DECIDED, _ARRIVED, _STATUS, _REASON, _FILLED, _CANCELING = range(10)
@@ -180,7 +180,7 @@ def run(market: Market, plan: Compiled, terms: Terms, ways: Ways, cancels_ahead:
         If others' own book is crossed.
     """
     price_step, quantity_step, limits = market.price_step, market.quantity_step, terms.limits
-    notional = None if limits.max_order_notional is None else limits.max_order_notional // _WHOLE_BP
+    notional = None if limits.max_order_notional is None else limits.max_order_notional // WHOLE_BP
     bounds = np.array(
         [
             -1 if limits.max_order_quantity is None else limits.max_order_quantity // quantity_step,
@@ -191,7 +191,7 @@ def run(market: Market, plan: Compiled, terms: Terms, ways: Ways, cancels_ahead:
         ]
     )  # fmt: skip
     highest = 2 * int(market.ladder[-1]) if len(market.ladder) else 0
-    if bounds.dtype != np.int64 or highest * max(int(bounds[3]), _WHOLE_BP) >= _HUGE or terms.position % quantity_step:
+    if bounds.dtype != np.int64 or highest * max(int(bounds[3]), WHOLE_BP) >= _HUGE or terms.position % quantity_step:
         return None
     three = (ways.feed, ways.order, ways.answer)
     delays = np.array([[one.median_us, one.deviation, one.correlation] for one in three])
@@ -268,7 +268,7 @@ def _tables(
     ]  # fmt: skip
     unit, curve = price_step * quantity_step, []
     for ns, net, makers, takers, position, middle in ran.curve.tolist():
-        cash = terms.cash - (net * _WHOLE_BP + makers * terms.maker_fee + takers * terms.taker_fee) * unit
+        cash = terms.cash - (net * WHOLE_BP + makers * terms.maker_fee + takers * terms.taker_fee) * unit
         mid = middle * price_step // 2 if middle > 0 else -middle * price_step
         curve.append((ns, cash, position * quantity_step, mid))
     return result_of(fills, orders, curve, terms, len(moves))
@@ -415,7 +415,7 @@ def _objection(
         if tops[0] < 0 or tops[1] < 0:
             return _NO_PRICE
         twice = ladder[tops[0]] + ladder[tops[1]]
-        if abs(2 * price - twice) * _WHOLE_BP > twice * bounds[3]:
+        if abs(2 * price - twice) * WHOLE_BP > twice * bounds[3]:
             return _OFF_COLLAR
     if bounds[2] >= 0 and abs(position + sign * (waiting[side] + quantity)) > bounds[2]:
         return _POSITION

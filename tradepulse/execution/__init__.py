@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 #: Modules that are worth compiling, and the folder that their compiled form is in.
-SOURCES = ("journal", "packing", "orderpath", "matching", "desk")
+SOURCES = ("journal", "packing", "terms", "account", "risk", "orderpath", "matching", "desk")
 NATIVE = "_native"
 
 

@@ -1,66 +1,123 @@
-"""The book: orders, fills, positions and cash as the fold of a journal. There is no other state."""
+"""The daily book: an account as the fold of its sessions' journal. There is no other state.
+
+Orders, positions, cash and what is open are an :class:`~tradepulse.execution.account.Account`'s, as on the continuous
+order path. Units are whole here and money is in micros, so that an account's cash is micros times
+:data:`~tradepulse.execution.terms.WHOLE_BP`. What only a daily book has (why an order was decided, what a fill's
+evidence is, what went ex, which sessions are done) is beside it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tradepulse.core.orders import Fill, Order, OrderStatus, Side, after_split, share_of
+from tradepulse.core.orders import Approved, Fill, Order, OrderStatus, Refused, Side, from_micros, share_of
 from tradepulse.errors import JournalCorrupt, MissingData
+from tradepulse.execution.account import Account, Held, Known
 from tradepulse.execution.journal import Record
+from tradepulse.execution.risk import Risk
+from tradepulse.execution.terms import WHOLE_BP, Instrument, Limits, Place, Terms
+from tradepulse.execution.ticket import OrderType, Ticket
+
+_NONE = Limits()
 
 
 @dataclass(slots=True)
 class OrderState:
-    """An order and what has become of it."""
+    """An order, the record that decided it, and what the account knows of it."""
 
     order: Order
-    status: OrderStatus
     record: int
-    reason: str = ""
-    filled: int = 0
+    known: Known
 
     @property
-    def open_quantity(self) -> int:
-        """Units that can still fill, signed like the order."""
-        return self.order.side.sign * (self.order.quantity - self.filled) if self.status.is_open else 0
+    def status(self) -> OrderStatus:
+        """Where it stands."""
+        return OrderStatus(self.known.status)
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, rejected or canceled."""
+        return self.known.reason
+
+    @property
+    def filled(self) -> int:
+        """Units filled."""
+        return self.known.filled
 
 
-@dataclass(slots=True)
-class Book:
-    """What a journal says, record after record.
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """What risk goes by between two sessions: the close, at which there is as much as anybody asks for.
 
     Parameters
     ----------
-    name : of the book, from its first record
-    cash_micros : cash, settled or not
-    opening_micros : cash that it was opened with
+    by_number : close of each instrument, micros, where there is one
+    reference : close of what is ordered; no price where it is not above zero
     """
 
-    name: str = ""
-    cash_micros: int = 0
-    opening_micros: int = 0
-    positions: dict[str, int] = field(default_factory=dict)
-    #: Units that each strategy's orders have come to, by strategy and symbol.
-    parts: dict[tuple[str, str], int] = field(default_factory=dict)
-    orders: dict[str, OrderState] = field(default_factory=dict)
-    fills: dict[str, tuple[Fill, int]] = field(default_factory=dict)
-    #: Splits, dividends, borrow fees and funding that were booked, by kind, symbol and date, in the journal's order.
-    actions: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
-    #: Newest session over whose night borrow fees and funding were booked, ISO, or empty.
-    charged: str = ""
-    #: Why the kill switch is pulled, whether its cancels are still to be asked for, and the orders that the broker has
-    #: not proven gone since.
-    killed: str = ""
-    stopping: bool = False
-    left: list[str] = field(default_factory=list)
-    #: The broker of the newest session.
-    broker: str = "simulated"
-    #: What the book held after each session that was completed.
-    closed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_number: Mapping[int, int]
+    reference: int = 0
+    seen_ms: int | None = None
+    venue_ms: int | None = None
+
+    @property
+    def others(self) -> dict[Side, dict[int, int]]:
+        """Enough of it, on both sides."""
+        return {side: {self.reference: 1 << 62} for side in Side}
+
+    @property
+    def last(self) -> int | None:
+        """The close."""
+        return self.reference if self.reference > 0 else None
+
+    bid = ask = last
+
+    def best(self, side: Side) -> int | None:
+        """Return the close."""
+        return self.last
+
+    def doubled(self, instrument: int) -> int | None:
+        """Return twice the close of an instrument, None without one."""
+        close = self.by_number.get(instrument)
+        return None if close is None else 2 * close
+
+
+class Book:
+    """What a journal says, record after record.
+
+    Attributes
+    ----------
+    name : of the book, from its first record
+    account : what it has
+    opening_micros : cash that it was opened with
+    orders : by id, in the order in which they were decided
+    fills : by id, each with the number of its record
+    actions : splits, dividends, borrow fees and funding that were booked, by kind, symbol and date, in the journal's
+        order
+    charged : newest session over whose night borrow fees and funding were booked, ISO, or empty
+    stopping, left : whether the kill switch's cancels are still to be asked for, and the orders that the broker has not
+        proven gone since
+    broker : of the newest session
+    closed : what the book held after each session that was completed
+    """
+
+    def __init__(self) -> None:
+        self.name, self.opening_micros = "", 0
+        self.account = Account(Terms(1, 1), "the journal")
+        self.orders: dict[str, OrderState] = {}
+        self.fills: dict[str, tuple[Fill, int]] = {}
+        self.actions: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.charged, self.broker = "", "simulated"
+        self.stopping = False
+        self.left: list[str] = []
+        self.closed: dict[str, dict[str, Any]] = {}
+        # Numbers by which the account knows them, in the order in which they are met.
+        self._symbols: dict[str, int] = {}
+        self._traders: dict[str, int] = {}
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Book":
-        """Return the book that records add up to."""
+        """Return the book that a journal's records amount to."""
         book = cls()
         for record in records:
             book.apply(record)
@@ -83,18 +140,54 @@ class Book:
         raise MissingData(f"book {book.name or '(new)'} has not completed session {session}; run execute_signals")
 
     @property
+    def cash_micros(self) -> int:
+        """Cash, settled or not."""
+        return self.account.state.cash // WHOLE_BP
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Units of each symbol that was ever filled."""
+        held = self.account.state.held
+        return {fill.symbol: held[self._symbols[fill.symbol]].position for fill, _ in self.fills.values()}
+
+    @property
+    def killed(self) -> str:
+        """Why the kill switch is pulled, empty if it is not."""
+        state = self.account.state
+        return state.kill_reason if state.killed else ""
+
+    @property
     def last_session(self) -> str:
         """Newest completed session, ISO, or empty."""
         return max(self.closed, default="")
 
-    def exposure(self, symbol: str, strategy: str | None = None) -> int:
-        """Return the position after everything open fills, or what one strategy has of it."""
-        held = self.positions.get(symbol, 0) if strategy is None else self.parts.get((strategy, symbol), 0)
-        return held + sum(
-            state.open_quantity
-            for state in self.orders.values()
-            if state.order.symbol == symbol and strategy in (None, state.order.strategy)
+    def exposure(self, symbol: str) -> int:
+        """Return the position after everything open fills."""
+        if symbol not in self._symbols:
+            return 0
+        held = self.account.state.held[self._symbols[symbol]]
+        return held.position + held.left[Side.BUY] - held.left[Side.SELL]
+
+    def ticket(self, order: Order) -> Ticket:
+        """Return an order as the account knows it; what it does not know yet gets a number."""
+        venue, strategy = self._meet(order.symbol, order.strategy)
+        return Ticket(
+            order.client_order_id, order.side, OrderType.MARKET, order.quantity, venue=venue, strategy=strategy
         )
+
+    def terms(self, limits: Limits = _NONE, strategies: Mapping[str, Limits] | None = None) -> Terms:
+        """Return what holds for what the book knows, under limits of the account and of its strategies."""
+        own = strategies or {}
+        return Terms(
+            1, 1, limits=limits,
+            venues=tuple(Place(symbol, 1, 1, instrument=number) for symbol, number in self._symbols.items()),
+            instruments=tuple(Instrument(symbol, limits) for symbol in self._symbols),
+            strategies=tuple(own.get(name, _NONE) for name in self._traders),
+        )  # fmt: skip
+
+    def closes(self, closes: Mapping[str, int], reference: int = 0) -> Closes:
+        """Return what risk goes by at a session's close; prices in micros by symbol."""
+        return Closes({number: closes[s] for s, number in self._symbols.items() if s in closes}, reference)
 
     def may_go_ex(self, symbol: str, ex_date: str) -> bool:
         """Say whether what goes ex on a date can still be booked: nothing was traded or decided in new units yet."""
@@ -106,20 +199,6 @@ class Book:
         )
         return not any(traded) and not any(decided)
 
-    def loss(self, closes: Mapping[str, int]) -> int | None:
-        """Return the equity lost since the close of the last completed session; None if something has no price.
-
-        Parameters
-        ----------
-        closes : what a unit of each symbol is worth now, micros
-        """
-        if not self.closed:
-            return 0
-        last = self.closed[self.last_session]
-        before = _equity(last["cash_micros"], last["positions"], last["closes"])
-        now = _equity(self.cash_micros, self.positions, closes)
-        return None if before is None or now is None else before - now
-
     def apply(self, record: Record) -> None:
         """Fold one record into the book.
 
@@ -128,48 +207,46 @@ class Book:
         JournalCorrupt
             If the record's kind is unknown.
         """
-        body = record.body
+        body, account = record.body, self.account
+        state = account.state
         match record.kind:
             case "book_opened":
-                self.name, self.cash_micros = body["book"], body["cash_micros"]
-                self.opening_micros = self.cash_micros
+                self.name, self.opening_micros = body["book"], body["cash_micros"]
+                state.cash = state.opening = body["cash_micros"] * WHOLE_BP
             case "order_decided":
-                order = order_from(body)
-                self.orders[order.client_order_id] = OrderState(order, OrderStatus.UNKNOWN, record.number)
+                self._decided(order_from(body), record.number)
             case "order_refused":
-                order = order_from(body["order"])
-                state = OrderState(order, OrderStatus.REFUSED, record.number, f"{body['rule']}: {body['reason']}")
-                self.orders[order.client_order_id] = state
+                self._decided(order_from(body["order"]), record.number, f"{body['rule']}: {body['reason']}")
             case "order_acknowledged":
-                self.orders[body["client_order_id"]].status = OrderStatus.WORKING
+                account.said(state.orders[body["client_order_id"]], "working", "", "")
             case "order_rejected":
-                state = self.orders[body["client_order_id"]]
-                state.status, state.reason = OrderStatus.REJECTED, body["reason"]
+                account.said(state.orders[body["client_order_id"]], "ended", "rejected", body["reason"])
+            case "order_canceled":
+                account.said(state.orders[body["client_order_id"]], "ended", "canceled", body["reason"])
             case "order_filled":
-                self._fill(fill_from(body), record.number)
+                self._filled(fill_from(body), record.number)
             case "split":
                 self._split(body)
             case "dividend":
                 self.actions[record.kind, body["symbol"], body["ex_date"]] = body
-                self.cash_micros += self.positions.get(body["symbol"], 0) * body["micros"]
+                state.cash += self.positions.get(body["symbol"], 0) * body["micros"] * WHOLE_BP
             case "borrow" | "funding":
                 self.actions[record.kind, body["symbol"], body["session"]] = body
-                self.cash_micros -= body["micros"]
+                state.cash -= body["micros"] * WHOLE_BP
             case "charged":
                 self.charged = body["session"]
             case "session_closed":
                 self.closed[body["session"]] = {**body, "link": record.link}
+                # What the loss of the next session is counted from; none where something held has no close.
+                state.opening = state.equity(self.closes(body["closes"]))
             case "session_started":
                 self.broker = body.get("broker", self.broker)
-            case "order_canceled":
-                state = self.orders[body["client_order_id"]]
-                state.status, state.reason = OrderStatus.CANCELED, body["reason"]
             case "killed":
-                self.killed, self.stopping = body["reason"], True
+                state.killed, state.kill_reason, self.stopping = True, body["reason"], True
             case "stopped":
                 self.left, self.stopping = body["left"], False
             case "reset":
-                self.killed, self.left, self.stopping = "", [], False
+                state.killed, state.kill_reason, self.left, self.stopping = False, "", [], False
             case "order_resent":
                 pass
             case _:
@@ -177,45 +254,113 @@ class Book:
                     f"record {record.number} has the unknown kind {record.kind!r}; a newer version wrote it"
                 )
 
+    def _meet(self, symbol: str, strategy: str | None = None) -> tuple[int, int]:
+        """Return the numbers of a symbol and a strategy, new ones where they are met for the first time."""
+        met = len(self._symbols), len(self._traders)
+        venue = self._symbols.setdefault(symbol, met[0])
+        number = 0 if strategy is None else self._traders.setdefault(strategy, met[1])
+        if (len(self._symbols), len(self._traders)) != met:
+            self.account.widen(self.terms())
+        return venue, number
+
+    def _decided(self, order: Order, record: int, refused: str = "") -> None:
+        ticket = self.ticket(order)
+        if refused:
+            self.account.refused(ticket, refused)
+        else:
+            self.account.sent(ticket, 0)
+        id = order.client_order_id
+        self.orders[id] = OrderState(order, record, self.account.state.orders[id])
+
+    def _filled(self, fill: Fill, record: int) -> None:
+        if fill.fill_id in self.fills:
+            return  # heard twice
+        self.fills[fill.fill_id] = (fill, record)
+        venue, _ = self._meet(fill.symbol)
+        # A fill of an order that we do not know still moves cash and position.
+        self.account.book_fill(
+            self.account.state.orders.get(fill.client_order_id), fill.client_order_id, fill.side, fill.price_micros,
+            fill.quantity, "taker", 0, fill.fill_id, fill.commission_micros * WHOLE_BP, venue=venue,
+        )  # fmt: skip
+
     def _split(self, body: dict[str, Any]) -> None:
         """Turn units held, and what is open of orders, into new units; a fraction held is paid out."""
         symbol, numerator, denominator = body["symbol"], body["numerator"], body["denominator"]
         self.actions["split", symbol, body["ex_date"]] = body
-        for strategy, of in self.parts:
-            if of == symbol:
-                self.parts[strategy, of], _ = after_split(self.parts[strategy, of], numerator, denominator)
-        if held := self.positions.get(symbol, 0):
-            self.positions[symbol], fraction = after_split(held, numerator, denominator)
-            self.cash_micros += share_of(body["price_micros"], fraction, denominator)
+        venue, _ = self._meet(symbol)
+        fraction = self.account.split(venue, numerator, denominator)
+        self.account.state.cash += share_of(body["price_micros"], fraction, denominator) * WHOLE_BP
         for state in self.orders.values():
-            order = state.order
-            if order.symbol == symbol and state.status.is_open:
-                left, _ = after_split(order.quantity - state.filled, numerator, denominator)
-                state.order = replace(order, quantity=state.filled + left)
-                if not left:
-                    state.status, state.reason = OrderStatus.CANCELED, "a split left nothing of it"
-
-    def _fill(self, fill: Fill, number: int) -> None:
-        if fill.fill_id in self.fills:
-            return  # heard twice
-        self.fills[fill.fill_id] = (fill, number)
-        self.cash_micros += fill.cash_micros
-        self.positions[fill.symbol] = self.positions.get(fill.symbol, 0) + fill.side.sign * fill.quantity
-        # A fill of an order that we do not know still moved cash and position; it has no state to advance.
-        if state := self.orders.get(fill.client_order_id):
-            state.filled += fill.quantity
-            part = state.order.strategy, fill.symbol
-            self.parts[part] = self.parts.get(part, 0) + fill.side.sign * fill.quantity
-            done = state.filled >= state.order.quantity
-            if done or state.status is not OrderStatus.CANCELED:
-                state.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+            if state.order.quantity != state.known.ticket.quantity:
+                state.order = replace(state.order, quantity=state.known.ticket.quantity)
 
 
-def _equity(cash: int, positions: Mapping[str, int], closes: Mapping[str, int]) -> int | None:
-    held = {symbol: units for symbol, units in positions.items() if units}
-    if held.keys() - closes.keys():
-        return None
-    return cash + sum(units * closes[symbol] for symbol, units in held.items())
+def review(
+    order: Order,
+    book: Book,
+    limits: Limits,
+    *,
+    strategies: Mapping[str, Limits] | None = None,
+    closes: Mapping[str, int] | None = None,
+) -> Approved | Refused:
+    """Return the order approved, or refused in the words of the first rule that objects.
+
+    Parameters
+    ----------
+    order : not yet known to the book
+    book : what is open in it counts as on the continuous order path
+    limits : of the account
+    strategies : limits of each strategy on what it has of the account: its own fills and open orders
+    closes : what a unit of each symbol held is worth now, micros; asked for where a loss or leverage is limited
+    """
+    ticket, state = book.ticket(order), book.account.state
+    market = book.closes(closes or {}, order.reference_micros)
+    rule = Risk(book.terms(limits, strategies)).objection(state, ticket, market, 0)
+    if not rule:
+        return Approved(order)
+    name = rule.removeprefix("strategy_")
+    own, of, whose, opened = limits, state.held[ticket.venue], "", len(state.open)
+    if name != rule:
+        part = book.account.part_of(ticket.strategy)
+        own, of = (strategies or {})[order.strategy], part.held[ticket.venue]
+        whose, opened = f" for {order.strategy}", part.open
+    return Refused(order, rule, _in_words(name, order, book, own, of, opened, market) + whose)
+
+
+def _in_words(name: str, order: Order, book: Book, limits: Limits, of: Held, opened: int, market: Closes) -> str:
+    """Say in numbers why a rule objects."""
+    most = getattr(limits, name, 0)
+    after = of.position + order.side.sign * (of.left[order.side] + order.quantity)
+    match name:
+        case "max_order_quantity":
+            return f"{order.quantity} units, at most {most}"
+        case "max_order_notional":
+            return f"{_money(order.quantity * order.reference_micros)}, at most {_money(most // WHOLE_BP)}"
+        case "max_position":
+            return f"position would be {after}, at most {most}"
+        case "max_short":
+            return f"{-after} would be short, at most {most}"
+        case "max_leverage":
+            return f"more than {from_micros(most):g} would be held for one of equity, or something has no price"
+        case "max_open_orders":
+            return f"{opened} are open, at most {most}"
+        case "max_daily_loss":
+            state = book.account.state
+            equity = state.equity(market)
+            if equity is None or state.opening is None:  # what cannot be marked may have lost anything
+                return "something that is held has no price"
+            lost = _money((state.opening - equity) // WHOLE_BP)
+            return f"lost {lost} since the last close, at most {_money(most // WHOLE_BP)}"
+        case "killed":
+            return f"the kill switch is pulled: {book.killed}"
+        case "no_price":
+            return f"reference price {from_micros(order.reference_micros)} is no price"
+        case _:
+            return f"{order.quantity} units as {order.client_order_id}"
+
+
+def _money(micros: int) -> str:
+    return f"{from_micros(micros):,.2f}"
 
 
 def order_from(body: dict[str, Any]) -> Order:

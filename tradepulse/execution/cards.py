@@ -18,7 +18,8 @@ from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError, UnreadableFile
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.matching import Venue
-from tradepulse.execution.orderpath import FEE, MONEY, Limits, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import FEE, MONEY, Limits, Terms
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
 _CARD = {"id", "venue", "risk", "account", "book", "steps", "expect", "why", "source"}

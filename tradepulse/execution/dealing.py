@@ -18,8 +18,8 @@ from tradepulse.core.orders import Side
 from tradepulse.errors import BrokerRejected, Unanswered
 from tradepulse.execution.desk import Move
 from tradepulse.execution.line import plain_move
-from tradepulse.execution.orderpath import Place
 from tradepulse.execution.packing import plain, ticket_of
+from tradepulse.execution.terms import Place
 from tradepulse.execution.ticket import Event, Ticket, TimeInForce, reached
 
 #: Seconds between looks at the account while something is open, and while nothing is.
@@ -64,7 +64,7 @@ class Trade(NamedTuple):
     number : its own id of the order
     side, price, quantity, liquidity : as in :class:`~tradepulse.execution.ticket.Event`
     ns : when
-    fee : that was taken in the currency of the price, in units of :data:`~tradepulse.execution.orderpath.MONEY`; None
+    fee : that was taken in the currency of the price, in units of :data:`~tradepulse.execution.terms.MONEY`; None
         if it was taken in a third one
     fee_units : that was taken of what is traded
     """

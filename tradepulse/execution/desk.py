@@ -7,8 +7,9 @@ from tradepulse.core.orders import Side, client_order_id
 from tradepulse.core.quoting.base import Answer, How, Market, QuotingStrategy, checked
 from tradepulse.errors import ConfigError, LineLost
 from tradepulse.execution.matching import Display
-from tradepulse.execution.orderpath import OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.router import Offered, route
+from tradepulse.execution.terms import Terms
 from tradepulse.execution.ticket import Event, Ticket, TimeInForce, type_of
 
 #: Strategies that a ticket can tell apart.

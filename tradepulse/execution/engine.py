@@ -29,7 +29,9 @@ from tradepulse.execution.journal import Durability, Journal
 from tradepulse.execution.kill_switch import is_pulled
 from tradepulse.execution.lease import locked, read_lease, take_lease
 from tradepulse.execution.line import Line, move_of
-from tradepulse.execution.orderpath import (
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.packing import event_of, plain
+from tradepulse.execution.terms import (
     FEE,
     LEVERAGE,
     MONEY,
@@ -37,11 +39,9 @@ from tradepulse.execution.orderpath import (
     OF_STRATEGY,
     Instrument,
     Limits,
-    OrderPath,
     Place,
     Terms,
 )
-from tradepulse.execution.packing import event_of, plain
 
 #: Seconds between looks at the kill switch and the lease.
 _LOOK = 0.05

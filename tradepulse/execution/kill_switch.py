@@ -12,7 +12,8 @@ from tradepulse.core.files import replace_text
 from tradepulse.errors import ConfigError
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import Terms
 
 
 def pull_kill_switch(folder: Path, reason: str, by: str) -> Path:

@@ -6,11 +6,13 @@ from typing import Any
 from tradepulse.core.orders import BP, UNIT
 from tradepulse.errors import MissingData
 from tradepulse.execution import packing
+from tradepulse.execution.account import Booked
 from tradepulse.execution.desk import name_of
 from tradepulse.execution.engine import strategies_of
 from tradepulse.execution.journal import JSON, ReadOnly, journal_files, json_entry, raw_entries
-from tradepulse.execution.orderpath import FEE, MONEY, Booked, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.supervision import desk_of
+from tradepulse.execution.terms import FEE, MONEY, Terms
 
 #: A time before which a moment is none: journals of before times were kept count moments instead.
 _FIRST_NS = 10**15

@@ -1,149 +1,296 @@
-"""Pre-trade risk: every order is asked every rule, and the first that objects gives the reason."""
+"""Pre-trade risk: every order is asked every rule, and the first that objects gives the reason.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+An order that only takes exposure away passes all of them: refusing it would keep on the risk that they are there to
+bound. What is open counts as if all of it on the order's side had filled.
+"""
 
-from tradepulse.core.orders import Approved, Order, Refused, from_micros
-from tradepulse.errors import ConfigError
-from tradepulse.execution.book import Book
+from typing import Protocol
 
+from tradepulse.core.orders import Side
+from tradepulse.execution.account import Held, Known, Marks, State
+from tradepulse.execution.terms import LEVERAGE, WHOLE_BP, Instrument, Terms
+from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an order may do, to the account or to what one strategy has of it. Equal to a limit passes; None is none.
-
-    Parameters
-    ----------
-    max_order_quantity : units in one order
-    max_order_notional_micros : value of one order at its reference price
-    max_position : absolute units held after everything open has filled
-    max_open_orders : orders that can still fill, this one included
-    max_daily_loss_micros : equity lost since the close of the session before; of an account only
-    """
-
-    max_order_quantity: int | None = None
-    max_order_notional_micros: int | None = None
-    max_position: int | None = None
-    max_open_orders: int | None = None
-    max_daily_loss_micros: int | None = None
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-                raise ConfigError(f"limit {field.name} must be a whole number not below zero, not {value!r}")
+_NEVER = 1 << 62
+_HALF_BP = WHOLE_BP // 2
+_LIMIT, _GTC, _SELL = OrderType.LIMIT, TimeInForce.GTC, Side.SELL
 
 
-class Scope(NamedTuple):
-    """What a limit is held against: the whole account, or what one strategy has of it.
+class Market(Marks, Protocol):
+    """What risk looks at: others' display and the last print, and by which clocks they were seen."""
 
-    Parameters
-    ----------
-    limits : that hold in it
-    exposure : units of the order's symbol once everything open has filled
-    open_orders : that can still fill
-    loss : equity lost since the last close, micros; None if something held has no price now
-    whose : added to the reason
-    """
+    @property
+    def others(self) -> dict[Side, dict[int, int]]:
+        """Quantity that others display by price, of each side."""
+        ...
 
-    limits: Limits
-    exposure: int
-    open_orders: int
-    loss: int | None = 0
-    whose: str = ""
+    @property
+    def bid(self) -> int | None:
+        """Highest price that others bid."""
+        ...
+
+    @property
+    def ask(self) -> int | None:
+        """Lowest price that others offer."""
+        ...
+
+    @property
+    def last(self) -> int | None:
+        """Price of the last trade."""
+        ...
+
+    @property
+    def seen_ms(self) -> int | None:
+        """When the newest of it was seen, by our clock."""
+        ...
+
+    @property
+    def venue_ms(self) -> int | None:
+        """The same by the venue's clock."""
+        ...
+
+    def best(self, side: Side) -> int | None:
+        """Return the best price that others display on a side."""
+        ...
 
 
-Rule = Callable[[Order, Scope], str | None]
-
-
-def review(
-    order: Order,
-    book: Book,
-    limits: Limits,
-    *,
-    strategies: Mapping[str, Limits] | None = None,
-    closes: Mapping[str, int] | None = None,
-) -> Approved | Refused:
-    """Return the order approved, or refused in the words of the first rule that objects.
-
-    An order that only reduces the position is asked whether it makes sense at all, and no limit, nor the kill switch:
-    refusing it would keep on the risk that they are there to bound.
+class Risk:
+    """The rules of an account.
 
     Parameters
     ----------
-    order : not yet known to the book
-    book : open orders count as if they had filled
-    limits : of the account
-    strategies : limits of each strategy on what it has of the account: its own fills and open orders
-    closes : what a unit of each symbol held is worth now, micros; asked for where a daily loss is limited
+    terms : of the account
     """
-    if not _whole(order.quantity):
-        return Refused(order, "bad_quantity", f"quantity {order.quantity!r} is not a whole number above zero")
-    if not _whole(order.reference_micros):
-        return Refused(order, "bad_price", f"reference price {order.reference_micros!r} is no price")
-    if order.client_order_id in book.orders:
-        return Refused(order, "duplicate_id", f"{order.client_order_id} was used before")
-    exposure = book.exposure(order.symbol)
-    after = exposure + order.side.sign * order.quantity
-    if exposure * after >= 0 and abs(after) < abs(exposure):
-        return Approved(order)
-    if book.killed:
-        return Refused(order, "killed", f"the kill switch is pulled: {book.killed}")
-    waiting = [state.order.strategy for state in book.orders.values() if state.status.is_open]
-    loss = book.loss(closes or {}) if limits.max_daily_loss_micros is not None else 0
-    scopes = [Scope(limits, exposure, len(waiting), loss)]
-    if own := (strategies or {}).get(order.strategy):
-        exposure = book.exposure(order.symbol, order.strategy)
-        scopes.append(Scope(own, exposure, waiting.count(order.strategy), whose=f" for {order.strategy}"))
-    for scope in scopes:
-        for name, rule in _LIMITS.items():
-            if (objection := rule(order, scope)) is not None:
-                return Refused(order, name, objection + scope.whose)
-    return Approved(order)
 
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        limits = terms.limits
+        instruments = terms.instruments or (Instrument("", limits, terms.position),)
+        self._traded = terms.traded
+        # Of each instrument its own limits; notional as a price times a quantity, which spares the hot path a
+        # multiplication of large numbers.
+        self._own = tuple(
+            (
+                own.max_order_quantity, None if own.max_order_notional is None else own.max_order_notional // WHOLE_BP,
+                own.price_collar_bp, own.max_position, own.max_short,
+            )
+            for own in (one.limits for one in instruments)
+        )  # fmt: skip
+        self._alone = not terms.instruments
+        age, skew = limits.max_price_age_ms, limits.max_clock_skew_ms
+        self._guarded = age is not None or skew is not None
+        #: What makes it worth asking whether a price is reliable: older than this, or clocks further apart.
+        self._old = _NEVER if age is None else age
+        self._apart = _NEVER if skew is None else skew
+        self._account = limits.max_open_orders, limits.max_daily_loss, limits.max_orders_per_second
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    def objection(self, state: State, ticket: Ticket, market: Market, now_ms: int) -> str:
+        """Return the first rule that objects to a new order, or nothing."""
+        id, side, kind, quantity, price, _, tif, expire, shown, _, _, reduce_only, _, venue, strategy = ticket
+        terms = self.terms
+        # What most orders are is looked at here, which spares a call.
+        if (
+            kind is not _LIMIT or tif is not _GTC or expire is not None or shown is not None or venue or strategy
+            or price is None or price <= 0 or price % terms.tick or quantity <= 0 or quantity % terms.lot
+        ) and (shape := self._off_grid(ticket)):  # fmt: skip
+            return shape
+        if id in state.orders:
+            return "duplicate_id"
+        number = self._traded[venue]
+        mine = state.held[number]
+        if reduce_only:
+            quantity = self._after_cut(ticket, mine)
+        waiting, position = mine.left[side], mine.position
+        held = -side.sign * position
+        if not quantity or (held > 0 and quantity + waiting <= held):
+            return ""  # it only takes exposure away
+        if state.killed:
+            return "killed"
+        if self._guarded:
+            seen, said, apart = market.seen_ms, market.venue_ms, self._apart
+            doubtful = seen is None or said is None or now_ms - seen > self._old or not -apart <= seen - said <= apart
+            if doubtful and (reason := self._unreliable(market, now_ms)):
+                return reason
+        if reason := self._to_itself(ticket, kind.has_limit, price, quantity, market, number):
+            return reason
+        _, _, _, most, shortest = self._own[number]
+        if most is not None and abs(position + side.sign * (waiting + quantity)) > most:
+            return "max_position"
+        if shortest is not None and side is _SELL and waiting + quantity - position > shortest:
+            return "max_short"
+        if terms.limits.max_leverage is not None and self._exceeds_leverage(state, side, quantity, market, number):
+            return "max_leverage"
+        most_open, most_lost, rate = self._account
+        if most_open is not None and len(state.open) >= most_open:
+            return "max_open_orders"
+        if most_lost is not None:
+            equity = state.cash if not position and self._alone else state.equity(market)
+            # What cannot be marked may have lost anything.
+            if equity is None or state.opening is None or state.opening - equity > most_lost:
+                return "max_daily_loss"
+        if state.parts and (reason := self._of_strategy(state, ticket, quantity, quantity, market)):
+            return reason
+        # As many as may be sent in a second are remembered: whether the oldest of them lies within it is the question.
+        if rate is not None and len(state.sent_ms) == rate and (not rate or state.sent_ms[0] > now_ms - 1000):
+            return "max_orders_per_second"
+        return ""
 
+    def objection_to_change(
+        self, state: State, order: Known, changed: Ticket, quantity: int | None, market: Market
+    ) -> str:
+        """Return the first rule that objects to a change of an order, or nothing."""
+        old = order.ticket
+        number = self._traded[old.venue]
+        mine = state.held[number]
+        _, _, _, most, shortest = self._own[number]
+        lot = self.terms.venues[old.venue].lot if old.venue else self.terms.lot
+        if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % lot == 0:
+            return ""  # it ends the order, which only takes exposure away
+        if shape := self._off_grid(changed):
+            return shape
+        left, before = changed.quantity - order.filled, order.left
+        others = mine.left[old.side] - before
+        held = -old.side.sign * mine.position
+        if not left or (held > 0 and left + others <= held):
+            return ""
+        if state.killed and left > before:
+            return "killed"
+        limited, price, whole = changed.type.has_limit, changed.price, changed.quantity
+        if reason := self._to_itself(changed, limited, price, whole, market, number):
+            return reason
+        after = mine.position + old.side.sign * (others + left)
+        if left > before:
+            if most is not None and abs(after) > most:
+                return "max_position"
+            if shortest is not None and -after > shortest and old.side is _SELL:
+                return "max_short"
+            if self.terms.limits.max_leverage is not None and self._exceeds_leverage(
+                state, old.side, left - before, market, number
+            ):
+                return "max_leverage"
+        if state.parts:
+            return self._of_strategy(state, changed, changed.quantity, left - before, market)
+        return ""
 
-def _max_order_quantity(order: Order, scope: Scope) -> str | None:
-    most = scope.limits.max_order_quantity
-    return None if most is None or order.quantity <= most else f"{order.quantity} units, at most {most}"
+    def _of_strategy(self, state: State, ticket: Ticket, quantity: int, more: int, market: Market) -> str:
+        """Return the first of a strategy's limits that objects to an order that adds ``more`` to what it has open."""
+        part, limits = state.parts[ticket.strategy], self.terms.strategies[ticket.strategy]
+        side, mine = ticket.side, part.held[self._traded[ticket.venue]]
+        waiting, held = mine.left[side], -side.sign * mine.position
+        if held > 0 and more + waiting <= held:
+            return ""  # it only takes away from what the strategy has
+        if (most := limits.max_order_quantity) is not None and quantity > most:
+            return "strategy_max_order_quantity"
+        if (most := limits.max_order_notional) is not None:
+            limited = ticket.type.has_limit
+            value = (ticket.price or 0) * quantity if limited else self._value(ticket, quantity, market)
+            if value is None or value * WHOLE_BP > most:
+                return "strategy_max_order_notional"
+        if (most := limits.max_position) is not None and more > 0 and abs(waiting + more - held) > most:
+            return "strategy_max_position"
+        if (most := limits.max_open_orders) is not None and more == quantity and part.open >= most:
+            return "strategy_max_open_orders"
+        return ""
 
+    def _unreliable(self, market: Market, now_ms: int) -> str:
+        """Return what is wrong with the price that risk goes by, whatever it is."""
+        age, skew = self.terms.limits.max_price_age_ms, self.terms.limits.max_clock_skew_ms
+        if age is not None and (market.seen_ms is None or now_ms - market.seen_ms > age):
+            return "stale_price"
+        if skew is not None and (
+            market.seen_ms is None or market.venue_ms is None or abs(market.seen_ms - market.venue_ms) > skew
+        ):
+            return "clock_skew"
+        return ""
 
-def _max_order_notional(order: Order, scope: Scope) -> str | None:
-    most, notional = scope.limits.max_order_notional_micros, order.quantity * order.reference_micros
-    if most is None or notional <= most:
-        return None
-    return f"{from_micros(notional):,.2f}, at most {from_micros(most):,.2f}"
+    def _to_itself(
+        self, ticket: Ticket, limited: bool, price: int | None, quantity: int, market: Market, instrument: int
+    ) -> str:
+        """Return the first of the rules that look at an order alone, and not at what else there is, that objects."""
+        most, dearest, collar, _, _ = self._own[instrument]
+        value = price * quantity if limited and price else self._value(ticket, quantity, market)
+        if value is None:
+            return "no_price"
+        if most is not None and quantity > most:
+            return "max_order_quantity"
+        if dearest is not None and value > dearest:
+            return "max_order_notional"
+        if collar is None or not limited:
+            return ""
+        bid, ask = market.bid, market.ask
+        if bid is None or ask is None:
+            return "no_price"
+        twice = bid + ask
+        off = 2 * (price or 0) - twice
+        return "price_collar_bp" if (off if off > 0 else -off) * WHOLE_BP > twice * collar else ""
 
+    def _exceeds_leverage(self, state: State, side: Side, more: int, marks: Marks, instrument: int) -> bool:
+        """Whether what is held would be worth too much against the equity, once open orders and so many units fill."""
+        equity, most, twice_worth = state.equity(marks), self.terms.limits.max_leverage, 0
+        for number, held in enumerate(state.held):
+            bought, sold = held.position + held.left[Side.BUY], held.left[_SELL] - held.position
+            if number == instrument:
+                bought, sold = (bought + more, sold) if side is Side.BUY else (bought, sold + more)
+            if (largest := max(bought, sold)) > 0:
+                if (twice := marks.doubled(number)) is None:
+                    return True
+                twice_worth += largest * twice
+        # What cannot be marked may be worth anything.
+        return equity is None or twice_worth * _HALF_BP * LEVERAGE > (most or 0) * equity
 
-def _max_position(order: Order, scope: Scope) -> str | None:
-    most, after = scope.limits.max_position, scope.exposure + order.side.sign * order.quantity
-    return None if most is None or abs(after) <= most else f"position would be {after}, at most {most}"
+    def _off_grid(self, ticket: Ticket) -> str:
+        """Return what is wrong with an order by itself."""
+        _, _, kind, quantity, price, stop, tif, expire, shown, trail, post_only, _, _, venue, strategy = ticket
+        tick, lot = self.terms.tick, self.terms.lot
+        if strategy and strategy >= len(self.terms.strategies):
+            return "bad_flags"
+        if venue:
+            if venue >= len(self.terms.venues):
+                return "bad_flags"
+            tick, lot = self.terms.venues[venue][1:3]
+        if kind.has_limit and (price is None or price <= 0 or price % tick):
+            return "bad_price"
+        if kind.waits:
+            if kind is OrderType.TRAILING_STOP:
+                if stop is not None or trail is None or trail <= 0 or trail % tick:
+                    return "bad_price"
+            elif stop is None or stop <= 0 or stop % tick:
+                return "bad_price"
+        if quantity <= 0 or quantity % lot:
+            return "bad_quantity"
+        if shown is not None and (shown <= 0 or shown % lot or shown > quantity):
+            return "bad_quantity"
+        if post_only and (tif is TimeInForce.IOC or tif is TimeInForce.FOK or not kind.has_limit):
+            return "bad_flags"
+        return "bad_flags" if (tif is TimeInForce.GTD) != (expire is not None) else ""
 
+    def _after_cut(self, ticket: Ticket, mine: Held) -> int:
+        """Return the quantity that a reduce-only order can have at the venue."""
+        held = max(0, -ticket.side.sign * mine.position)
+        working = mine.reducing[ticket.side]
+        return min(ticket.quantity, held if ticket.type.waits else max(0, held - working))
 
-def _max_open_orders(order: Order, scope: Scope) -> str | None:
-    most = scope.limits.max_open_orders
-    return None if most is None or scope.open_orders < most else f"{scope.open_orders} are open, at most {most}"
-
-
-def _max_daily_loss(order: Order, scope: Scope) -> str | None:
-    most = scope.limits.max_daily_loss_micros
-    if most is None:
-        return None
-    if scope.loss is None:  # what cannot be marked may have lost anything
-        return "something that is held has no price"
-    if scope.loss <= most:
-        return None
-    return f"lost {from_micros(scope.loss):,.2f} since the last close, at most {from_micros(most):,.2f}"
-
-
-_LIMITS: dict[str, Rule] = {
-    "max_order_quantity": _max_order_quantity,
-    "max_order_notional": _max_order_notional,
-    "max_position": _max_position,
-    "max_open_orders": _max_open_orders,
-    "max_daily_loss": _max_daily_loss,
-}
+    def _value(self, ticket: Ticket, quantity: int, market: Market) -> int | None:
+        """Return price times quantity at the price that risk goes by, of an order that names none; None without one."""
+        opposite = Side.SELL if ticket.side is Side.BUY else Side.BUY
+        if ticket.type is OrderType.TRAILING_STOP:
+            seen = market.last if ticket.trigger == "last" else market.best(opposite)
+            seen = market.best(opposite) if seen is None else seen
+            if seen is None:  # its price is not known yet, which matters only to a limit that goes by price
+                return 0 if self.terms.limits.max_order_notional is None else None
+            return (seen + ticket.side.sign * (ticket.trail_offset or 0)) * quantity
+        if ticket.type.waits:
+            return (ticket.stop_price or 0) * quantity
+        # A market order at the worst displayed price that it would reach.
+        top = market.best(opposite)
+        if top is None:
+            return None
+        if market.others[opposite][top] >= quantity:
+            return top * quantity
+        left, worst = quantity, top
+        for price, displayed in sorted(market.others[opposite].items(), key=lambda level: ticket.side.sign * level[0]):
+            worst = price
+            left -= displayed
+            if left <= 0:
+                break
+        return worst * quantity

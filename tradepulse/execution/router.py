@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.errors import ConfigError
-from tradepulse.execution.orderpath import FEE
-
-_WHOLE_BP = 10_000 * FEE
+from tradepulse.execution.terms import FEE, WHOLE_BP
 
 
 class Offered(NamedTuple):
@@ -22,7 +20,7 @@ class Offered(NamedTuple):
     ----------
     venue : its name
     levels : quantity by price, in units
-    taker_fee : in units of :data:`~tradepulse.execution.orderpath.FEE`; below zero a rebate
+    taker_fee : in units of :data:`~tradepulse.execution.terms.FEE`; below zero a rebate
     latency_us : until an order of ours is there
     half_life_us : after which half of what is displayed is gone; 0 if it waits for us
     lot : step of quantity, in units
@@ -88,7 +86,7 @@ def route(side: Side, quantity: int, offers: Sequence[Offered], limit: int | Non
                 continue
             expected = int(shown * stays) // offer.lot * offer.lot
             if expected > 0:
-                all_in = price * (_WHOLE_BP + side.sign * offer.taker_fee)
+                all_in = price * (WHOLE_BP + side.sign * offer.taker_fee)
                 units.append((side.sign * all_in, offer.latency_us, offer.venue, price, expected, offer))
     units.sort(key=lambda unit: unit[:3])
     left = quantity
@@ -109,7 +107,7 @@ def _leg(side: Side, offer: Offered, parts: Sequence[tuple[int, int, int]]) -> L
     worst = max((price for price, _, _ in parts), key=lambda price: side.sign * price)
     all_in = sum(part * cost for _, part, cost in parts)
     shown = sum(offer.levels[price] for price, _, _ in parts)
-    mean = all_in / quantity / _WHOLE_BP / UNIT
+    mean = all_in / quantity / WHOLE_BP / UNIT
     reason = f"{mean:.8g} a unit with {offer.taker_fee / FEE:g} bp of fee; {shown / UNIT:g} displayed"
     if offer.half_life_us:
         reason += f", half of it gone after {offer.half_life_us:g} us, and it is {offer.latency_us:g} us away"

@@ -23,14 +23,14 @@ from tradepulse.errors import (
     TradePulseError,
     Unanswered,
 )
-from tradepulse.execution.book import Book
+from tradepulse.execution.book import Book, review
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.kill_switch import check_pulled, check_reason, is_pulled, pull_kill_switch
 from tradepulse.execution.lease import locked
-from tradepulse.execution.risk import Limits, review
+from tradepulse.execution.terms import LEVERAGE, OF_STRATEGY, WHOLE_BP, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Request:
     cash_micros : cash that a new book opens with
     opens, closes : prices in micros by session and symbol, for the sessions since the book's last one
     targets : released signals of the session
-    limits : risk limits
+    limits : risk limits, in units and micros times :data:`~tradepulse.execution.terms.WHOLE_BP`
     fees : what the simulated venue charges
     broker : ``simulated``, or one of :data:`tradepulse.execution.brokers.BROKERS`
     actions : what goes ex in the sessions since the book's last one
@@ -138,11 +138,11 @@ def parse_request(text: str) -> Request:
             opens=_prices(raw["opens"]),
             closes=_prices(raw["closes"]),
             targets=[_target(target) for target in raw["targets"]],
-            limits=_limits(raw["limits"], _ACCOUNT, needed=_ACCOUNT[:3]),
+            limits=_limits(raw["limits"], tuple(_LIMITS), needed=_NEEDED),
             fees=Fees(**raw["fees"]),
             broker=str(raw.get("broker", "simulated")),
             actions=_actions(raw.get("actions", ())),
-            strategies={name: _limits(of, _ACCOUNT[:4]) for name, of in raw.get("strategies", {}).items()},
+            strategies={name: _limits(of, OF_STRATEGY) for name, of in raw.get("strategies", {}).items()},
             borrow={
                 symbol: _bounded(bp, f"borrow_bp of {symbol}", 0, 10**6)
                 for symbol, bp in raw.get("borrow_bp", {}).items()
@@ -521,8 +521,13 @@ _KEYS = {
 }  # fmt: skip
 #: A year of borrowing, in which a micro-bp is a whole number: 360 days (the convention of the market), bp and micros.
 _YEAR_BP = 360 * 10_000 * 10**6
-#: Limits of an account; the first three it has to have, and the last a strategy cannot have.
-_ACCOUNT = ("max_order_quantity", "max_order_notional", "max_position", "max_open_orders", "max_daily_loss")
+#: Units that the limits of an account are in, money as an account holds it; the first three it has to have. A strategy
+#: can have those of :data:`~tradepulse.execution.terms.OF_STRATEGY`.
+_LIMITS = {
+    "max_order_quantity": 1, "max_order_notional": 10**6 * WHOLE_BP, "max_position": 1, "max_open_orders": 1,
+    "max_daily_loss": 10**6 * WHOLE_BP, "max_short": 1, "max_leverage": LEVERAGE,
+}  # fmt: skip
+_NEEDED = ("max_order_quantity", "max_order_notional", "max_position")
 
 
 def _only(raw: Mapping[str, Any], known: Collection[str], what: str) -> None:
@@ -545,11 +550,14 @@ def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] 
     _only(raw, known, "limits")
     for name in needed:
         raw[name]  # or the request lacks it
-    money = {"max_order_notional", "max_daily_loss"}
-    return Limits(
-        **{f"{name}_micros": to_micros(value) for name, value in raw.items() if name in money},
-        **{name: _integer(value) for name, value in raw.items() if name not in money},
-    )
+    found = {
+        name: _integer(value) if _LIMITS[name] == 1 else to_micros(value) * (_LIMITS[name] // 10**6)
+        for name, value in raw.items()
+    }
+    for name, most in found.items():
+        if most < 0:
+            raise ConfigError(f"limit {name} must not be below zero, as {raw[name]} is")
+    return Limits(**found)
 
 
 def _bounded(text: str, what: str, least: int, most: int) -> int:

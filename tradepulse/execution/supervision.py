@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from tradepulse.core.files import replace_text
 from tradepulse.core.orders import UNIT, from_units
 from tradepulse.errors import ConfigError, ExecutionError, MissingData
+from tradepulse.execution.account import State
 from tradepulse.execution.desk import Move
 from tradepulse.execution.engine import Spec, parse_desk
 from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.kill_switch import pull_kill_switch
 from tradepulse.execution.lease import locked
-from tradepulse.execution.orderpath import FEE, Place, State, Terms
+from tradepulse.execution.terms import FEE, Place, Terms
 from tradepulse.execution.watch import Watched
 
 if TYPE_CHECKING:

@@ -109,7 +109,7 @@ class Event(NamedTuple):
     side, price, quantity, liquidity, fill_id : of a fill
     ticket : the order as it is now, of ``working``, ``waiting`` and ``changed``
     moment : of a fill: what happens at the venue at once has the same
-    fee : that the venue took for a fill, in units of :data:`~tradepulse.execution.orderpath.MONEY`; None where it is
+    fee : that the venue took for a fill, in units of :data:`~tradepulse.execution.terms.MONEY`; None where it is
         the rate that the account's terms say
     fee_units : that it took of what is traded
     venue : number of the venue, where there are several; of one of our orders it is the order's

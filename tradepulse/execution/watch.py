@@ -7,8 +7,10 @@ from typing import Any
 
 from tradepulse.core.orders import UNIT
 from tradepulse.errors import MissingData
+from tradepulse.execution.account import Known
 from tradepulse.execution.journal import ReadOnly
-from tradepulse.execution.orderpath import MONEY, Instrument, Known, OrderPath, Terms
+from tradepulse.execution.orderpath import OrderPath
+from tradepulse.execution.terms import MONEY, Instrument, Terms
 from tradepulse.execution.ticket import Ticket
 
 

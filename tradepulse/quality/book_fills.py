@@ -19,7 +19,7 @@ import pandas as pd
 
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.execution.desk import Move
-from tradepulse.execution.orderpath import FEE, MONEY, Instrument, Terms
+from tradepulse.execution.terms import FEE, MONEY, Instrument, Terms
 from tradepulse.quality.check import Check
 
 _ORDERED = "an order of its side and venue"

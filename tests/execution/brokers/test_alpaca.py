@@ -328,4 +328,4 @@ def test_a_rejection_is_in_the_journal_with_its_reason(exchange, tmp_path):
     [state] = Book.of(read_journal(tmp_path / "orders.journal")[0]).orders.values()
     assert state.status is OrderStatus.REJECTED
     assert "insufficient buying power" in state.reason
-    assert state.open_quantity == 0
+    assert state.known.left == 0

@@ -632,7 +632,7 @@ def test_what_a_log_of_a_book_shows_goes_into_the_next_run(cli, refused, tmp_pat
     from tradepulse.backtest.book import Ways, replay
     from tradepulse.backtest.latency import Latency
     from tradepulse.core.orders import UNIT
-    from tradepulse.execution.orderpath import FEE, MONEY, Terms
+    from tradepulse.execution.terms import FEE, MONEY, Terms
 
     ways = Ways(Latency(500), Latency(1_500), Latency(800), 5)
     terms = Terms(UNIT, UNIT, -FEE, 5 * FEE, cash=10**6 * MONEY)

@@ -17,7 +17,7 @@ from tradepulse.errors import BrokerRejected, ConfigError, Unanswered
 from tradepulse.execution.brokers.alpaca import account, client_from_environment, judge
 from tradepulse.execution.brokers.asking import ask_async
 from tradepulse.execution.dealing import Said, Trade
-from tradepulse.execution.orderpath import Place
+from tradepulse.execution.terms import Place
 from tradepulse.execution.ticket import Ticket
 
 _PAGE = 100

@@ -17,7 +17,7 @@ from tradepulse.errors import BrokerRejected, ConfigError
 from tradepulse.execution.brokers.asking import Failure, ask_async
 from tradepulse.execution.brokers.ccxt import account, judge, statuses_of
 from tradepulse.execution.dealing import Said, Trade
-from tradepulse.execution.orderpath import FEE, MONEY, Place
+from tradepulse.execution.terms import FEE, MONEY, Place
 from tradepulse.execution.ticket import Ticket, TimeInForce
 
 #: Levels of each side that a desk is shown.

@@ -273,7 +273,7 @@ def live(
 def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:
     """Print how a desk ended, and return its exit code."""
     from tradepulse.core.orders import UNIT
-    from tradepulse.execution.orderpath import MONEY
+    from tradepulse.execution.terms import MONEY
 
     shown = {
         **outcome, "position": outcome["position"] / UNIT, "cash": outcome["cash"] / MONEY, "folder": str(folder),

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from tradepulse.core.orders import UNIT, from_units
 from tradepulse.errors import ConfigError, DataError, MissingData, UnknownName
 from tradepulse.execution.engine import LIMIT_UNITS
-from tradepulse.execution.orderpath import FEE, MONEY, OF_INSTRUMENT, OF_STRATEGY, Instrument, Limits, Place
+from tradepulse.execution.terms import FEE, MONEY, OF_INSTRUMENT, OF_STRATEGY, Instrument, Limits, Place
 from tradepulse.interfaces.cli.params import key_values, number, values_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tradepulse.backtest.grid import Grid
     from tradepulse.core.quoting.base import QuotingStrategy
     from tradepulse.execution.desk import Move
-    from tradepulse.execution.orderpath import Terms
+    from tradepulse.execution.terms import Terms
 
 #: Sets of parameters in one sweep over a book.
 _MOST_SETS = 10_000
@@ -395,7 +395,7 @@ def _checked(
     from decimal import Decimal
 
     from tradepulse.backtest.grid import Grid
-    from tradepulse.execution.orderpath import Terms
+    from tradepulse.execution.terms import Terms
 
     first_name = (recording or quotes or Path()).name.partition(".")[0]
     others = [_other_venue("--beside", text)[:2] for text in beside]
