@@ -13,7 +13,8 @@ from tradepulse.core.orders import MICROS
 from tradepulse.core.strategies.loader import shipped, strategy_class
 from tradepulse.execution.book import Book
 from tradepulse.execution.journal import read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 
 CASH, COSTS, UNITS = 1_000_000, Costs(1.0, 2.0), 100
 #: As short as they may be, so that they trade often.

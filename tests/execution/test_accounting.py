@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.execution.orders import fill, order, request_text
+from tests.execution.orders import book_of, fill, filled, order, record, request_text
 from tradepulse.core.orders import MICROS, Side
 from tradepulse.core.sessions import calendar
 from tradepulse.errors import ConfigError, DataError
@@ -26,7 +26,8 @@ from tradepulse.execution.accounting import (
 )  # fmt: skip
 from tradepulse.execution.book import Book
 from tradepulse.execution.journal import read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 
 DAY = "2024-05-20"
 
@@ -194,6 +195,25 @@ happenings = st.lists(
     ),
     max_size=25,
 )  # fmt: skip
+
+
+def test_at_an_exchange_that_trades_on_every_day_a_trade_settles_with_it():
+    # A Saturday and a Sunday: no sessions of the calendar, and no reason to forget what was traded on them.
+    wish = order("o1", Side.BUY, 10)
+    bought = fill(wish, "f1", 10, 50 * MICROS, "2024-05-25", 1_000)
+    sold = fill(order("o2", Side.SELL, 4), "f2", 4, 60 * MICROS, "2024-05-26", 0)
+    records = [record("session_started", session="2024-05-24", broker="ccxt")]
+    for day, made in (("2024-05-24", None), ("2024-05-25", bought), ("2024-05-26", sold)):
+        records += [filled(made)] if made else []
+        records.append(record("session_closed", session=day, cash_micros=0, positions={}, closes={"AAA": 60 * MICROS}))
+    book = book_of(*records, cash=1_000 * MICROS)
+
+    ledger = ledger_of(book, calendar())
+
+    # 1,000 less 500 and a fee of 0.001, and 240 for four of ten that cost 50 each.
+    assert (ledger.balance(CASH), ledger.balance(REALISED)) == (739_999_000, -40 * MICROS)
+    assert (ledger.available(), ledger.due) == (739_999_000, [])
+    assert ledger_of(book, calendar(), until="2024-05-25").available() == 499_999_000
 
 
 @given(happenings, st.sampled_from(["fifo", "lifo", "hifo"]))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.execution.orders import book_of, decided, fill, filled, order, record, request_text
 from tradepulse.core.orders import Approved, Refused, Side
 from tradepulse.execution.book import review
-from tradepulse.execution.session import parse_request
+from tradepulse.execution.request import parse_request
 from tradepulse.execution.terms import LEVERAGE, WHOLE_BP, Limits
 
 LIMITS = Limits(max_order_quantity=100, max_order_notional=1_000_000_000 * WHOLE_BP, max_position=150)

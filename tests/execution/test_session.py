@@ -13,7 +13,8 @@ from tradepulse.execution.book import Book
 from tradepulse.execution.brokers.simulated import SimulatedVenue
 from tradepulse.execution.journal import Journal, read_journal
 from tradepulse.execution.kill_switch import pull_kill_switch
-from tradepulse.execution.session import kill_book, parse_request, reset_book, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import kill_book, reset_book, run_session
 
 
 def run(folder, *arguments, **options):
@@ -331,6 +332,45 @@ def test_a_short_without_a_close_to_go_by_is_refused_and_nothing_is_lost(tmp_pat
     assert book(tmp_path).cash_micros == content.cash_micros - 3_045_000
 
 
+# -- cash accounts -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cash_account_pays_with_what_has_settled(tmp_path):
+    def on(session, target, **more):
+        run(tmp_path, session, target=target, cash="10000", account="cash", **more)
+        return statuses(tmp_path)[-1]
+
+    assert on("2018-10-01", 50) == ("working", "")
+    # 50 at 100.02 and a commission of 0.5001: 4,998.4999 are left, and 50 more are worth 5,075.
+    unpaid = "unsettled_cash: costs 5,075.00, and 4,998.50 has settled and is free"
+    assert on("2018-10-02", 100, opens={"2018-10-02": "100"}) == ("refused", unpaid)
+    assert on("2018-10-03", 0) == ("working", "")
+    # Sold on Thursday: two business days on is Tuesday, as banks are closed on Columbus Day, when the exchange trades.
+    unpaid = "unsettled_cash: costs 6,090.00, and 4,998.50 has settled and is free"
+    assert on("2018-10-04", 60, opens={"2018-10-04": "100"}) == ("refused", unpaid)
+    assert on("2018-10-08", 60) == ("refused", unpaid)
+    assert on("2018-10-09", 60) == ("working", "")
+
+
+def test_in_a_cash_account_a_purchase_on_its_way_is_paid_for_and_nothing_is_sold_short(tmp_path):
+    known = {"reference_close": "100", "strategy": "s@1", "trial_id": "t" * 16}
+    wishes = [("AAA", 60), ("BBB", 60), ("CCC", 40), ("DDD", -1)]
+    targets = [{"symbol": symbol, "target_quantity": units, **known} for symbol, units in wishes]
+    run(tmp_path, targets=targets, cash="10000", account="cash")
+
+    assert statuses(tmp_path) == [
+        ("working", ""), ("refused", "unsettled_cash: costs 6,000.00, and 4,000.00 has settled and is free"),
+        ("working", ""), ("refused", "max_short: 1 would be short, at most 0"),
+    ]  # fmt: skip
+
+
+def test_a_margin_account_spends_what_has_not_settled(tmp_path):
+    run(tmp_path, "2018-10-01", target=50, cash="10000")
+    run(tmp_path, "2018-10-02", target=100, cash="10000", opens={"2018-10-02": "100"})
+
+    assert statuses(tmp_path)[-1] == ("working", "")
+
+
 # -- the kill switch ---------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +557,7 @@ def _without(key):
         (request_text(actions=[{"symbol": "AAA", "ex_date": "today", "split": [2, 1]}]), "Invalid isoformat"),
         (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "dividend": "-1"}]), "price -1 of AAA"),
         (request_text(actions=[{"symbol": "AAA", "ex_date": "2018-10-01", "split": [2, 1]}] * 2), "has two splits"),
+        (request_text(account="credit"), "an account is cash or margin, not 'credit'"),
         (request_text(action=[]), "the request has the unknown key 'action'; known are"),
         (request_text(strategies={"sma_cross@1": {"max_daily_loss": "1"}}), "limits has the unknown key"),
         (request_text(limits={"max_order_quantity": 1, "max_position": 1}), "request lacks 'max_order_notional'"),

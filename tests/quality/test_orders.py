@@ -11,7 +11,8 @@ from tests.execution.orders import request_text
 from tradepulse.core.sessions import calendar
 from tradepulse.execution.book import Book, fill_rows
 from tradepulse.execution.journal import read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 from tradepulse.execution.settlement import settlement_rows
 from tradepulse.quality.orders import (
     fills_are_at_open,

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tradepulse.errors import ConfigError, TradePulseError
-from tradepulse.execution.session import Report, parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import Report, run_session
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

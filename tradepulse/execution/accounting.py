@@ -8,13 +8,14 @@ that is realised profit. Commission is an expense of its own, not part of a lot'
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
 from tradepulse.core.orders import Fill, after_split, share_of
 from tradepulse.core.sessions import Calendar, settlement_date, settles_on
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.book import Book
+from tradepulse.execution.brokers import SETTLE_AT_ONCE
 
 Method = Literal["fifo", "lifo", "hifo"]
 
@@ -79,25 +80,30 @@ class Due(NamedTuple):
     cash_micros: int
 
 
-def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo") -> "Ledger":
-    """Return the books of a daily book after its last completed session, day by day as it happened.
+def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo", until: str = "") -> "Ledger":
+    """Return the books of a daily book, day by day as it happened.
 
     Parameters
     ----------
-    book : its opening cash is the deposit
+    book : its opening cash is the deposit, and its broker says whether trades settle at once
     exchange, method : of :class:`Ledger`
+    until : session after which, ISO; by default the last that was completed
     """
-    books = Ledger(exchange, method)
-    if not book.closed:
+    books = Ledger(None if book.broker in SETTLE_AT_ONCE else exchange, method)
+    until = until or book.last_session
+    if not until:
         return books
-    first, last = (date.fromisoformat(day) for day in (min(book.closed), book.last_session))
+    first, last = (date.fromisoformat(day) for day in (min(book.closed, default=until), until))
     books.deposit(first, book.opening_micros)
     fills, actions = defaultdict(list), defaultdict(list)
     for fill, _ in book.fills.values():
         fills[fill.session].append(fill)
     for (kind, symbol, _), body in book.actions.items():
         actions[body["session"]].append((kind, symbol, body))
-    for day in exchange.sessions(first, last):
+    # Some markets trade on days that are no sessions of the exchange.
+    for day in sorted({*exchange.sessions(first, last), *map(date.fromisoformat, (*fills, *actions))}):
+        if day > last:
+            break
         for kind, symbol, body in actions[day.isoformat()]:
             if kind == "split":
                 books.split(day, symbol, body["numerator"], body["denominator"], body["price_micros"])
@@ -119,12 +125,12 @@ class Ledger:
 
     Parameters
     ----------
-    exchange : calendar that settlement dates are counted on
+    exchange : calendar that settlement dates are counted on; None where a trade settles at once
     method : which lot a sale takes first: the oldest, the newest, or the one that cost most
     cash_account : whether sales that have not settled may pay for purchases (a margin account's may)
     """
 
-    exchange: Calendar
+    exchange: Calendar | None
     method: Method = "fifo"
     cash_account: bool = True
     entries: list[Entry] = field(default_factory=list)
@@ -157,7 +163,7 @@ class Ledger:
             (f"assets:inventory:{fill.symbol}", inventory), (REALISED, -realised),
             (COMMISSION, fill.commission_micros), (RECEIVABLE if cash >= 0 else PAYABLE, cash),
         )  # fmt: skip
-        settles = settlement_date(day, self.exchange)
+        settles = day if self.exchange is None else settlement_date(day, self.exchange)
         self.due.append(Due(fill.fill_id, settles, fill.symbol, fill.side.sign * fill.quantity, cash))
         return realised
 
@@ -348,6 +354,8 @@ class Ledger:
 
     def _next_business_day(self, day: date) -> date:
         """Return the first day after ``day`` on which something settles."""
+        if self.exchange is None:
+            return day + timedelta(days=1)
         following = self.exchange.next(day)
         while not settles_on(following):
             following = self.exchange.next(following)

@@ -302,6 +302,7 @@ def review(
     *,
     strategies: Mapping[str, Limits] | None = None,
     closes: Mapping[str, int] | None = None,
+    settled: int | None = None,
 ) -> Approved | Refused:
     """Return the order approved, or refused in the words of the first rule that objects.
 
@@ -312,12 +313,14 @@ def review(
     limits : of the account
     strategies : limits of each strategy on what it has of the account: its own fills and open orders
     closes : what a unit of each symbol held is worth now, micros; asked for where a loss or leverage is limited
+    settled : cash that has settled and nobody is owed, micros, which is all that may be spent; None where there is no
+        such bound
     """
     ticket, state = book.ticket(order), book.account.state
     market = book.closes(closes or {}, order.reference_micros)
     rule = Risk(book.terms(limits, strategies)).objection(state, ticket, market, 0)
     if not rule:
-        return Approved(order)
+        return _unpaid(order, book, settled) or Approved(order)
     name = rule.removeprefix("strategy_")
     own, of, whose, opened = limits, state.held[ticket.venue], "", len(state.open)
     if name != rule:
@@ -325,6 +328,18 @@ def review(
         own, of = (strategies or {})[order.strategy], part.held[ticket.venue]
         whose, opened = f" for {order.strategy}", part.open
     return Refused(order, rule, _in_words(name, order, book, own, of, opened, market) + whose)
+
+
+def _unpaid(order: Order, book: Book, settled: int | None) -> Refused | None:
+    """Refuse a purchase that is more than what has settled pays for, valued at the close like those on their way."""
+    if settled is None or order.side is Side.SELL:
+        return None
+    open_buys = (state for state in book.orders.values() if state.order.side is Side.BUY)
+    free = settled - sum(state.known.left * state.order.reference_micros for state in open_buys)
+    cost = order.quantity * order.reference_micros
+    if cost <= free:
+        return None
+    return Refused(order, "unsettled_cash", f"costs {_money(cost)}, and {_money(free)} has settled and is free")
 
 
 def _in_words(name: str, order: Order, book: Book, limits: Limits, of: Held, opened: int, market: Closes) -> str:

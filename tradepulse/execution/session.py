@@ -4,15 +4,16 @@ Every decision is in the journal before it leaves the process. A run that died i
 what was decided, the venue says what arrived, and nothing is lost or sent twice.
 """
 
-import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tradepulse.core.orders import Approved, Order, OrderStatus, Side, after_split, client_order_id, share_of, to_micros
+from tradepulse.core.orders import Approved, Order, OrderStatus, Side, after_split, client_order_id, share_of
+from tradepulse.core.sessions import calendar
 from tradepulse.errors import (
     BookLocked,
     BrokerRejected,
@@ -23,6 +24,7 @@ from tradepulse.errors import (
     TradePulseError,
     Unanswered,
 )
+from tradepulse.execution.accounting import ledger_of
 from tradepulse.execution.book import Book, review
 from tradepulse.execution.broker import Broker
 from tradepulse.execution.brokers import open_broker
@@ -30,78 +32,10 @@ from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.kill_switch import check_pulled, check_reason, is_pulled, pull_kill_switch
 from tradepulse.execution.lease import locked
-from tradepulse.execution.terms import LEVERAGE, OF_STRATEGY, WHOLE_BP, Limits
+from tradepulse.execution.request import Dividend, Request, Split, Target
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A released signal: what to hold after a session, and the ids that say why."""
-
-    symbol: str
-    target_quantity: int
-    reference_micros: int
-    strategy: str
-    trial_id: str
-
-
-class Split(NamedTuple):
-    """``denominator`` units of a symbol become ``numerator`` before the session of a date opens."""
-
-    symbol: str
-    ex_date: str
-    numerator: int
-    denominator: int
-
-
-class Dividend(NamedTuple):
-    """Who holds a unit over the night before a date is paid, who is short pays; booked on that date."""
-
-    symbol: str
-    ex_date: str
-    micros: int
-
-
-class Funding(NamedTuple):
-    """Who is long a perpetual pays a rate of its value to who is short, below zero the other way, on a session."""
-
-    symbol: str
-    session: str
-    rate_micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Everything a session's run is told. It asks nothing else: no clock, no network, no database.
-
-    Parameters
-    ----------
-    book : name of the book
-    session : trading date whose signals are executed, ISO
-    cash_micros : cash that a new book opens with
-    opens, closes : prices in micros by session and symbol, for the sessions since the book's last one
-    targets : released signals of the session
-    limits : risk limits, in units and micros times :data:`~tradepulse.execution.terms.WHOLE_BP`
-    fees : what the simulated venue charges
-    broker : ``simulated``, or one of :data:`tradepulse.execution.brokers.BROKERS`
-    actions : what goes ex in the sessions since the book's last one
-    strategies : limits of each strategy on what it has of the account
-    borrow : fee for a unit that is short, micros of a bp of its value in a year of 360 days, by symbol
-    funding : what perpetuals pay in the sessions since the book's last one
-    """
-
-    book: str
-    session: str
-    cash_micros: int
-    opens: Mapping[str, Mapping[str, int]]
-    closes: Mapping[str, Mapping[str, int]]
-    targets: Sequence[Target]
-    limits: Limits
-    fees: Fees
-    broker: str = "simulated"
-    actions: Sequence[Split | Dividend] = ()
-    strategies: Mapping[str, Limits] = field(default_factory=dict)
-    borrow: Mapping[str, int] = field(default_factory=dict)
-    funding: Sequence[Funding] = ()
+#: A year of borrowing, in which a micro-bp is a whole number: 360 days (the convention of the market), bp and micros.
+_YEAR_BP = 360 * 10_000 * 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +51,6 @@ class Report:
     torn_bytes: int
     killed: str = ""
     left: Sequence[str] = ()
-
-
-def parse_request(text: str) -> Request:
-    """Return a request from its JSON form; prices and cash are decimal strings there.
-
-    Raises
-    ------
-    ConfigError
-        Naming what is missing, unknown or no number.
-    """
-    try:
-        raw: dict[str, Any] = json.loads(text)
-        _only(raw, _KEYS, "the request")
-        session = date.fromisoformat(raw["session"]).isoformat()
-        return Request(
-            book=str(raw["book"]),
-            session=session,
-            cash_micros=to_micros(raw["cash"]),
-            opens=_prices(raw["opens"]),
-            closes=_prices(raw["closes"]),
-            targets=[_target(target) for target in raw["targets"]],
-            limits=_limits(raw["limits"], tuple(_LIMITS), needed=_NEEDED),
-            fees=Fees(**raw["fees"]),
-            broker=str(raw.get("broker", "simulated")),
-            actions=_actions(raw.get("actions", ())),
-            strategies={name: _limits(of, OF_STRATEGY) for name, of in raw.get("strategies", {}).items()},
-            borrow={
-                symbol: _bounded(bp, f"borrow_bp of {symbol}", 0, 10**6)
-                for symbol, bp in raw.get("borrow_bp", {}).items()
-            },
-            funding=_funding(raw.get("funding", ())),
-        )
-    except KeyError as exc:
-        raise ConfigError(f"request lacks {exc.args[0]!r}; see tradepulse/execution/README.md for its form") from exc
-    except (ValueError, TypeError, ArithmeticError, AttributeError) as exc:
-        raise ConfigError(f"request is not valid: {exc}") from exc
 
 
 def run_session(folder: Path, request: Request, progress: Callable[[str], None] = lambda line: None) -> Report:
@@ -488,9 +386,10 @@ class _Session(_Trading):
         verdict = review(
             order,
             self.book,
-            request.limits,
+            replace(request.limits, max_short=0) if request.account == "cash" else request.limits,
             strategies=request.strategies,
             closes=request.closes.get(request.session, {}),
+            settled=self._settled,
         )
         if isinstance(verdict, Approved):
             self._record("order_decided", **asdict(order))
@@ -499,6 +398,13 @@ class _Session(_Trading):
         else:
             self._record("order_refused", order=asdict(order), rule=verdict.rule, reason=verdict.reason)
             self.progress(f"refused {order.side} {order.quantity} {order.symbol}: {verdict.rule}: {verdict.reason}")
+
+    @cached_property
+    def _settled(self) -> int | None:
+        """What has settled by the close and nobody is owed, micros; None in an account that may spend more."""
+        if self.request.account != "cash":
+            return None
+        return ledger_of(self.book, calendar(), until=self.request.session).available()
 
     def _report(self, *, repeated: bool) -> Report:
         decided = [s for s in self.book.orders.values() if s.order.decided_session == self.request.session]
@@ -513,112 +419,3 @@ class _Session(_Trading):
             killed=self.book.killed,
             left=self.book.left,
         )
-
-
-_KEYS = {
-    "book", "session", "cash", "opens", "closes", "targets", "limits", "fees", "broker", "actions", "strategies",
-    "borrow_bp", "funding",
-}  # fmt: skip
-#: A year of borrowing, in which a micro-bp is a whole number: 360 days (the convention of the market), bp and micros.
-_YEAR_BP = 360 * 10_000 * 10**6
-#: Units that the limits of an account are in, money as an account holds it; the first three it has to have. A strategy
-#: can have those of :data:`~tradepulse.execution.terms.OF_STRATEGY`.
-_LIMITS = {
-    "max_order_quantity": 1, "max_order_notional": 10**6 * WHOLE_BP, "max_position": 1, "max_open_orders": 1,
-    "max_daily_loss": 10**6 * WHOLE_BP, "max_short": 1, "max_leverage": LEVERAGE,
-}  # fmt: skip
-_NEEDED = ("max_order_quantity", "max_order_notional", "max_position")
-
-
-def _only(raw: Mapping[str, Any], known: Collection[str], what: str) -> None:
-    if unknown := sorted(set(raw) - set(known)):
-        raise ValueError(f"{what} has the unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
-
-
-def _target(raw: Mapping[str, Any]) -> Target:
-    _only(raw, ("symbol", "target_quantity", "reference_close", "strategy", "trial_id"), "a target")
-    return Target(
-        symbol=raw["symbol"],
-        target_quantity=_integer(raw["target_quantity"]),
-        reference_micros=to_micros(raw["reference_close"]),
-        strategy=raw["strategy"],
-        trial_id=raw["trial_id"],
-    )
-
-
-def _limits(raw: Mapping[str, Any], known: Sequence[str], needed: Sequence[str] = ()) -> Limits:
-    _only(raw, known, "limits")
-    for name in needed:
-        raw[name]  # or the request lacks it
-    found = {
-        name: _integer(value) if _LIMITS[name] == 1 else to_micros(value) * (_LIMITS[name] // 10**6)
-        for name, value in raw.items()
-    }
-    for name, most in found.items():
-        if most < 0:
-            raise ConfigError(f"limit {name} must not be below zero, as {raw[name]} is")
-    return Limits(**found)
-
-
-def _bounded(text: str, what: str, least: int, most: int) -> int:
-    micros = to_micros(text)
-    if not least * 10**6 <= micros <= most * 10**6:
-        raise ConfigError(f"{what} must lie between {least} and {most}, not {text}")
-    return micros
-
-
-def _funding(raw: Sequence[Mapping[str, Any]]) -> list[Funding]:
-    found = []
-    for one in raw:
-        _only(one, ("symbol", "session", "rate"), "funding")
-        session = date.fromisoformat(one["session"]).isoformat()
-        found.append(Funding(str(one["symbol"]), session, _bounded(one["rate"], f"rate of {one['symbol']}", -1, 1)))
-    if len({one[:2] for one in found}) < len(found):
-        raise ValueError("a symbol has two rates of funding in one session; add them up")
-    return found
-
-
-def _actions(raw: Sequence[Mapping[str, Any]]) -> list[Split | Dividend]:
-    actions = [_action(action) for action in raw]
-    known: set[tuple[str, str, bool]] = set()
-    for action in actions:
-        key = (action.symbol, action.ex_date, isinstance(action, Split))
-        if key in known:
-            raise ValueError(f"{action.symbol} has two {'splits' if key[2] else 'dividends'} on {action.ex_date}")
-        known.add(key)
-    return actions
-
-
-def _action(raw: Mapping[str, Any]) -> Split | Dividend:
-    if ("split" in raw) == ("dividend" in raw):
-        raise ValueError("an action has either a split, such as [2, 1], or a dividend per unit")
-    _only(raw, ("symbol", "ex_date", "split", "dividend"), "an action")
-    symbol, ex_date = str(raw["symbol"]), date.fromisoformat(raw["ex_date"]).isoformat()
-    if "dividend" in raw:
-        return Dividend(symbol, ex_date, _price(raw["dividend"], symbol, ex_date))
-    numerator, denominator = (_integer(part) for part in raw["split"])
-    if numerator <= 0 or denominator <= 0:
-        raise ValueError(f"a split of {numerator} for {denominator} of {symbol} is none")
-    return Split(symbol, ex_date, numerator, denominator)
-
-
-def _prices(raw: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, int]]:
-    return {
-        date.fromisoformat(session).isoformat(): {
-            symbol: _price(price, symbol, session) for symbol, price in row.items()
-        }
-        for session, row in raw.items()
-    }
-
-
-def _price(price: str, symbol: str, session: str) -> int:
-    micros = to_micros(price)
-    if micros <= 0:
-        raise ConfigError(f"price {price} of {symbol} on {session} is not above zero")
-    return micros
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{value!r} is not a whole number")
-    return value

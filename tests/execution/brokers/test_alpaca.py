@@ -16,7 +16,8 @@ from tradepulse.execution.book import Book
 from tradepulse.execution.brokers import alpaca, asking, open_broker
 from tradepulse.execution.brokers.simulated import Fees, SimulatedVenue
 from tradepulse.execution.journal import read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 
 KEY, SECRET = "PK-TEST-KEY-1234567890", "very-secret-value-0987654321"
 

@@ -15,7 +15,8 @@ from tradepulse.execution.book import Book
 from tradepulse.execution.brokers import asking, open_broker
 from tradepulse.execution.brokers import ccxt as broker_of
 from tradepulse.execution.journal import read_journal
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 
 pytest.importorskip("ccxt")
 

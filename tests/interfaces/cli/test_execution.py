@@ -2,7 +2,8 @@
 
 from tests.execution.orders import request_text
 from tradepulse.execution.brokers.simulated import SimulatedVenue
-from tradepulse.execution.session import parse_request, run_session
+from tradepulse.execution.request import parse_request
+from tradepulse.execution.session import run_session
 
 
 def test_a_daily_book_is_killed_and_released(cli, tmp_path, monkeypatch):

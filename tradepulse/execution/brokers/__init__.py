@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Real brokers by name; the simulated venue is no name but the default.
 BROKERS = ("alpaca", "ccxt")
+#: Those at which what is traded changes hands with the trade.
+SETTLE_AT_ONCE = ("ccxt",)
 
 
 def open_broker(name: str) -> "Broker":
