@@ -202,6 +202,28 @@ class Tracking:
         client.log_text(run, str(rows.drop(columns="trial_id").to_csv(index=False)), "stress.csv")
         client.set_tag(run, "stress", "passed" if rows["passed"].all() else "failed")
 
+    def record_desk(self, rows: pd.DataFrame) -> str:
+        """Log what shocks cost a desk's strategies as a run of its own; return its id.
+
+        Parameters
+        ----------
+        rows : rows of ``book_stress`` of one run
+        """
+        from mlflow.entities import Param, RunTag
+
+        client, one = self.client(), records(rows)[0]
+        name = f"stress {one['strategy']} {one['symbol']}"
+        run = str(client.create_run(self._experiment(client), run_name=name).info.run_id)
+        client.log_batch(
+            run,
+            params=[Param(key, str(value)) for key, value in json.loads(one["params"]).items()],
+            tags=[RunTag(key, one[key]) for key in ("trial_id", "strategy", "symbol", "bounds", "code_version")]
+            + [RunTag("cli_run_id", one["run_id"])],
+        )
+        self.record_stress(rows, run)
+        client.set_terminated(run)
+        return run
+
     def record_decision(self, decision: dict[str, Any], report: Path | None) -> str | None:
         """Attach a promotion's record to its trial, and point the alias of its step at it when it was granted.
 

@@ -64,10 +64,12 @@ def test_an_account_that_is_not_named_or_not_known_is_said(binance, refused, mon
         ({"APCA_API_DATA_FEED": "sit"}, "AAPL", "APCA_API_DATA_FEED=sit: it is iex or sip"),
     ],
 )
-def test_at_alpaca_it_says_so_too(alpaca, refused, monkeypatch, changes, symbol, said):
+def test_at_alpaca_it_says_so_too(alpaca, cli, monkeypatch, changes, symbol, said):
     for name, value in changes.items():
         monkeypatch.setenv(name, value)
-    assert said in refused(*LIVE, "--broker", "alpaca", "--symbol", symbol, *BOUND)
+    done = cli(*LIVE, "--broker", "alpaca", "--symbol", symbol, *BOUND, "--untried", "a test")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err.splitlines()[-1]
     assert not alpaca.placed
 
 

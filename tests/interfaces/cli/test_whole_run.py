@@ -109,7 +109,9 @@ def test_the_ledger_adds_up_to_the_book_whatever_lots_are_taken(on, whole_run):
     assert "equity:capital" in on("execution", "ledger").out
 
 
-def test_what_was_promoted_trades_on_a_book_by_the_trades_of_its_market(on, cli, refused, whole_run, tmp_path):
+def test_what_was_promoted_trades_on_a_book_by_the_trades_of_its_market(
+    on, cli, refused, whole_run, tmp_path, monkeypatch
+):
     stamps = pd.date_range("2024-08-08T12:00:00Z", periods=300, freq="250ms")
     # A minute of a price that rises and one of a fall; a trade at the offer in every bar.
     mid = np.r_[np.full(80, 100), np.arange(100, 210), np.arange(210, 100, -1)].astype(float)
@@ -136,6 +138,11 @@ def test_what_was_promoted_trades_on_a_book_by_the_trades_of_its_market(on, cli,
     assert done.json["position"] % promoted["quantity"] == 0
     picture = on("execution", "watch", "--book", "champion", "--once").out
     assert f"{done.json['fills']} fills" in picture
+    # On paper; real money is not for a shadow, wherever it comes from.
+    monkeypatch.setenv("APCA_API_BASE_URL", "https://api.alpaca.markets")
+    live = on("execution", "live", "--broker", "alpaca", "--symbol", "AAPL", *given[:2], "--limit", "max_position=500")
+    assert live.code == 2
+    assert live.err.startswith("what was promoted is a shadow, which trades on paper; research it until")
     assert "nothing has been promoted yet; make run" in refused("execution", "paper", *market, "--strategy", "champion")
 
 

@@ -29,6 +29,7 @@ TABLES = (
     "indicators",
     "trials",
     "stress",
+    "book_stress",
     "promotions",
     "signals",
     "orders",

@@ -31,6 +31,11 @@ def open_broker(name: str) -> "Broker":
     return opened
 
 
+def trades_money(name: str) -> bool:
+    """Whether what the environment names at a broker is real money, and neither a sandbox nor paper."""
+    return bool(import_module(f"tradepulse.execution.brokers.{name}").trades_money())
+
+
 def open_counterparties(name: str, symbols: "Sequence[str]") -> "list[Counterparty]":
     """Return instruments of one account at a broker that streams, with the credentials that the environment has.
 

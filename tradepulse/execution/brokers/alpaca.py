@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from tradepulse.core.orders import Approved, Fill, Order, OrderStatus, Side, to_micros
@@ -192,6 +193,12 @@ class Account(NamedTuple):
 
     def __repr__(self) -> str:
         return "Account()"
+
+
+def trades_money() -> bool:
+    """Whether the environment names an account that may be of real money: any but Alpaca's paper one."""
+    url = os.environ.get("APCA_API_BASE_URL")
+    return bool(url) and urlsplit(url).hostname != "paper-api.alpaca.markets"
 
 
 def account() -> Account:

@@ -215,6 +215,11 @@ def from_environment() -> CcxtBroker:
     return CcxtBroker(account("ccxt"))
 
 
+def trades_money() -> bool:
+    """Whether the environment names an account of real money."""
+    return os.environ.get("TRADEPULSE_CCXT_LIVE") == "yes"
+
+
 def account(client: str) -> Any:
     """Return the account that the environment names, in the exchange's sandbox unless it says otherwise.
 
@@ -254,7 +259,7 @@ def account(client: str) -> Any:
         }
     )  # fmt: skip
     made.has["fetchCurrencies"] = False  # asks for rights that trading does not need
-    if os.environ.get("TRADEPULSE_CCXT_LIVE") != "yes":
+    if not trades_money():
         if not made.urls.get("test"):
             raise ConfigError(f"{exchange} has no sandbox; to trade real money there, set TRADEPULSE_CCXT_LIVE=yes")
         made.set_sandbox_mode(True)

@@ -1,11 +1,7 @@
 """``tradepulse_cli backtest``: run a strategy over bars, sweep its parameters."""
 
 import json
-import os
-import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,35 +9,29 @@ from uuid import uuid4
 import click
 
 from tradepulse.errors import ConfigError, DataError, TradePulseError
+from tradepulse.interfaces.cli.backtest_book import book, stress_book, sweep_book
 from tradepulse.interfaces.cli.market import (
-    Conditions,
-    OnBook,
     market_options,
     moves_from,
-    on_book,
-    under_conditions,
 )
 from tradepulse.interfaces.cli.params import (
     Places,
     as_json,
-    check_place,
+    fresh_folder,
     key_values,
+    mlflow_uri,
     number,
     print_json,
     print_table,
     values_of,
-    write_rows,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradepulse.backtest.book import BookQuestion, BookResult, Ways
     from tradepulse.backtest.calibration import Estimate
     from tradepulse.backtest.frictions import Costs
     from tradepulse.backtest.research import Question
-    from tradepulse.core.quoting.base import QuotingStrategy
-    from tradepulse.execution.desk import Move
 
 #: Parts that a sweep with a budget is run in: it is stopped between two of them.
 PARTS = 20
@@ -51,7 +41,11 @@ MOST_COMPARED = 1_000
 
 @click.group()
 def command() -> None:
-    """Run a strategy over bars; sweep its parameters."""
+    """Run a strategy over bars or books; sweep its parameters."""
+
+
+for _on_books in (book, sweep_book, stress_book):
+    command.add_command(_on_books)
 
 
 def _shared(function: click.decorators.FC) -> click.decorators.FC:
@@ -217,7 +211,7 @@ def run(
                 "strategy": question.strategy_id, "parameters": question.params_json, "trial": question.trial_id,
                 "data version": question.data_version, "SHA-256 of the file": str(summary["source_hash"]),
                 **{f"coverage of {row['symbol']}": _words(row) for row in summary["coverage"]}}  # fmt: skip
-    with _folder(out) as fresh:
+    with fresh_folder(out) as fresh:
         for name in ("fills", "trades", "equity", "flows"):
             getattr(result, name).to_parquet(fresh / f"{name}.parquet", index=False)
         (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -251,192 +245,13 @@ def run(
 
 
 @command.command()
-@on_book
-@under_conditions
-@click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@as_json
-@click.pass_obj
-def book(obj: Places, asked: OnBook, under: Conditions, symbol: str, out: Path, as_json: bool) -> None:
-    """Run a quoting strategy over a book: a level-2 recording, or quotes and trades; orders take their time.
-
-    It counts in the trial ledger like any other run.
-    """
-    from tradepulse.backtest.book_report import write_book_report
-    from tradepulse.quality.book_fills import book_fills_could_happen
-
-    team = asked.team
-    moves, source_hash, ways = asked.market(under)
-    latency = {name: asked.numbers[name] for name in ("feed", "order", "answer")}
-    name = symbol or "+".join(asked.symbols)
-    run_id = f"cli-{uuid4().hex[:12]}"
-    with _counting(obj["lake"], run_id) as counted:
-        question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
-    # Of several venues, each is as far away as it is said to be, or as the first.
-    apart = [place.latency_us for place in asked.terms.venues[1:]]
-    least = [ways.order.least_us if us == ways.order.median_us else us for us in (ways.order.median_us, *apart)]
-    evidence = book_fills_could_happen(
-        result.fills, result.orders, result.equity, moves, asked.terms, order_us=least, answer_us=ways.answer.least_us,
-        cancels_ahead=asked.cancels_ahead, shut=asked.grid.shut,
-        rate=None if (limit := asked.grid.rate) is None else (limit.orders, limit.seconds),
-        stop_us=ways.feed.least_us + ways.order.least_us if ways.stops_at_desk else None,
-    )  # fmt: skip
-    if impossible := [check for check in evidence if check.failing]:
-        raise DataError(f"the fills could not have happened: {impossible[0]}; nothing is written")
-    summary = {
-        **result.summary,
-        "evidence": {check.name: {"asked": check.seen, "broken": check.failing} for check in evidence},
-        "strategy": question.strategy_id, "params": question.params, "source_hash": source_hash,
-        "latency_us": latency, "cancels_ahead": asked.cancels_ahead, "seed": under.seed, "shocks": list(under.shocks),
-        "trial_id": question.trial_id, "run_id": run_id, "marks": {name: float(result.equity["mid"].iloc[-1])},
-    }  # fmt: skip
-    if asked.terms.instruments:
-        summary["marks"] = {symbol: one["mark"] for symbol, one in summary["instruments"].items()}
-    else:
-        result.fills["symbol"] = result.orders["symbol"] = name
-    tables = {"fills": result.fills, "orders": result.orders, "equity": result.equity}
-    with _folder(out) as fresh:
-        for table, rows in tables.items():
-            rows.to_parquet(fresh / f"{table}.parquet", index=False)
-        (fresh / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
-        write_book_report(
-            result,
-            fresh / "report.html",
-            title=f"{question.strategy_id} on {name}",
-            identity={
-                "strategy": question.strategy_id,
-                "params": question.params_json,
-                "trial": question.trial_id,
-                "run": run_id,
-                "SHA-256 of the source": source_hash,
-                "median latencies, microseconds": json.dumps(latency),
-                **{what: "; ".join(said) for what in ("shocks", "limits") if (said := getattr(under, what))},
-            },
-            evidence=[(check.name, check.seen, check.failing) for check in evidence],
-        )
-    if as_json:
-        print_json(summary)
-        return
-    shown = (
-        "n_moves",
-        "n_orders",
-        "n_fills",
-        "maker_fills",
-        "traded",
-        "total_commission",
-        "final_position",
-        "final_equity",
-        "trial_id",
-    )
-    print_table([{"what": key, "value": summary[key]} for key in shown])
-    click.echo(f"\n{out / 'report.html'}")
-
-
-def _on_book(
-    obj: Places, asked: OnBook, team: "list[QuotingStrategy]", moves: "list[Move]", source_hash: str, ways: "Ways",
-    name: str, run_id: str, counted: "list[pd.DataFrame]",
-) -> "tuple[BookQuestion, BookResult]":  # fmt: skip
-    """Run those who trade together, metered, and add their row of the ledger to those counted, also where it fails."""
-    from tradepulse.backtest.book import BookQuestion, backtest_book
-    from tradepulse.finops.usage import Tags, UsageLog
-
-    id = "+".join(one.id for one in team)
-    params = dict(team[0].settings) | {f"{one.name}.{key}": v for one in team[1:] for key, v in one.settings.items()}
-    question = BookQuestion(id, params, name, source_hash, asked.numbers)
-    result = None
-    try:
-        who = Tags(run_id, "trials", "", "research", id, "local", trial_id=question.trial_id)
-        with UsageLog(obj["home"] / "usage").metered(who):
-            result = backtest_book(
-                moves, team, asked.terms, ways=ways, book=f"cli|{source_hash}", runs=len(asked.teams),
-                cancels_ahead=asked.cancels_ahead, grid=asked.grid, history=asked.history,
-            )  # fmt: skip
-    finally:
-        if moves:
-            counted.append(question.row(moves, result, run_id))
-    return question, result
-
-
-@contextmanager
-def _counting(lake: Path | str, run_id: str) -> "Iterator[list[pd.DataFrame]]":
-    """Take rows of the ledger, and write them together at the end, whatever it is."""
-    import pandas as pd
-
-    from tradepulse.warehouse.lake import Lake
-
-    counted: list[pd.DataFrame] = []
-    try:
-        yield counted
-    finally:
-        if counted:
-            Lake(lake).write("trials", pd.concat(counted, ignore_index=True), run_id)
-
-
-@command.command("sweep-book")
-@on_book
-@under_conditions
-@click.option("--symbol", default="", help="What is traded, for the ledger; the name of the file by default.")
-@click.option("--out", type=click.Path(path_type=Path), help="Table of all sets to write, .csv or .parquet.")
-@as_json
-@click.pass_obj
-def sweep_book(obj: Places, asked: OnBook, under: Conditions, symbol: str, out: Path | None, as_json: bool) -> None:
-    """Run a quoting strategy over a book once for each set of parameters; each counts in the trial ledger.
-
-    Prints the best ten by final equity. The best of many is lucky too: hold it against another day.
-    """
-    import pandas as pd
-
-    if out is not None:
-        check_place(out)
-    moves, source_hash, ways = asked.market(under)
-    run_id = f"cli-{uuid4().hex[:12]}"
-    rows = []
-    name, shown = symbol or "+".join(asked.symbols), ("final_equity", "max_drawdown", "n_orders", "n_fills", "traded",
-                                                "total_commission", "final_position")  # fmt: skip
-    bar = click.progressbar(asked.teams, label="sets", file=sys.stderr, hidden=not sys.stderr.isatty())
-    with _counting(obj["lake"], run_id) as counted, bar as sets:
-        for team in sets:
-            question, result = _on_book(obj, asked, team, moves, source_hash, ways, name, run_id, counted)
-            figures = {key: result.summary[key] for key in shown}
-            rows.append({**team[0].settings, **figures, "trial_id": question.trial_id})
-    rows.sort(key=lambda row: (-row["final_equity"], row["trial_id"]))
-    if out is not None:
-        write_rows(pd.DataFrame(rows), out)
-    if as_json:
-        print_json({"run_id": run_id, "sets": len(rows), "best": rows[:10]})
-        return
-    print_table(rows[:10])
-    click.echo(f"\n{len(rows):,} sets on {len(moves):,} moves, each a trial of the ledger; run {run_id}")
-
-
-_mlflow_uri = click.option(
-    "--mlflow-uri", envvar="TRADEPULSE_MLFLOW_URI", default="", help="MLflow store other than the instance's own."
-)
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """Give a fresh folder that takes the place of ``out`` once it is whole; refuse one that is no backtest's."""
-    if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
-        raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        fresh.mkdir(parents=True)
-        yield fresh
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(fresh, out)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-@command.command()
 @_shared
 @click.option("--top", default=10, show_default=True, help="Best trials to print.")
 @click.option("--budget-usd", "budget", type=float, help="Refuse a sweep that would cost more; stop one that does.")
 @click.option("--trim", is_flag=True, help="Ask as many parameter sets as the budget is enough for.")
 @click.option("--reuse", is_flag=True, help="Take from the ledger what it has answered, and ask only the rest.")
 @click.option("--walk-forward", "forward", help="TRAIN:TEST: choose on so many bars, trade on those after, go on.")
-@_mlflow_uri
+@mlflow_uri
 @click.option(
     "--ray", "ray_address", envvar="TRADEPULSE_RAY_ADDRESS", default="", help="Head of a Ray cluster that asks them."
 )

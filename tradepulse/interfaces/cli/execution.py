@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,14 +14,16 @@ from tradepulse.core.files import replace_text
 from tradepulse.core.orders import from_micros
 from tradepulse.errors import ConfigError, JournalCorrupt, MissingData, UnknownName
 from tradepulse.execution.book import Book, fill_rows, order_rows
-from tradepulse.execution.brokers import BROKERS, open_counterparties
+from tradepulse.execution.brokers import BROKERS, open_counterparties, trades_money
 from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import (
     OnBook,
     bars_before,
+    desk_of,
     instruments_of,
     limit_option,
     on_book,
+    promoted,
     said_of,
     strategy_options,
     teams_of,
@@ -39,6 +41,7 @@ from tradepulse.interfaces.cli.params import (
 )
 
 if TYPE_CHECKING:
+    from tradepulse.core.quoting.base import QuotingStrategy
     from tradepulse.execution.watch import Watched
 
 
@@ -235,19 +238,22 @@ def paper(
     type=click.Path(path_type=Path),
     help="File of bars before now, of the length of seconds=, which a strategy of bars begins with.",
 )
+@click.option(
+    "--untried", default="", metavar="REASON", help="Why it trades for money without having passed every shock."
+)
 @_on_a_desk
 @as_json
 def live(
     symbol: str, broker: str, others: tuple[str, ...], named: tuple[str, ...], params: tuple[str, ...], cash: float,
-    history: Path | None,
-    desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
+    history: Path | None, untried: str, desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
 
     The environment says at which, and who we are (TRADEPULSE_CCXT_EXCHANGE, _KEY and _SECRET, or APCA_API_KEY_ID and
     APCA_API_SECRET_KEY); it is the exchange's sandbox unless TRADEPULSE_CCXT_LIVE is yes, at Alpaca paper money. Grid
-    and fees are the exchange's. Ctrl-C pulls the kill switch; whatever ends the run, what is open is canceled. Exit
-    code 1 if the kill switch ended it, 3 if that was ESCALATED.
+    and fees are the exchange's. With real money it trades what has passed backtest stress-book. Ctrl-C pulls the kill
+    switch; whatever ends the run, what is open is canceled. Exit code 1 if the kill switch ended it, 3 if that was
+    ESCALATED.
     """
     from tradepulse.execution.supervision import run_live
 
@@ -258,6 +264,11 @@ def live(
         raise ConfigError(f"--param asks for {len(teams)} sets; a desk trades one")
     if "max_position" not in desk["limits"]:
         raise ConfigError("a live desk has a bound; say --limit max_position=, in units of what is traded")
+    why = ""
+    if trades_money(broker):
+        most = {symbol: desk["limits"]["max_position"]}
+        most |= {one["symbol"]: one["limits"]["max_position"] for one in instruments}
+        why = _check_tried(named, teams[0], {name: float(units) for name, units in most.items()}, untried)
     if not 0 <= cash <= 1e12:
         raise ConfigError(f"--cash must lie between 0 and 1e+12, not {cash}")
     # A price that is not renewed is no price to trade on; a quiet exchange still says what is displayed every moment.
@@ -265,9 +276,32 @@ def live(
     said = {
         **desk, **said_of(teams[0], own, symbols), "history": bars_before(teams, history)[0],
         "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
-        "reconnect_s": 20, "deadline_s": 10, **({"instruments": instruments} if instruments else {}),
+        "reconnect_s": 20, "deadline_s": 10, **({"untried": untried} if untried else {}),
+        **({"instruments": instruments} if instruments else {}),
     }  # fmt: skip
-    return run_live(folder, said, open_counterparties(broker, symbols), **run)
+    counterparties = open_counterparties(broker, symbols)
+    if why:
+        click.echo(f"{why}; it trades all the same: {untried}", err=True)
+    return run_live(folder, said, counterparties, **run)
+
+
+def _check_tried(
+    named: Sequence[str], team: "Sequence[QuotingStrategy]", bounds: dict[str, float], untried: str
+) -> str:
+    """Return what strategies lack for real money, if anything; raise ConfigError unless it is said why they trade."""
+    from tradepulse.backtest.book_stress import objection
+    from tradepulse.core.tables import table
+    from tradepulse.warehouse.lake import Lake
+
+    lake = Lake(click.get_current_context().obj["lake"])
+    made = lake.read("book_stress") if lake.partitions("book_stress") else table("book_stress").no_rows()
+    why = objection(made, *desk_of(team), "+".join(bounds), bounds)
+    todo = f"run tradepulse_cli backtest stress-book with --symbol {'+'.join(bounds)}"
+    if any(text.partition(",")[0] == "champion" for text in named) and (stage := promoted()["stage"]) != "champion":
+        why, todo = f"what was promoted is a {stage}, which trades on paper", "research it until it is a champion"
+    if why and not untried.strip():
+        raise ConfigError(f"{why}; {todo}, or say why it may trade for money all the same: --untried REASON")
+    return why
 
 
 def _print_outcome(folder: Path, outcome: dict[str, Any], as_json: bool) -> int:

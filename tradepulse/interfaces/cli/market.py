@@ -1,5 +1,6 @@
 """What the commands that trade on a book have in common: where the market is from, who trades on it, on what terms."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradepulse.backtest.book import Ways
+    from tradepulse.backtest.book_shocks import Strike
     from tradepulse.backtest.grid import Grid
     from tradepulse.core.quoting.base import QuotingStrategy
     from tradepulse.execution.desk import Move
@@ -174,17 +176,20 @@ class OnBook:
         """Return what others do when shocks strike, one after the other, each ``NAME,at=,size=,seconds=``."""
         from tradepulse.backtest.book_shocks import Strike, struck
 
-        steps = [(one.tick, one.lot) for one in self.terms.venues] or [(self.terms.tick, self.terms.lot)]
         for place, text in enumerate(shocks):
             name, *given = text.split(",")
             said = key_values(tuple(given), f"--shock {name}")
             if unknown := sorted(set(said) - {"at", "size", "seconds"}):
                 raise ConfigError(f"--shock {name}: unknown key {unknown[0]!r}; it takes at, size, seconds")
             strike = Strike(name, **{key: float(number(key, value, f"--shock {name} ")) for key, value in said.items()})
-            moves = struck(moves, strike, steps)
-            which = f"shock.{place}.{name}"
-            self.numbers |= {f"{which}.at": strike.at, f"{which}.size": strike.extent, f"{which}.s": strike.lasts}
+            moves = struck(moves, strike, self.steps)
+            self.numbers |= numbers_of(strike, place)
         return moves
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """Steps of price and quantity at each venue, in units."""
+        return [(one.tick, one.lot) for one in self.terms.venues] or [(self.terms.tick, self.terms.lot)]
 
     def _ways(self, under: "Conditions") -> "Ways":
         """Return the latencies, those of the venue's file before others."""
@@ -249,6 +254,12 @@ class OnBook:
         venues = (*first, *self.terms.venues[1:])
         self.terms = replace(self.terms, maker_fee=maker, taker_fee=taker, venues=venues)
         return said
+
+
+def numbers_of(strike: "Strike", place: int) -> dict[str, float]:
+    """Return what a shock has to do with the answer; ``place`` among those that strike."""
+    which = f"shock.{place}.{strike.name}"
+    return {f"{which}.at": strike.at, f"{which}.size": strike.extent, f"{which}.s": strike.lasts}
 
 
 @dataclass(frozen=True)
@@ -447,25 +458,30 @@ def _split(text: str, symbols: Sequence[str]) -> "tuple[str, int, dict[str, str]
     name, *given = text.split(",")
     said = key_values(tuple(given), f"--strategy {name}")
     if name == "champion":
-        name, promoted = _promoted()
-        said = promoted | said
+        name, its = _champion()
+        said = its | said
     on = said.pop("on", symbols[0])
     if on not in symbols:
         raise ConfigError(f"--strategy {name}: on={on}: there is no such instrument; there are {', '.join(symbols)}")
     return name, symbols.index(on), said, _limits_in(said, OF_STRATEGY, f"--strategy {name}")
 
 
-def _promoted() -> "tuple[str, dict[str, str]]":
-    """Return name and parameters of the strategy that was promoted, as a person would write them."""
-    import json
-
-    from tradepulse.backtest.signals import promoted_strategy, trading
+def promoted() -> dict[str, Any]:
+    """Return the promotion that trades: a champion, or a shadow while there is none."""
+    from tradepulse.backtest.signals import trading
     from tradepulse.warehouse.lake import Lake
 
     lake = Lake(click.get_current_context().obj["lake"])
     if not lake.partitions("promotions"):
         raise MissingData("--strategy champion: nothing has been promoted yet; make run, or name a strategy")
-    promotion = trading(lake.read("promotions"))
+    return trading(lake.read("promotions"))
+
+
+def _champion() -> "tuple[str, dict[str, str]]":
+    """Return name and parameters of the strategy that was promoted, as a person would write them."""
+    from tradepulse.backtest.signals import promoted_strategy
+
+    promotion = promoted()
     promoted_strategy(promotion)  # of the version that was promoted, or of none
     params = {**json.loads(promotion["params"]), "quantity": promotion["quantity"]}
     return promotion["strategy"].partition("@")[0], {key: f"{value:.17g}" for key, value in params.items()}
@@ -557,6 +573,19 @@ def bars_before(teams: "Sequence[Sequence[QuotingStrategy]]", path: Path | None)
     most = max(one.run_in for one in firsts if isinstance(one, OnBars))
     found = [[[ns, str(firsts[0].instrument), *row]] for ns, row in zip(stamps, figures, strict=True)]
     return found[-most:], str(bars["source_hash"].iloc[0])
+
+
+def identity_of(team: "Sequence[QuotingStrategy]") -> tuple[str, dict[str, float]]:
+    """Return the id of those who trade together, and their parameters."""
+    params = dict(team[0].settings) | {f"{one.name}.{key}": v for one in team[1:] for key, v in one.settings.items()}
+    return "+".join(one.id for one in team), params
+
+
+def desk_of(team: "Sequence[QuotingStrategy]") -> tuple[str, str]:
+    """Return the id of those who trade a desk together, and as JSON their parameters and what each trades."""
+    id, params = identity_of(team)
+    on = {f"{one.name}.on": one.instrument for one in team if one.instrument}
+    return id, json.dumps(params | on, sort_keys=True)
 
 
 def said_of(team: "Sequence[QuotingStrategy]", limits: "Sequence[Limits]", symbols: Sequence[str]) -> dict[str, Any]:

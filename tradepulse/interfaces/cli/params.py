@@ -3,7 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -26,6 +28,9 @@ class Places(TypedDict):
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+mlflow_uri = click.option(
+    "--mlflow-uri", envvar="TRADEPULSE_MLFLOW_URI", default="", help="MLflow store other than the instance's own."
+)
 
 
 def key_values(pairs: Sequence[str], option: str = "--param") -> dict[str, str]:
@@ -146,3 +151,18 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     cells = [[f"{value:,.6g}" if isinstance(value, float) else value for value in row.values()] for row in rows]
     alignment = ["right" if right else "left" for right in numeric]
     click.echo(tabulate(cells, headers=list(rows[0]), disable_numparse=True, colalign=alignment))
+
+
+@contextmanager
+def fresh_folder(out: Path) -> Iterator[Path]:
+    """Give a fresh folder that takes the place of ``out`` once it is whole; refuse one that is no backtest's."""
+    if out.exists() and not (out.is_dir() and ((out / "summary.json").exists() or not any(out.iterdir()))):
+        raise ConfigError(f"--out {out}: exists and is no folder of a backtest; name another")
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        shutil.rmtree(out, ignore_errors=True)
+        os.replace(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

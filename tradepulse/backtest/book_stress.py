@@ -1,0 +1,163 @@
+"""Stress of quoting strategies: a recording as it was, and as each shock makes it at several moments.
+
+A desk is bounded by the positions that it may have. Whatever strikes, it may cost no more, over what the recording cost
+as it was, than holding that bound on the wrong side would have: long through the largest fall and short through the
+largest rise. What is lost beyond is the strategy's doing.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tradepulse.backtest.book import BookResult
+from tradepulse.backtest.book_shocks import SHOCKS, Strike
+from tradepulse.core.orders import UNIT
+from tradepulse.core.tables.base import records
+from tradepulse.errors import ConfigError
+from tradepulse.execution.terms import Terms
+
+#: Where in a recording each shock strikes.
+PLACES = (0.25, 0.5, 0.75)
+
+
+class Bound(NamedTuple):
+    """The largest position of an instrument: its name, units, and what its columns have behind their names."""
+
+    symbol: str
+    most: float
+    suffix: str
+
+
+class Seen(NamedTuple):
+    """What a run came to, in money.
+
+    Parameters
+    ----------
+    worth : of the bounds, at the begin
+    earned, fallen : of the account: at the end, and the most that it fell
+    held : what holding the bounds on the wrong side of the largest fall and of the largest rise lost
+    beyond : the first instrument that was held beyond its bound, empty if none was
+    """
+
+    worth: float
+    earned: float
+    fallen: float
+    held: float
+    beyond: str
+
+
+def bounds_of(terms: Terms, symbols: Sequence[str]) -> list[Bound]:
+    """Return the largest position of each instrument of an account, which are called ``symbols``.
+
+    Raises
+    ------
+    ConfigError
+        If one has none, or there are more or fewer of them.
+    """
+    others = terms.instruments[1:]
+    if len(symbols) != 1 + len(others):
+        raise ConfigError(f"{len(symbols)} names for {1 + len(others)} instruments; join them with +, the first first")
+    most = [terms.limits.max_position, *(one.limits.max_position for one in others)]
+    suffixes = ["", *(f" {one.symbol}" for one in others)]
+    bounds = [Bound(name, (units or 0) / UNIT, end) for name, units, end in zip(symbols, most, suffixes, strict=True)]
+    if missing := [bound.symbol for bound in bounds if not bound.most]:
+        raise ConfigError(f"under stress a desk has a bound; say max_position= of {missing[0]}, in units of it")
+    return bounds
+
+
+def seen_in(result: BookResult, bounds: Sequence[Bound]) -> Seen:
+    """Return what a run came to."""
+    equity = result.equity["equity"].to_numpy()
+    worth = held = 0.0
+    beyond = ""
+    for symbol, most, suffix in bounds:
+        mid = result.equity[f"mid{suffix}"].to_numpy()
+        worth += most * mid[0]
+        held += most * ((np.maximum.accumulate(mid) - mid).max() + (mid - np.minimum.accumulate(mid)).max())
+        if not beyond and np.abs(result.equity[f"position{suffix}"].to_numpy()).max() > most * (1 + 1e-12):
+            beyond = symbol
+    fallen = float((np.maximum.accumulate(equity) - equity).max())
+    return Seen(float(worth), float(equity[-1] - equity[0]), fallen, float(held), beyond)
+
+
+def stressed(run: Callable[[Strike | None], BookResult], bounds: Sequence[Bound]) -> list[dict[str, Any]]:
+    """Put a desk through every shock; return the columns of ``book_stress`` that are its verdicts, a row for each.
+
+    Parameters
+    ----------
+    run : makes a run of fresh strategies on the recording as a strike makes it, or as it was; it raises where one of
+        its fills could not have happened
+    bounds : of :func:`bounds_of`
+    """
+    calm = seen_in(run(None), bounds)
+    said = json.dumps({bound.symbol: bound.most for bound in bounds}, sort_keys=True)
+    rows = []
+    for name, strikes in groupby((Strike(name, at) for name in SHOCKS for at in PLACES), lambda one: one.name):
+        rows.append({"scenario": name, "bounds": said, **_worst(
+            [(strike, _ran(run, strike, bounds)) for strike in strikes], calm
+        )})  # fmt: skip
+    return rows
+
+
+def _ran(run: Callable[[Strike | None], BookResult], strike: Strike, bounds: Sequence[Bound]) -> Seen | str:
+    try:
+        return seen_in(run(strike), bounds)
+    except Exception as exc:  # a strategy may raise anything: to find that out is what this is for
+        return f"{type(exc).__name__}: {str(exc).splitlines()[0] if str(exc) else ''}"
+
+
+def _worst(runs: Sequence[tuple[Strike, Seen | str]], calm: Seen) -> dict[str, Any]:
+    """Return the verdict on the runs of a shock: that of the worst of them."""
+    found = [(strike, said) for strike, said in runs if isinstance(said, str)]
+    if found:
+        strike, said = found[0]
+        empty = dict.fromkeys(("total_return", "max_drawdown", "holding_drawdown", "limit"), float("nan"))
+        return {**empty, "passed": False, "detail": f"at {strike.at:g}: {said}"}
+    strike, seen = max(
+        ((strike, seen) for strike, seen in runs if isinstance(seen, Seen)),
+        key=lambda one: (bool(one[1].beyond), one[1].fallen - calm.fallen - one[1].held),
+    )
+    limit = calm.fallen + seen.held
+    detail = (
+        f"at {strike.at:g} it fell by {seen.fallen:,.2f}, at most {limit:,.2f} asked: {calm.fallen:,.2f} as it was, "
+        f"and {seen.held:,.2f} of holding"
+    )
+    if seen.beyond:
+        detail = f"at {strike.at:g} more of {seen.beyond} was held than its bound"
+    return {
+        "total_return": seen.earned / seen.worth, "max_drawdown": seen.fallen / seen.worth,
+        "holding_drawdown": seen.held / seen.worth, "limit": limit / seen.worth,
+        "passed": not seen.beyond and seen.fallen <= limit, "detail": detail,
+    }  # fmt: skip
+
+
+def objection(made: pd.DataFrame, strategy: str, params: str, symbol: str, bounds: Mapping[str, float]) -> str:
+    """Return why strategies may not trade for money yet; empty where they have passed every shock.
+
+    Parameters
+    ----------
+    made : rows of ``book_stress``
+    strategy, params, symbol : as its rows have them
+    bounds : largest position of each instrument; one that was put through more may have less
+    """
+    same = made[(made["strategy"] == strategy) & (made["params"] == params) & (made["symbol"] == symbol)]
+    if same.empty:
+        return f"{strategy} with these parameters has not been put through shocks on {symbol}"
+    reason = ""
+    for run_id, rows in same.groupby("run_id", sort=False):
+        passed = {row["scenario"] for row in records(rows) if row["passed"]}
+        tried = json.loads(rows["bounds"].iloc[0])
+        if missing := [name for name in SHOCKS if name not in passed]:
+            reason = f"{strategy} has not passed the shock {missing[0]} on {symbol} (run {run_id})"
+        elif larger := [name for name, most in bounds.items() if most > tried.get(name, 0.0)]:
+            reason = (
+                f"{strategy} was put through shocks with at most {tried.get(larger[0], 0.0):g} of {larger[0]}, and may "
+                f"hold {bounds[larger[0]]:g} here (run {run_id})"
+            )
+        else:
+            return ""
+    return reason
