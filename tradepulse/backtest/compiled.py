@@ -228,9 +228,11 @@ class _Room(NamedTuple):
     splits: Floats
 
 
-def _room(feed: Feed, holding: Holding | None) -> _Room:
+def _room(feed: Feed, holding: Holding | None, most: int | None = None) -> _Room:
+    """Return room for a run that fills no more than ``most`` times; by default for any."""
     n, m, k = len(feed.ns), len(feed.firsts), len(feed.symbols)
-    most = 3 * n + k  # a bar fills at most an order, an exit and, looking ahead, a decision
+    if most is None:
+        most = 3 * n + k  # a bar fills at most an order, an exit and, looking ahead, a decision
     kinds = (np.int64, np.int64, np.float64, np.float64, np.float64, np.int64, np.int64)
     flows = 4 * n + m if holding is not None else 0
     return _Room(
@@ -243,7 +245,9 @@ def _room(feed: Feed, holding: Holding | None) -> _Room:
 def _tape(
     feed: Feed, wanted: Integers, cash: float, plan: _Plan, same_close: bool, terms: Terms, holding: Holding | None
 ) -> Tape:
-    room = _room(feed, holding)
+    # Where orders fill whole and come from decisions alone: memory that is met for the first time costs what a run does
+    whole = holding is None and plan.fees.participation < 0 and terms.stop_bp == terms.take_bp == terms.maintenance == 0
+    room = _room(feed, holding, int(np.count_nonzero(wanted != HOLD)) if whole else None)
     fills, flows, splits, unclear, cut, *ends = _filled(feed, wanted, cash, plan, same_close, terms, holding, room)
     return Tape._make(
         [
@@ -295,7 +299,10 @@ def _run(
     section, activity, most_activity = regulators
     h_split, h_dividend, h_borrow, h_funding, h_available, h_delisted, h_debit, h_credit = holding
     holds, armed = len(h_split) > 0, stop_bp > 0 or take_bp > 0
-    plain = k == 1 and not holds and not armed and maintenance == 0
+    # Of one symbol a row is an instant, and what a run need not look at costs it nothing: a bar that is met after many
+    # that were passed over is in no cache.
+    alone, counted = k == 1, participation >= 0 or impact_bp > 0 or lasting
+    plain = alone and not holds and not armed and maintenance == 0
     total, number = len(starts) - 1, -1
     while number < total - 1:
         number += 1
@@ -309,7 +316,7 @@ def _run(
             mark[0] = closes[until - 1]
             number = until - 1
             continue
-        first, end = starts[number], starts[number + 1]
+        first, end = (number, number + 1) if alone else (starts[number], starts[number + 1])
         if holds:
             if number:
                 amount = 0.0
@@ -325,7 +332,7 @@ def _run(
                     cash += amount
                     n_flows += 1
             for row in range(first, end):
-                s = codes[row]
+                s = 0 if alone else codes[row]
                 ratio = h_split[row]
                 if order[s] != 0 and ratio != 1.0:
                     order[s] = np.int64(order[s] * ratio)
@@ -377,7 +384,7 @@ def _run(
         for turn in range(2):
             if turn == 1:
                 for row in range(first, end):
-                    mark[codes[row]] = closes[row]
+                    mark[0 if alone else codes[row]] = closes[row]
                 call = False
                 if maintenance > 0:
                     equity, gross = cash, 0.0
@@ -391,7 +398,7 @@ def _run(
                             if position[s] != 0:
                                 order[s], order_at[s], order_kind[s] = -position[s], number, 4
             for row in range(first, end):
-                s = codes[row]
+                s = 0 if alone else codes[row]
                 taken = 0
                 if turn == 1:
                     target = wanted[row]
@@ -459,7 +466,7 @@ def _run(
                             kind, quoted = (2, stop) if stopped else (3, take)
                         change, decided = -held, opened[s]
                     sign = 1 if change > 0 else -1
-                    units, volume = abs(change), volumes[row]
+                    units, volume = abs(change), volumes[row] if counted else 0.0
                     if participation >= 0:
                         room = max(np.int64(np.floor(volume * participation)) - taken, 0)
                         if units > room:
