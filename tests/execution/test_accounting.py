@@ -1,6 +1,7 @@
 """The books against arithmetic by hand, and what must hold whatever happens."""
 
 import tempfile
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.execution.orders import book_of, fill, filled, order, record, request_text
-from tradepulse.core.orders import MICROS, Side
+from tradepulse.core.orders import MICROS, UNIT, Side
 from tradepulse.core.sessions import calendar
-from tradepulse.errors import ConfigError, DataError
+from tradepulse.errors import ConfigError, DataError, MissingData
+from tradepulse.execution.account import Account
 from tradepulse.execution.accounting import (
     CAPITAL,
     CASH,
@@ -23,11 +25,14 @@ from tradepulse.execution.accounting import (
     RECEIVABLE,
     Ledger,
     ledger_of,
+    ledger_of_desk,
 )  # fmt: skip
 from tradepulse.execution.book import Book
 from tradepulse.execution.journal import read_journal
 from tradepulse.execution.request import parse_request
 from tradepulse.execution.session import run_session
+from tradepulse.execution.terms import FEE, MONEY, WHOLE_BP, Instrument, Place, Terms
+from tradepulse.execution.ticket import Event
 
 DAY = "2024-05-20"
 
@@ -39,10 +44,7 @@ def books(method="fifo", cash=1_000, **options):
 
 
 def trade(ledger, number, side, units, price, day=DAY, commission=0):
-    made = fill(
-        order(f"o{number}", side, units), f"f{number}", price=price * MICROS, session=day, commission=commission
-    )
-    return ledger.trade(made)
+    return ledger.trade(date.fromisoformat(day), "AAA", side, units, price * MICROS, commission, f"f{number}")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_a_sale_takes_the_oldest_the_newest_or_the_dearest_lots(method, realised
         trade(ledger, number, Side.BUY, 10, price)
 
     assert trade(ledger, 9, Side.SELL, 15, 28) == realised * MICROS
-    assert {lot.cost_micros // lot.units // MICROS: lot.units for lot in ledger.lots["AAA"]} == left
+    assert {lot.cost // lot.units // MICROS: lot.units for lot in ledger.lots["AAA"]} == left
     assert ledger.balance(REALISED) == -realised * MICROS
     assert ledger.inventory("AAA") == sum(price * units for price, units in left.items()) * MICROS
     assert ledger.unrealised({"AAA": 28 * MICROS}) == sum((28 - p) * u for p, u in left.items()) * MICROS
@@ -124,8 +126,8 @@ def test_a_fail_is_due_again_and_a_part_is_delivered():
     assert [(str(due.day), due.units) for due in ledger.due] == [("2018-10-09", 10)]
     [part] = ledger.settle(date(2018, 10, 9), partly={"f1": 4})
     # 4 tenths of 200.000030
-    assert (part.units, part.cash_micros) == (4, -80_000_012)
-    assert [(str(due.day), due.units, due.cash_micros) for due in ledger.due] == [("2018-10-10", 6, -120_000_018)]
+    assert (part.units, part.cash) == (4, -80_000_012)
+    assert [(str(due.day), due.units, due.cash) for due in ledger.due] == [("2018-10-10", 6, -120_000_018)]
     ledger.settle(date(2018, 10, 10))
     assert ledger.balance(CASH) == 1_000 * MICROS - 200_000_030
     assert ledger.balance(PAYABLE) == 0
@@ -242,13 +244,13 @@ def test_whatever_happens_the_books_balance_and_equity_is_what_was_earned(things
             cash += Fraction(paid, MICROS)
             units, splits = new, splits + 1
         # Every entry balances, and so do the books.
-        assert sum(posting.micros for posting in ledger.entries[-1].postings) == 0
+        assert sum(posting.amount for posting in ledger.entries[-1].postings) == 0
         assert sum(ledger.balances().values()) == 0
         assert ledger.units("AAA") == units
-        assert sum(lot.cost_micros for lot in ledger.lots["AAA"]) == ledger.inventory("AAA")
+        assert sum(lot.cost for lot in ledger.lots["AAA"]) == ledger.inventory("AAA")
         assert all(lot.units * units > 0 for lot in ledger.lots["AAA"])
         assert Fraction(ledger.equity({"AAA": 37 * MICROS}), MICROS) == cash + units * 37
-        owed = sum(due.cash_micros for due in ledger.due)
+        owed = sum(due.cash for due in ledger.due)
         assert ledger.balance(RECEIVABLE) + ledger.balance(PAYABLE) == owed
     # Flat, the method makes no difference: all profit is realised.
     if not splits and units:
@@ -288,3 +290,97 @@ def test_the_ledger_and_the_book_agree_whatever_goes_ex(days):
     worth = last["cash_micros"] + last["positions"].get("AAA", 0) * last["closes"]["AAA"]
     assert ledger.equity(last["closes"]) == worth
     assert sum(ledger.balances().values()) == 0
+
+
+# -- desks -------------------------------------------------------------------------------------------------------------
+
+COIN = Terms(UNIT // 100, UNIT // 1000, 1 * FEE, 4 * FEE, cash=1_000 * MONEY)
+NOON = 1_716_984_000 * 10**9  # 29 May 2024, 12:00 UTC
+
+
+def told(number, side, price, quantity, *, liquidity="taker", hours=0, fee=None, fee_units=0, venue=0):
+    """What a venue tells of a fill; price and quantity in hundredths and thousandths."""
+    return Event(
+        "filled", f"o{number}", side=side, price=price * UNIT // 100, quantity=quantity * UNIT // 1000,
+        liquidity=liquidity, fill_id=f"f{number}", moment=NOON + hours * 3_600 * 10**9, fee=fee, fee_units=fee_units,
+        venue=venue,
+    )  # fmt: skip
+
+
+def account_of(*events, terms=COIN):
+    account = Account(terms)
+    for event in events:
+        account.filled(event, None)
+    return account
+
+
+def test_the_books_of_a_desk_by_hand():
+    account = account_of(
+        told(1, Side.BUY, 10_000, 2_000),  # 2 at 100, 4 bp of 200: 0.08
+        told(2, Side.BUY, 11_000, 1_000, fee_units=UNIT // 1000, hours=13),  # 1 at 110, 0.001 of it taken: 0.11
+        told(3, Side.SELL, 12_000, 2_500, liquidity="maker", hours=14),  # 2.5 at 120, 1 bp of 300: 0.03
+    )
+    books = ledger_of_desk(account.state, COIN, ["BTC"], None)
+
+    def of(name):
+        return Fraction(books.balance(name), MONEY)
+
+    # The oldest first: the fee comes out of the lot at 100, and so do 1.999 of the sale; 0.501 are of the one at 110.
+    # 0.001 x 10 and 1.999 x 20 and 0.501 x 10 are 0.01 + 39.98 + 5.01.
+    assert of(REALISED) == -Fraction("45")
+    assert of(COMMISSION) == Fraction("0.22")
+    assert of(CASH) == 1_000 - Fraction("200.08") - 110 + Fraction("299.97")
+    assert [(lot.day.isoformat(), lot.units, Fraction(lot.cost, MONEY)) for lot in books.lots["BTC"]] == [
+        ("2024-05-30", 499 * UNIT // 1000, Fraction("54.89"))
+    ]
+    # 0.499 at 120 instead of 110.
+    assert Fraction(books.unrealised({"BTC": 120 * UNIT * WHOLE_BP}), MONEY) == Fraction("4.99")
+    assert books.balance(CASH) == account.state.cash
+    # The dearest first: it leaves what was bought at 100.
+    dearest = ledger_of_desk(account.state, COIN, ["BTC"], None, "hifo")
+    assert [Fraction(lot.cost, lot.units * UNIT * WHOLE_BP) for lot in dearest.lots["BTC"]] == [100]
+
+
+def test_at_a_broker_of_shares_what_a_desk_sold_is_on_its_way():
+    account = account_of(told(1, Side.BUY, 10_000, 2_000), told(2, Side.SELL, 11_000, 2_000, hours=1))
+    books = ledger_of_desk(account.state, COIN, ["AAPL"], calendar())
+
+    # Bought and sold on 29 May: T+1.
+    assert {due.day.isoformat() for due in books.due} == {"2024-05-30"}
+    assert books.balance(CASH) == COIN.cash
+    assert books.equity({}) == account.state.cash
+
+
+def test_a_desk_that_began_with_units_has_no_books():
+    with pytest.raises(MissingData, match="began with units, and its journal does not say what they cost"):
+        ledger_of_desk(account_of().state, replace(COIN, position=UNIT), ["BTC"], None)
+
+
+TWO = replace(
+    COIN, venues=(Place("a", COIN.tick, COIN.lot), Place("b", COIN.tick, COIN.lot, 2 * FEE, 3 * FEE, instrument=1)),
+    instruments=(Instrument("AAA"), Instrument("BBB")),
+)  # fmt: skip
+fills = st.tuples(
+    st.sampled_from(Side), st.integers(1, 20_000), st.integers(1, 5_000),
+    st.sampled_from(["maker", "taker", "reported"]),
+    st.one_of(st.none(), st.integers(-MONEY, MONEY)), st.integers(0, 10**6), st.integers(0, 1),
+)  # fmt: skip
+
+
+@given(st.lists(fills, max_size=30), st.sampled_from(["fifo", "lifo", "hifo"]))
+def test_the_books_of_a_desk_are_its_account(drawn, method):
+    account = account_of(
+        *(
+            told(n, side, price, quantity, liquidity=liquidity, hours=n, fee=fee, fee_units=units, venue=venue)
+            for n, (side, price, quantity, liquidity, fee, units, venue) in enumerate(drawn)
+        ),
+        terms=TWO,
+    )
+    books = ledger_of_desk(account.state, TWO, ["AAA", "BBB"], None, method)
+
+    assert sum(books.balances().values()) == 0
+    assert books.balance(CASH) == (account.state.cash if drawn else 0)
+    assert [books.units(symbol) for symbol in ("AAA", "BBB")] == [held.position for held in account.state.held]
+    marks = {"AAA": 7 * UNIT * WHOLE_BP, "BBB": 11 * UNIT * WHOLE_BP}
+    worth = sum(books.units(symbol) * mark for symbol, mark in marks.items())
+    assert books.equity(marks) == books.balance(CASH) + worth

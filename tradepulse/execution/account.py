@@ -55,8 +55,8 @@ class Known:
 class Booked(NamedTuple):
     """A fill as it was booked, and the moment at the venue that it belongs to.
 
-    ``cost`` is what was taken for it, in units of :data:`MONEY`; None where it is the rate that the terms say.
-    ``venue`` is its number, where there are several.
+    ``cost`` is what was taken for it, in units of :data:`~tradepulse.execution.terms.MONEY`; None where it is the rate
+    that the terms say. ``venue`` is its number, where there are several. Of what was taken, ``fee_units`` were units.
     """
 
     order: str
@@ -68,6 +68,15 @@ class Booked(NamedTuple):
     fill_id: str
     cost: int | None = None
     venue: int = 0
+    fee_units: int = 0
+
+    def taken(self, terms: Terms) -> int:
+        """Return what was taken for it, as ``cost`` has it, under the terms of the account."""
+        if self.cost is not None:
+            return self.cost
+        place = terms.venues[self.venue] if self.venue else terms
+        rate = place.maker_fee if self.liquidity == "maker" else place.taker_fee
+        return 0 if self.liquidity == "reported" else self.price * self.quantity * rate
 
 
 class Marks(Protocol):
@@ -329,7 +338,9 @@ class Account:
             state.held[number].position += sign * quantity - fee_units
             cost = (fee or 0) + fee_units * price * WHOLE_BP
         # As Booked(...) makes it, a third sooner.
-        state.fills.append(_new(Booked, (id, side, price, quantity, liquidity, moment, fill_id, cost, venue)))
+        state.fills.append(
+            _new(Booked, (id, side, price, quantity, liquidity, moment, fill_id, cost, venue, fee_units))
+        )
         if order is None:
             state.flagged.append(f"fill {fill_id} of the unknown order {id}")
             return

@@ -1,4 +1,4 @@
-"""The books of an account: double entry, exact to the micro, with lots and with cash that has not settled yet.
+"""The books of an account: double entry, exact to the last digit, with lots and with cash that has not settled yet.
 
 Everything that happens is an entry whose postings sum to zero. Debits are positive: assets and expenses grow by them,
 income and capital by credits. A bought unit stands at what was paid for it until it is sold; what it was sold for above
@@ -6,16 +6,18 @@ that is realised profit. Commission is an expense of its own, not part of a lot'
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tradepulse.core.orders import Fill, after_split, share_of
+from tradepulse.core.orders import Side, after_split, share_of
 from tradepulse.core.sessions import Calendar, settlement_date, settles_on
-from tradepulse.errors import ConfigError, DataError
+from tradepulse.errors import ConfigError, DataError, MissingData
+from tradepulse.execution.account import State
 from tradepulse.execution.book import Book
 from tradepulse.execution.brokers import SETTLE_AT_ONCE
+from tradepulse.execution.terms import WHOLE_BP, Terms
 
 Method = Literal["fifo", "lifo", "hifo"]
 
@@ -25,10 +27,10 @@ COMMISSION, FUNDING, BORROW = "expenses:commission", "expenses:funding", "expens
 
 
 class Posting(NamedTuple):
-    """One side of an entry: a debit above zero, a credit below, in micros."""
+    """One side of an entry: a debit above zero, a credit below."""
 
     account: str
-    micros: int
+    amount: int
 
 
 class Entry(NamedTuple):
@@ -54,13 +56,13 @@ class Lot:
     ----------
     day, fill_id : where it comes from
     units : left of it; below zero when sold short
-    cost_micros : what they stand at together; below zero for a short one
+    cost : what they stand at together; below zero for a short one
     """
 
     day: date
     fill_id: str
     units: int
-    cost_micros: int
+    cost: int
 
 
 class Due(NamedTuple):
@@ -70,14 +72,14 @@ class Due(NamedTuple):
     ----------
     fill_id : of the trade
     day : when it is to settle
-    units, cash_micros : what is still to change hands, as it changes us
+    units, cash : what is still to change hands, as it changes us
     """
 
     fill_id: str
     day: date
     symbol: str
     units: int
-    cash_micros: int
+    cash: int
 
 
 def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo", until: str = "") -> "Ledger":
@@ -114,7 +116,42 @@ def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo", until: st
             else:
                 books.fund(day, symbol, body["micros"])
         for fill in fills[day.isoformat()]:
-            books.trade(fill)
+            books.trade(
+                day, fill.symbol, fill.side, fill.quantity, fill.price_micros, fill.commission_micros, fill.fill_id
+            )
+        books.settle(day)
+    return books
+
+
+def ledger_of_desk(
+    state: State, terms: Terms, symbols: Sequence[str], exchange: Calendar | None, method: Method = "fifo"
+) -> "Ledger":
+    """Return the books of a desk after its last fill; days are of UTC.
+
+    Parameters
+    ----------
+    state, terms : of its account, whose cash at the start is the deposit
+    symbols : of its instruments
+    exchange, method : of :class:`Ledger`
+
+    Raises
+    ------
+    MissingData
+        If it began with units, of which nobody says what they cost.
+    """
+    began = [one.position for one in terms.instruments] or [terms.position]
+    if any(began):
+        raise MissingData("the desk began with units, and its journal does not say what they cost")
+    books = Ledger(exchange, method)
+    for number, fill in enumerate(state.fills):
+        day = datetime.fromtimestamp(fill.moment // 10**9, UTC).date()
+        symbol, price = symbols[terms.instrument_of(fill.venue)], fill.price * WHOLE_BP
+        if not number:
+            books.deposit(day, terms.cash)
+        in_cash = fill.taken(terms) - fill.fee_units * price
+        books.trade(day, symbol, fill.side, fill.quantity, price, in_cash, fill.fill_id)
+        if fill.fee_units:
+            books.pay_in_units(day, symbol, fill.fee_units, price, fill.fill_id)
         books.settle(day)
     return books
 
@@ -145,27 +182,35 @@ class Ledger:
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
-    def deposit(self, day: date, micros: int) -> None:
+    def deposit(self, day: date, amount: int) -> None:
         """Book cash that the owner brings, or takes away below zero."""
-        self._enter(day, "deposit", (CASH, micros), (CAPITAL, -micros))
+        self._enter(day, "deposit", (CASH, amount), (CAPITAL, -amount))
 
-    def trade(self, fill: Fill) -> int:
-        """Book a fill and return the profit that it realised, in micros, commission aside. Booked once per fill id."""
-        if fill.fill_id in self._booked:
+    def trade(
+        self, day: date, symbol: str, side: Side, units: int, price: int, commission: int, fill_id: str
+    ) -> int:  # fmt: skip
+        """Book a fill and return the profit that it realised, commission aside. Booked once per fill id."""
+        if fill_id in self._booked:
             return 0
-        self._booked.add(fill.fill_id)
-        day = date.fromisoformat(fill.session)
-        value = fill.side.sign * fill.quantity * fill.price_micros
-        inventory, realised = self._take_lots(day, fill, value)
-        cash = fill.cash_micros
+        self._booked.add(fill_id)
+        inventory, realised = self._take_lots(day, fill_id, symbol, side.sign * units, price)
+        cash = -side.sign * units * price - commission
         self._enter(
-            day, f"{fill.side} {fill.quantity} {fill.symbol}, fill {fill.fill_id}",
-            (f"assets:inventory:{fill.symbol}", inventory), (REALISED, -realised),
-            (COMMISSION, fill.commission_micros), (RECEIVABLE if cash >= 0 else PAYABLE, cash),
+            day, f"{side} {units} {symbol}, fill {fill_id}",
+            (f"assets:inventory:{symbol}", inventory), (REALISED, -realised),
+            (COMMISSION, commission), (RECEIVABLE if cash >= 0 else PAYABLE, cash),
         )  # fmt: skip
         settles = day if self.exchange is None else settlement_date(day, self.exchange)
-        self.due.append(Due(fill.fill_id, settles, fill.symbol, fill.side.sign * fill.quantity, cash))
+        self.due.append(Due(fill_id, settles, symbol, side.sign * units, cash))
         return realised
+
+    def pay_in_units(self, day: date, symbol: str, units: int, price: int, fill_id: str) -> None:
+        """Book a commission that was taken in units of what was traded, at a price."""
+        inventory, realised = self._take_lots(day, fill_id, symbol, -units, price)
+        self._enter(
+            day, f"commission of {units} {symbol}, fill {fill_id}",
+            (f"assets:inventory:{symbol}", inventory), (REALISED, -realised), (COMMISSION, units * price),
+        )  # fmt: skip
 
     def settle(self, day: date, *, fails: Iterable[str] = (), partly: "dict[str, int] | None" = None) -> list[Due]:
         """Let everything that is due by a day change hands, and return it.
@@ -197,30 +242,30 @@ class Ledger:
                     raise DataError(
                         f"fill {due.fill_id}: {abs(due.units)} units are due, {units} are not a part of them"
                     )
-                cash = share_of(due.cash_micros, units, abs(due.units))
-                done = due._replace(units=units * (1 if due.units > 0 else -1), cash_micros=cash)
-                rest = due._replace(day=later, units=due.units - done.units, cash_micros=due.cash_micros - cash)
+                cash = share_of(due.cash, units, abs(due.units))
+                done = due._replace(units=units * (1 if due.units > 0 else -1), cash=cash)
+                rest = due._replace(day=later, units=due.units - done.units, cash=due.cash - cash)
                 waiting.append(rest)
             # A purchase whose costs are below zero in cash is paid, a sale received.
-            account = RECEIVABLE if due.cash_micros >= 0 else PAYABLE
-            self._enter(day, f"settled, fill {due.fill_id}", (CASH, done.cash_micros), (account, -done.cash_micros))
+            account = RECEIVABLE if due.cash >= 0 else PAYABLE
+            self._enter(day, f"settled, fill {due.fill_id}", (CASH, done.cash), (account, -done.cash))
             settled.append(done)
         self.due = waiting
         return settled
 
-    def dividend(self, day: date, symbol: str, micros_per_unit: int) -> int:
+    def dividend(self, day: date, symbol: str, per_unit: int) -> int:
         """Book a dividend on what is held on its ex-date: received when long, paid when short; return it."""
-        amount = self.units(symbol) * micros_per_unit
+        amount = self.units(symbol) * per_unit
         self._enter(day, f"dividend of {symbol}", (CASH, amount), (DIVIDENDS, -amount))
         return amount
 
-    def split(self, day: date, symbol: str, numerator: int, denominator: int, price_micros: int) -> int:
+    def split(self, day: date, symbol: str, numerator: int, denominator: int, price: int) -> int:
         """Turn ``denominator`` units into ``numerator``; fractions are paid out at a price after the split.
 
         Returns
         -------
         int
-            Cash in lieu of fractions, micros.
+            Cash in lieu of fractions.
 
         Raises
         ------
@@ -232,7 +277,7 @@ class Ledger:
         held, cost = self.units(symbol), self.inventory(symbol)
         sign = 1 if held >= 0 else -1
         whole, fraction = after_split(held, numerator, denominator)
-        paid = share_of(price_micros, fraction, denominator)
+        paid = share_of(price, fraction, denominator)
         gone = share_of(cost, fraction, held * numerator) if held else 0
         # What is left is spread over the lots as their units were, so that it adds up, costs too.
         old, before, spread, carried = self.lots[symbol], 0, 0, 0
@@ -241,12 +286,12 @@ class Ledger:
             before += lot.units
             units = sign * (abs(before) * abs(whole) // abs(held)) - spread
             spread += units
-            carried += lot.cost_micros
+            carried += lot.cost
             if units:
                 self.lots[symbol].append(Lot(lot.day, lot.fill_id, units, carried))
                 carried = 0
         if self.lots[symbol]:
-            self.lots[symbol][-1].cost_micros += carried - gone
+            self.lots[symbol][-1].cost += carried - gone
         cost = gone
         self._enter(
             day, f"split of {symbol}, {numerator} for {denominator}",
@@ -254,30 +299,30 @@ class Ledger:
         )  # fmt: skip
         return paid
 
-    def fund(self, day: date, symbol: str, micros: int) -> None:
+    def fund(self, day: date, symbol: str, amount: int) -> None:
         """Book funding of a perpetual: paid above zero, received below."""
-        self._enter(day, f"funding of {symbol}", (CASH, -micros), (FUNDING, micros))
+        self._enter(day, f"funding of {symbol}", (CASH, -amount), (FUNDING, amount))
 
-    def borrow(self, day: date, symbol: str, micros: int) -> None:
+    def borrow(self, day: date, symbol: str, amount: int) -> None:
         """Book the fee of borrowed units."""
-        self._enter(day, f"borrow fee of {symbol}", (CASH, -micros), (BORROW, micros))
+        self._enter(day, f"borrow fee of {symbol}", (CASH, -amount), (BORROW, amount))
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
     def balance(self, account: str) -> int:
-        """Return an account's balance in micros: debits less credits."""
+        """Return an account's balance: debits less credits."""
         return self._balances.get(account, 0)
 
     def balances(self) -> dict[str, int]:
         """Return every account that has one."""
-        return {account: micros for account, micros in sorted(self._balances.items()) if micros}
+        return {account: amount for account, amount in sorted(self._balances.items()) if amount}
 
     def units(self, symbol: str) -> int:
         """Return the units held by trade date; below zero when short."""
         return sum(lot.units for lot in self.lots.get(symbol, ()))
 
     def inventory(self, symbol: str) -> int:
-        """Return what the units held stand at, micros."""
+        """Return what the units held stand at."""
         return self.balance(f"assets:inventory:{symbol}")
 
     def available(self) -> int:
@@ -286,7 +331,7 @@ class Ledger:
         return self.balance(CASH) + owed + (0 if self.cash_account else self.balance(RECEIVABLE))
 
     def unrealised(self, closes: "dict[str, int]") -> int:
-        """Return what the units held are worth above what they stand at, at closes in micros.
+        """Return what the units held are worth above what they stand at, at closes.
 
         Raises
         ------
@@ -307,36 +352,36 @@ class Ledger:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _enter(self, day: date, what: str, *postings: tuple[str, int]) -> None:
-        made = tuple(Posting(account, micros) for account, micros in postings if micros)
-        if sum(posting.micros for posting in made):
+        made = tuple(Posting(account, amount) for account, amount in postings if amount)
+        if sum(posting.amount for posting in made):
             raise AssertionError(f"{what}: debits and credits differ")
         if made:
             self.entries.append(Entry(day, what, made))
-        for account, micros in made:
-            self._balances[account] += micros
+        for account, amount in made:
+            self._balances[account] += amount
 
-    def _take_lots(self, day: date, fill: Fill, value: int) -> tuple[int, int]:
+    def _take_lots(self, day: date, fill_id: str, symbol: str, signed: int, price: int) -> tuple[int, int]:
         """Close lots of the other direction, open one with what is left; return what inventory and profit change by."""
-        lots, left, sign = self.lots[fill.symbol], fill.quantity, fill.side.sign
+        lots, left, sign = self.lots[symbol], abs(signed), 1 if signed > 0 else -1
         inventory = realised = 0
         while left and lots and lots[0].units * sign < 0:
             lot = lots[self._first(lots)]
             part = min(left, abs(lot.units))
-            cost = share_of(lot.cost_micros, part, abs(lot.units))
-            proceeds = -sign * part * fill.price_micros
+            cost = share_of(lot.cost, part, abs(lot.units))
+            proceeds = -sign * part * price
             inventory -= cost
             realised += proceeds - cost
             lot.units += sign * part
-            lot.cost_micros -= cost
+            lot.cost -= cost
             left -= part
             if not lot.units:
                 lots.remove(lot)
         if left:
-            cost = sign * left * fill.price_micros
-            lots.append(Lot(day, fill.fill_id, sign * left, cost))
+            cost = sign * left * price
+            lots.append(Lot(day, fill_id, sign * left, cost))
             inventory += cost
-        if inventory - realised != value:
-            raise AssertionError(f"fill {fill.fill_id}: lots and value differ")
+        if inventory - realised != signed * price:
+            raise AssertionError(f"fill {fill_id}: lots and value differ")
         return inventory, realised
 
     def _first(self, lots: list[Lot]) -> int:
@@ -348,7 +393,7 @@ class Ledger:
         best = 0
         for at in range(1, len(lots)):
             one, other = lots[at], lots[best]
-            if one.cost_micros * abs(other.units) > other.cost_micros * abs(one.units):
+            if one.cost * abs(other.units) > other.cost * abs(one.units):
                 best = at
         return best
 

@@ -77,6 +77,7 @@ class Spec:
     symbol : what is traded, for logs
     clock : ``venue``'s, which a replayed market has, or our ``own``: by which risk says how old a price is
     on : number of the instrument that each strategy trades, where there are several
+    broker : whose account is traded; empty on paper
     untried : why it trades for money without having passed every shock; empty where it has, or does not
     history : bars that the first strategy begins with, if it is one of bars and the book is new: of each moment a list
         of ns since 1970, the instrument's number, open, high, low, close and volume of each bar
@@ -96,6 +97,7 @@ class Spec:
     symbol: str = ""
     clock: Literal["venue", "own"] = "venue"
     on: Sequence[int] = ()
+    broker: str = ""
     untried: str = ""
     history: Sequence[Sequence[Any]] = ()
 

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from tradepulse.core.orders import BP, UNIT
+from tradepulse.core.orders import UNIT
 from tradepulse.errors import MissingData
 from tradepulse.execution import packing
-from tradepulse.execution.account import Booked
+from tradepulse.execution.account import State
 from tradepulse.execution.desk import name_of
 from tradepulse.execution.engine import strategies_of
 from tradepulse.execution.journal import JSON, ReadOnly, journal_files, json_entry, raw_entries
 from tradepulse.execution.orderpath import OrderPath
 from tradepulse.execution.supervision import desk_of
-from tradepulse.execution.terms import FEE, MONEY, Terms
+from tradepulse.execution.terms import MONEY
 
 #: A time before which a moment is none: journals of before times were kept count moments instead.
 _FIRST_NS = 10**15
@@ -42,10 +42,7 @@ def execution_log(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise MissingData(f"{path}: the desk has not traded yet")
     state = OrderPath(ReadOnly(path), desk.terms).state
-    if not state.fills:
-        raise MissingData(f"{path}: holds no fill; there is nothing to write")
-    if any(fill.moment < _FIRST_NS for fill in state.fills):
-        raise MissingData(f"{path}: says of some fills not when they happened; an older version wrote it")
+    check_fills(state, path)
     decided = _decided(path)
     names = state.traders or [name_of(one, desk.terms) for one in strategies_of(desk)]
     rows = []
@@ -59,7 +56,7 @@ def execution_log(folder: Path) -> list[dict[str, Any]]:
                 "fill_id": fill.fill_id, "symbol": terms.symbol_of(venue) or desk.symbol or desk.book,
                 "side": fill.side.value,
                 "quantity": fill.quantity / UNIT, "price": fill.price / UNIT, "liquidity": fill.liquidity,
-                "commission": _commission(fill, terms, venue),
+                "commission": fill.taken(terms) / MONEY,
                 "strategy": names[ticket.strategy] if ticket is not None else "",
                 "venue": terms.venues[venue].name if terms.venues else "",
             }
@@ -67,13 +64,12 @@ def execution_log(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _commission(fill: Booked, terms: Terms, venue: int) -> float:
-    if fill.cost is not None:
-        return fill.cost / MONEY
-    place = terms.venues[venue] if terms.venues else terms
-    rate = place.maker_fee if fill.liquidity == "maker" else place.taker_fee
-    rate = 0 if fill.liquidity == "reported" else rate
-    return fill.price * fill.quantity * rate / (UNIT * UNIT * BP * FEE)
+def check_fills(state: State, path: Path) -> None:
+    """Raise MissingData unless the journal of a desk has fills, and says when they happened."""
+    if not state.fills:
+        raise MissingData(f"{path}: holds no fill; there is nothing to write")
+    if any(fill.moment < _FIRST_NS for fill in state.fills):
+        raise MissingData(f"{path}: says of some fills not when they happened; an older version wrote it")
 
 
 def _decided(path: Path) -> dict[str, int]:

@@ -1,4 +1,6 @@
-"""``execution kill`` and ``reset`` of a daily book."""
+"""``execution kill``, ``reset`` and ``ledger``."""
+
+import pandas as pd
 
 from tests.execution.orders import request_text
 from tradepulse.execution.brokers.simulated import SimulatedVenue
@@ -45,3 +47,27 @@ def test_a_desk_and_a_daily_book_of_one_name_are_stopped_and_released_together(c
     assert cli("execution", "reset", *switch, "checked").out == "paper may trade again\n"
     assert not list((tmp_path / "var" / "execution").rglob("kill"))
     assert "the kill switch is not pulled; there is nothing to reset" in refused("execution", "reset", *switch, "again")
+
+
+def test_the_books_of_a_desk_are_printed_to_the_last_digit(cli, refused, tmp_path):
+    stamps = pd.date_range("2026-01-05T10:00:00Z", periods=40, freq="250ms")
+    quotes = pd.DataFrame({"ts": stamps, "bid": 99.99, "bid_size": 95.0, "ask": 100.01, "ask_size": 5.0})
+    quotes.to_csv(tmp_path / "quotes.csv", index=False)
+    given = ("--quotes", tmp_path / "quotes.csv", "--lot", 0.001, "--tick", 0.01, "--cash", 1000, "--taker-bp", 4,
+             "--strategy", "imbalance_taker,size=0.123,most=0.3")  # fmt: skip
+    assert "has not traded yet" in refused("execution", "ledger", "--book", "desk")
+    done = cli("execution", "paper", *given, "--speed", 0, "--silence", 5, "--json")
+    assert done.json["position"] == 0.246
+
+    found = cli("execution", "ledger", "--book", "desk", "--json").json
+
+    # 0.246 at 100.01 are 24.60246, and 4 bp of it 0.009840984.
+    assert found["balances"] == {
+        "assets:cash": "975.387699016", "assets:inventory:quotes": "24.60246", "equity:capital": "-1000",
+        "expenses:commission": "0.009840984",
+    }  # fmt: skip
+    assert (found["equity"], found["unrealised"], found["unsettled"]) == ("999.990159016", "0", "0")
+    assert found["lots"] == [
+        {"symbol": "quotes", "day": "2026-01-05", "units": "0.123", "cost": "12.30123"} for _ in range(2)
+    ]
+    assert "quotes" in cli("execution", "ledger", "--book", "desk").out

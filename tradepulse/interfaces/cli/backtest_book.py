@@ -16,7 +16,7 @@ from tradepulse.errors import ConfigError, DataError
 from tradepulse.interfaces.cli.market import (
     Conditions,
     OnBook,
-    desk_of,
+    desk_identity,
     identity_of,
     numbers_of,
     on_book,
@@ -185,7 +185,7 @@ def stress_book(
     moves, source_hash, ways = asked.market(under)
     name = symbol or "+".join(asked.symbols)
     bounds = bounds_of(asked.terms, name.split("+"))
-    run_id, (id, params) = f"cli-{uuid4().hex[:12]}", desk_of(team)
+    run_id, (id, params) = f"cli-{uuid4().hex[:12]}", desk_identity(team)
     trials: list[BookQuestion] = []
     total = 1 + len(SHOCKS) * len(PLACES)
     bar = click.progressbar(length=total, label="shocks", file=sys.stderr, hidden=not sys.stderr.isatty())

@@ -4,9 +4,11 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, localcontext
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +21,7 @@ from tradepulse.execution.journal import read_journal, verify_journal
 from tradepulse.interfaces.cli.market import (
     OnBook,
     bars_before,
-    desk_of,
+    desk_identity,
     instruments_of,
     limit_option,
     on_book,
@@ -42,6 +44,7 @@ from tradepulse.interfaces.cli.params import (
 
 if TYPE_CHECKING:
     from tradepulse.core.quoting.base import QuotingStrategy
+    from tradepulse.execution.accounting import Ledger, Method
     from tradepulse.execution.watch import Watched
 
 
@@ -151,33 +154,14 @@ def replay(journal: Path, as_json: bool) -> None:
               help="Which lot a sale takes first.")  # fmt: skip
 @as_json
 @click.pass_obj
-def ledger(obj: Places, name: str, method: Literal["fifo", "lifo", "hifo"], as_json: bool) -> None:
-    """Print the books of a daily book after its last session: double entry, lots, and what has not settled."""
-    from tradepulse.core.sessions import calendar
-    from tradepulse.execution.accounting import RECEIVABLE, ledger_of
+def ledger(obj: Places, name: str, method: "Method", as_json: bool) -> None:
+    """Print the books of a book: double entry, lots, and what has not settled.
 
-    book = Book.of(read_journal(_daily_journal(obj, name))[0])
-    books = ledger_of(book, calendar(), method)
-    closes = book.closed[book.last_session]["closes"] if book.closed else {}
-    found: dict[str, Any] = {
-        "book": book.name,
-        "session": book.last_session,
-        "balances": {account: str(from_micros(micros)) for account, micros in books.balances().items()},
-        "available": str(from_micros(books.available())),
-        "unsettled": str(from_micros(books.balance(RECEIVABLE))),
-        "unrealised": str(from_micros(books.unrealised(closes))),
-        "equity": str(from_micros(books.equity(closes))),
-        "lots": [
-            {
-                "symbol": symbol,
-                "day": lot.day.isoformat(),
-                "units": lot.units,
-                "cost": str(from_micros(lot.cost_micros)),
-            }
-            for symbol, lots in books.lots.items()
-            for lot in lots
-        ],
-    }
+    Of a daily book they are those after its last session, marked at its closes; of a desk those after its last fill,
+    marked at the last price of each instrument.
+    """
+    desk, daily = _books(obj, name)
+    found = _desk_ledger(desk, method) if daily is None and desk.is_dir() else _daily_ledger(obj, name, method)
     if as_json:
         print_json(found)
         return
@@ -188,6 +172,68 @@ def ledger(obj: Places, name: str, method: Literal["fifo", "lifo", "hifo"], as_j
     if found["lots"]:
         click.echo()
         print_table(found["lots"])
+
+
+def _daily_ledger(obj: Places, name: str, method: "Method") -> dict[str, Any]:
+    from tradepulse.core.orders import MICROS
+    from tradepulse.core.sessions import calendar
+    from tradepulse.execution.accounting import ledger_of
+
+    book = Book.of(read_journal(_daily_journal(obj, name))[0])
+    books = ledger_of(book, calendar(), method)
+    closes = book.closed[book.last_session]["closes"] if book.closed else {}
+    return {"book": book.name, "session": book.last_session, **_told(books, closes, MICROS, 1)}
+
+
+def _desk_ledger(folder: Path, method: "Method") -> dict[str, Any]:
+    from tradepulse.core.orders import UNIT
+    from tradepulse.core.sessions import calendar
+    from tradepulse.execution.accounting import ledger_of_desk
+    from tradepulse.execution.brokers import SETTLE_AT_ONCE
+    from tradepulse.execution.journal import ReadOnly
+    from tradepulse.execution.log import check_fills
+    from tradepulse.execution.orderpath import OrderPath
+    from tradepulse.execution.supervision import desk_of
+    from tradepulse.execution.terms import MONEY, WHOLE_BP
+
+    desk, path = desk_of(folder), folder / "orders.journal"
+    if not path.is_file():
+        raise MissingData(f"{path}: the desk has not traded yet")
+    state = OrderPath(ReadOnly(path), desk.terms).state
+    check_fills(state, path)
+    symbols = [one.symbol for one in desk.terms.instruments] or [desk.symbol or desk.book]
+    exchange = None if desk.broker in ("", *SETTLE_AT_ONCE) else calendar()
+    books = ledger_of_desk(state, desk.terms, symbols, exchange, method)
+    last = {symbols[desk.terms.instrument_of(fill.venue)]: fill.price * WHOLE_BP for fill in state.fills}
+    at = datetime.fromtimestamp(state.fills[-1].moment / 1e9, UTC)
+    return {"book": desk.book, "session": f"{at:%Y-%m-%d %H:%M:%S}", **_told(books, last, MONEY, UNIT)}
+
+
+def _told(books: "Ledger", marks: dict[str, int], money: int, unit: int) -> dict[str, Any]:
+    """Return what a ledger has to say, in units of the currency and of what is traded."""
+    from tradepulse.execution.accounting import RECEIVABLE
+
+    def exact(parts: int, whole: int) -> str:
+        with localcontext(prec=60):
+            return f"{(Decimal(parts) / whole).normalize():f}"
+
+    return {
+        "balances": {account: exact(amount, money) for account, amount in books.balances().items()},
+        "available": exact(books.available(), money),
+        "unsettled": exact(books.balance(RECEIVABLE), money),
+        "unrealised": exact(books.unrealised(marks), money),
+        "equity": exact(books.equity(marks), money),
+        "lots": [
+            {
+                "symbol": symbol,
+                "day": lot.day.isoformat(),
+                "units": exact(lot.units, unit) if unit > 1 else lot.units,
+                "cost": exact(lot.cost, money),
+            }
+            for symbol, lots in books.lots.items()
+            for lot in lots
+        ],
+    }
 
 
 @command.command()
@@ -275,7 +321,7 @@ def live(
     limits = {"max_price_age_ms": 5000, **desk["limits"]}
     said = {
         **desk, **said_of(teams[0], own, symbols), "history": bars_before(teams, history)[0],
-        "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol,
+        "cash": f"{cash:.12g}", "limits": limits, "symbol": symbol, "broker": broker,
         "reconnect_s": 20, "deadline_s": 10, **({"untried": untried} if untried else {}),
         **({"instruments": instruments} if instruments else {}),
     }  # fmt: skip
@@ -295,7 +341,7 @@ def _check_tried(
 
     lake = Lake(click.get_current_context().obj["lake"])
     made = lake.read("book_stress") if lake.partitions("book_stress") else table("book_stress").no_rows()
-    why = objection(made, *desk_of(team), "+".join(bounds), bounds)
+    why = objection(made, *desk_identity(team), "+".join(bounds), bounds)
     todo = f"run tradepulse_cli backtest stress-book with --symbol {'+'.join(bounds)}"
     if any(text.partition(",")[0] == "champion" for text in named) and (stage := promoted()["stage"]) != "champion":
         why, todo = f"what was promoted is a {stage}, which trades on paper", "research it until it is a champion"

@@ -581,7 +581,7 @@ def identity_of(team: "Sequence[QuotingStrategy]") -> tuple[str, dict[str, float
     return "+".join(one.id for one in team), params
 
 
-def desk_of(team: "Sequence[QuotingStrategy]") -> tuple[str, str]:
+def desk_identity(team: "Sequence[QuotingStrategy]") -> tuple[str, str]:
     """Return the id of those who trade a desk together, and as JSON their parameters and what each trades."""
     id, params = identity_of(team)
     on = {f"{one.name}.on": one.instrument for one in team if one.instrument}
