@@ -109,6 +109,10 @@ class Alpaca(Loopback):
     def down(self):
         return fault(503, 50010000, "maintenance")
 
+    def poor(self):
+        """No money for it."""
+        return fault(403, 40310000, "insufficient buying power")
+
     def by_hand(self, id, side, quantity, price):
         with self._lock:
             order = {"client_order_id": id, "side": side, "type": "limit", "qty": quantity, "limit_price": price}

@@ -152,6 +152,10 @@ class Binance(Loopback):
     def down(self):
         return down()
 
+    def poor(self):
+        """No money for it."""
+        return fault(400, -2010, "Account has insufficient balance for requested action.")
+
     def by_hand(self, id, side, quantity, price):
         with self._lock:
             order = {

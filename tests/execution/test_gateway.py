@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -209,8 +210,6 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
         side, quantity, price, tif = [*order, None, "gtc"][:4] if len(order) == 2 else order
         desk.submit(id, side, quantity, price, tif=TimeInForce(tif), post_only=id == "p1")
         desk.until(lambda id=id: desk.left(id) == 0)
-    desk.submit("s1", "buy", "1", "100.00", display_quantity=units("0.5"))
-    desk.until(lambda: desk.left("s1") == 0)
 
     # Of what takes it hangs on which stream is first whether it is said to work before it fills.
     told = {id: [one for one in desk.told(id) if one != ("working", "0", "")] for id in ("m1", "i1", "f1")}
@@ -218,7 +217,6 @@ def test_what_takes_ends_as_the_contract_says(binance, opened):
     assert told["i1"] == [("filled", "5", ""), ("filled", "3", ""), ("ended", "canceled", "ioc")]
     assert told["f1"] == [("ended", "canceled", "fok")]
     assert desk.told("p1") == [("ended", "rejected", "post_only_would_take")]
-    assert desk.told("s1") == [("ended", "rejected", "not_supported")]
     # Of what was sold the fee is taken in money: a thousandth of 5 at 99 and 3 at 98.5.
     assert [event.fee for event in desk.events if event.id == "i1" and event.kind == "filled"] == [
         495 * MONEY // 1000, 2955 * MONEY // 10_000
@@ -296,12 +294,137 @@ def test_what_has_been_over_before_it_came_and_what_is_not_known_here_is_turned_
     desk = opening(there)
     desk.order("e1", "buy", "1", "98.00", tif=TimeInForce.GTD, expire_at_ms=1)
     desk.order("r1", "buy", "1", "98.00", reduce_only=True)
-    desk.order("d1", "buy", "1", "98.00", tif=TimeInForce.DAY)
 
-    assert [desk.told(id) for id in ("e1", "r1", "d1")] == [
-        [("ended", "rejected", "expired")], *[[("ended", "rejected", "not_supported")]] * 2
+    assert [desk.told(id) for id in ("e1", "r1")] == [
+        [("ended", "rejected", "expired")], [("ended", "rejected", "not_supported")]
     ]  # fmt: skip
     assert not there.placed
+
+
+# -- icebergs, and orders of a day -------------------------------------------------------------------------------------
+
+
+def test_an_iceberg_shows_a_part_at_a_time_and_is_one_order_to_the_desk(there, opening):
+    desk = opening(there)
+    desk.order("a1", "buy", "5", "99.50", display_quantity=units("2"))
+    for parts in (1, 2):
+        desk.until(lambda parts=parts: len(there.placed) == parts and there.venue.open_ids())
+        assert there.shown()[Side.BUY][units("99.50")] == units("2")
+        desk.until(lambda: ("sell", "101") in desk.others)
+        assert ("buy", "99.5") not in desk.others  # what is ours is not taken for others'
+        there.trade("99.50", "2", "sell")
+    desk.until(lambda: len(there.placed) == 3 and there.venue.open_ids())
+    assert there.shown()[Side.BUY][units("99.50")] == units("1")
+    there.trade("99.50", "7", "sell")
+    desk.until(lambda: desk.left("a1") == 0)
+
+    assert desk.told("a1") == [("working", "0", ""), *[("filled", "2", "")] * 2, ("filled", "1", "")]
+    assert list(there.placed) == ["a1", "a1-1", "a1-2"]
+    assert not there.venue.open_ids()
+
+
+def test_an_iceberg_takes_part_after_part_and_rests_with_what_is_left(there, opening):
+    desk = opening(there)
+    # Of four at 101 it takes all, two at a time, and shows the rest so.
+    desk.order("a1", "buy", "7", "101.00", display_quantity=units("2"))
+    desk.until(lambda: there.venue.open_ids())
+    desk.until(lambda: sum(e.quantity for e in desk.events if e.kind == "filled") == units("4"))
+    assert there.shown()[Side.BUY][units("101")] == units("2")
+
+    # Two of the three that are left: a change, and an end between two parts.
+    desk.change("a1", price="100.00", quantity="8")
+    desk.until(lambda: any(kind == "changed" for kind, *_ in desk.told("a1")))
+    desk.until(lambda: there.shown()[Side.BUY].get(units("100")) == units("2"))
+    desk.line.send(["cancel", "a1", "requested"])
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1")[-1] == ("ended", "canceled", "requested")
+    assert not there.venue.open_ids()
+
+
+def test_what_takes_at_once_hides_nothing(there, opening):
+    desk = opening(there)
+    desk.submit("i1", "buy", "3", "101.00", tif=TimeInForce.IOC, display_quantity=units("1"))
+    desk.until(lambda: desk.left("i1") == 0)
+    assert list(there.placed) == ["i1"]
+    assert sum(event.quantity for event in desk.events) == units("3")
+
+
+def test_an_iceberg_outlives_the_gateway_between_two_parts(there, opening):
+    desk = opening(there)
+    desk.order("a1", "buy", "5", "99.50", display_quantity=units("2"))
+    desk.until(lambda: there.venue.open_ids())
+    desk.close()
+    there.trade("99.50", "2", "sell")
+
+    heard = desk.of("event")
+    desk = opening(there, epoch=2, heard=len(heard), open_ids=["a1"])
+    desk.said[:0] = heard
+    desk.until(lambda: len(there.placed) == 2 and there.venue.open_ids())
+    assert desk.told("a1") == [("working", "0", ""), ("filled", "2", "")]
+    assert there.shown()[Side.BUY][units("99.50")] == units("2")
+    # Asked to end when a part has just filled, it ends, and no other part is sent.
+    there.trade("99.50", "2", "sell")
+    desk.line.send(["cancel", "a1", "requested"])
+    desk.until(lambda: desk.left("a1") == 0)
+    assert desk.told("a1")[-1] in {("ended", "canceled", "requested"), ("filled", "1", "")}
+    desk.until(lambda: not there.venue.open_ids())
+
+
+def test_a_part_of_an_iceberg_that_is_not_wanted_ends_it(there, opening):
+    desk = opening(there)
+    desk.order("a1", "buy", "5", "99.50", display_quantity=units("2"))
+    desk.until(lambda: there.venue.open_ids())
+    there.refused[there.places] = [there.poor()]
+    there.trade("99.50", "2", "sell")
+    desk.until(lambda: desk.left("a1") == 0)
+    filled, (kind, status, reason) = desk.told("a1")[1:]
+    assert (filled, kind, status) == (("filled", "2", ""), "ended", "canceled")
+    assert "insufficient" in reason
+    assert not there.venue.open_ids()
+
+
+def test_an_order_of_a_day_ends_with_it(there, opening, monkeypatch):
+    desk = opening(there)
+    for counterparty in desk.gateway._there:
+        monkeypatch.setattr(type(counterparty), "day_end", lambda self, at: at + 0.5)
+    desk.order("d1", "buy", "1", "98.00", tif=TimeInForce.DAY)
+    desk.order("d2", "sell", "1", kind=STOP, stop_price=units("90.00"), tif=TimeInForce.DAY)
+    desk.until(lambda: desk.left("d1") == desk.left("d2") == 0)
+
+    assert desk.told("d1") == [("working", "0", ""), ("ended", "expired", "expired")]
+    assert desk.told("d2") == [("waiting", "0", ""), ("ended", "expired", "expired")]
+    assert not there.venue.open_ids()
+
+
+def test_the_end_of_a_day_outlives_the_gateway(there, opening, monkeypatch):
+    desk = opening(there)
+    for counterparty in desk.gateway._there:
+        monkeypatch.setattr(type(counterparty), "day_end", lambda self, at: at + 2.0)
+    desk.order("d1", "buy", "1", "98.00", tif=TimeInForce.DAY)
+    desk.until(lambda: there.venue.open_ids())
+    heard = desk.of("event")
+    for counterparty in desk.gateway._there:
+        monkeypatch.setattr(type(counterparty), "day_end", lambda self, at: at + 3_600)
+    desk = opening(there, epoch=2, heard=len(heard), open_ids=["d1"])
+    desk.said[:0] = heard
+    desk.until(lambda: desk.left("d1") == 0)
+    assert desk.told("d1")[-1] == ("ended", "expired", "expired")
+
+
+@pytest.mark.parametrize(
+    ("at", "crypto", "shares"),
+    [
+        ("2024-11-29T15:00:00+00:00", "2024-11-30T00:00:00+00:00", "2024-11-29T18:00:00+00:00"),  # a half day
+        ("2024-11-29T18:00:00+00:00", "2024-11-30T00:00:00+00:00", "2024-12-02T21:00:00+00:00"),
+        ("2024-11-30T03:00:00+00:00", "2024-12-01T00:00:00+00:00", "2024-12-02T21:00:00+00:00"),
+        ("2024-07-01T23:59:59+00:00", "2024-07-02T00:00:00+00:00", "2024-07-02T20:00:00+00:00"),  # in summer
+    ],
+)
+def test_when_a_day_ends(binance, alpaca, at, crypto, shares):
+    moment = datetime.fromisoformat(at).timestamp()
+    for exchange, end in ((binance, crypto), (alpaca, shares)):
+        [there] = open_counterparties(exchange.broker, exchange.symbols)
+        assert datetime.fromtimestamp(there.day_end(moment), UTC).isoformat() == end
 
 
 def test_what_was_triggered_does_not_meet_our_own(there, opening):
@@ -767,8 +890,9 @@ def test_whatever_fails_the_books_end_as_the_exchanges(there, opening, tmp_path,
         if what == "submit":
             id = f"o{step}"
             sent.append(id)
-            tif = TimeInForce(chance.choice(["gtc", "gtc", "ioc", "fok"]))
-            desk.submit(id, chance.choice(["buy", "sell"]), f"{chance.randint(1, 4)}", price, tif=tif)
+            tif = TimeInForce(chance.choice(["gtc", "gtc", "day", "ioc", "fok"]))
+            shown = {"display_quantity": units("1")} if chance.random() < 0.3 else {}
+            desk.submit(id, chance.choice(["buy", "sell"]), f"{chance.randint(1, 4)}", price, tif=tif, **shown)
         elif what == "cancel" and sent:
             desk.line.send(["cancel", chance.choice(sent), "requested"])
         elif what == "change" and sent:

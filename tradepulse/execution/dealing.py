@@ -1,7 +1,8 @@
 """Our dealings in one instrument at one exchange: what we send there, and how it is found out what became of it.
 
-What waits for a price, or ends at a moment, waits here: exchanges differ in what they know of that, and none lets it
-wait for what we take the market to be. Nothing of it is at the exchange while no desk is there, which ends it.
+What waits for a price, or ends at a moment or with the day, waits here, and so does what an iceberg does not show:
+exchanges differ in what they know of that, and none lets it wait for what we take the market to be. Nothing of it is at
+the exchange while no desk is there, which ends it.
 
 What happens to our orders is heard on a stream, and asked for again whenever that was lost, at every connection of a
 desk and every few seconds while something is open: a stream that is half open is silent, not wrong.
@@ -33,9 +34,10 @@ _OVERLAP = 60 * 10**9
 _KEPT = 86_400.0
 #: Of an order what is a JSON value as it is.
 _REMEMBERED = (
-    "sent", "changes", "before", "filled", "known", "told", "asked", "ended", "lost", "waiting", "best",
+    "sent", "changes", "before", "filled", "known", "told", "asked", "ended", "lost", "waiting", "best", "ends",
 )  # fmt: skip
-_SUPPORTED = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD}
+#: What rests until something ends it; of it the exchange is told that it is for good.
+_RESTS = {TimeInForce.GTC, TimeInForce.GTD, TimeInForce.DAY}
 
 
 class Said(NamedTuple):
@@ -87,6 +89,10 @@ class Counterparty(Protocol):
 
     async def open(self) -> Place:
         """Return what may be traded there, and on what terms."""
+        ...
+
+    def day_end(self, at: float) -> float:
+        """Return when the day of trading that a moment belongs to ends; both in seconds since 1970."""
         ...
 
     async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
@@ -178,6 +184,8 @@ class _Order:
     #: Whether it waits here for a price, and the best one so far where that follows.
     waiting: bool = False
     best: int | None = None
+    #: When it ends by itself, seconds since 1970.
+    ends: float | None = None
     #: Held while something is under way to the exchange about it.
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -190,6 +198,24 @@ class _Order:
     def left(self) -> int:
         """Units that can still fill."""
         return max(0, self.ticket.quantity - self.filled)
+
+    @property
+    def iceberg(self) -> bool:
+        """Whether it shows a part of what is left at a time: what does not rest has nothing to hide."""
+        return self.ticket.display_quantity is not None and self.ticket.tif in _RESTS
+
+    @property
+    def there(self) -> int:
+        """Units of what is at the exchange now that can still fill."""
+        whole = self.ticket.quantity - self.before
+        part = min(whole, self.ticket.display_quantity or whole) if self.iceberg else whole
+        return max(0, part - (self.filled - self.before))
+
+
+def _end_of(ticket: Ticket, body: Mapping[str, Any]) -> float | None:
+    """Return when an order that is remembered ends; a version before this one left that to the order."""
+    ends: float | None = body.get("ends")
+    return ticket.expire_at_ms / 1000 if ends is None and ticket.expire_at_ms is not None else ends
 
 
 class Dealing:
@@ -278,14 +304,14 @@ class Dealing:
             case "held":
                 ticket = ticket_of(body["ticket"])
                 order = self.order_of(ticket)
-                order.ticket, order.waiting = ticket, True
+                order.ticket, order.waiting, order.ends = ticket, True, _end_of(ticket, body)
             case "followed":
                 self.orders[body["id"]].best = body["best"]
             case "placing":
                 ticket = ticket_of(body["ticket"])
                 order = self.order_of(ticket)
                 order.ticket, order.changes, order.before = ticket, body["changes"], body["before"]
-                order.known, order.sent = False, body["ns"] / 1e9
+                order.known, order.sent, order.ends = False, body["ns"] / 1e9, _end_of(ticket, body)
                 self._since = max(self._since, body["ns"])
             case "placed":
                 self._ids[body["number"]] = body["id"]
@@ -315,7 +341,9 @@ class Dealing:
         self._since, self._ids, self._fills = state["since"], dict(state["ids"]), dict(state["fills"])
         for body in state["orders"]:
             ticket, final = ticket_of(body["ticket"]), body["final"]
-            order = _Order(ticket, **{name: body[name] for name in _REMEMBERED}, final=final and Said(*final))
+            # What a version before this one did not have is as it begins.
+            known = {name: body[name] for name in _REMEMBERED if name in body}
+            order = _Order(ticket, **{**known, "ends": _end_of(ticket, body)}, final=final and Said(*final))
             self.orders[ticket.id] = order
             if not order.ended:
                 self.open[ticket.id] = order
@@ -373,6 +401,8 @@ class Dealing:
             self._tell(Event("working", id, ticket=order.ticket))
         elif said.status == "closed" and order.before + said.filled > order.filled:
             self.look.set()  # the trades will come; if they do not, they are asked for
+        elif said.status == "closed":
+            self._show_more(order)
         elif said.status in {"canceled", "expired", "rejected"}:
             order.final = said
             self._settle(order)
@@ -388,6 +418,7 @@ class Dealing:
             return
         self._fill(id, trade)
         self._settle(self.orders[id])
+        self._show_more(self.orders[id])
 
     def _named(self, trade: Trade) -> str:
         """Return the id of a fill, which an exchange gives anew in each instrument."""
@@ -464,6 +495,7 @@ class Dealing:
                     self._fill(f"{self.there.name} {trade.number}", trade)
             for order in list(self.open.values()):
                 self._settle(order)
+                self._show_more(order)
             return {said.leg.partition("-")[0] for said in there} & self.orders.keys()
 
     def _take_print(self, said: tuple[int, int, int, Side]) -> None:
@@ -489,7 +521,7 @@ class Dealing:
             price, levels = ticket.price, others[ticket.side]
             if order.told and price is not None and price in levels:
                 # Of an order that the book does not have yet, somebody else's part is taken for ours, until it has.
-                levels[price] = max(0, levels[price] - order.left)
+                levels[price] = max(0, levels[price] - order.there)
         changed = tuple(
             (side, price, others[side].get(price, 0))
             for side in Side
@@ -503,12 +535,16 @@ class Dealing:
     def submit(self, ticket: Ticket) -> None:
         """Send a new order, or let it wait for its price."""
         order = self.order_of(ticket)
-        if ticket.display_quantity is not None or ticket.reduce_only or ticket.tif not in _SUPPORTED:
+        if ticket.expire_at_ms is not None:
+            order.ends = ticket.expire_at_ms / 1000
+        elif ticket.tif is TimeInForce.DAY:
+            order.ends = self.there.day_end(time.time())
+        if ticket.reduce_only:
             self._turn_away(order, "rejected", "not_supported")
-        elif ticket.expire_at_ms is not None and ticket.expire_at_ms <= time.time() * 1000:
+        elif order.ends is not None and order.ends <= time.time():
             self._turn_away(order, "rejected", "expired")
         elif ticket.type.waits:
-            self._owner.write("held", ticket=plain(ticket))
+            self._owner.write("held", ticket=plain(ticket), ends=order.ends)
             order.waiting = True
             self._tell(Event("waiting", ticket.id, ticket=ticket))
             self._end_in_time(order)
@@ -548,8 +584,8 @@ class Dealing:
                 self._let_go(order)
 
     def _end_in_time(self, order: _Order) -> None:
-        if order.ticket.expire_at_ms is not None:
-            self._owner.run(self._expire(order, order.ticket.expire_at_ms / 1000))
+        if order.ends is not None:
+            self._owner.run(self._expire(order, order.ends))
 
     async def _expire(self, order: _Order, end: float) -> None:
         await asyncio.sleep(max(0.0, end - time.time()))
@@ -569,7 +605,7 @@ class Dealing:
             else:
                 reach = None
         return any(
-            other.side is facing and other.price is not None and other.tif in {TimeInForce.GTC, TimeInForce.GTD}
+            other.side is facing and other.price is not None and other.tif in _RESTS
             and other.id != ticket.id and (reach is None or sign * reach >= sign * other.price)
             for other in (order.ticket for order in self.open.values() if not order.waiting)
         )  # fmt: skip
@@ -578,28 +614,55 @@ class Dealing:
         async with order.busy:
             await self._send(order)
         self._settle(order)
+        self._show_more(order)
 
-    async def _send(self, order: _Order, changed: Ticket | None = None) -> None:
-        """Send an order, or what is left of it as it is to be; nobody else does anything about it meanwhile."""
-        if changed is not None:
-            order.ticket, order.changes, order.before = changed, order.changes + 1, order.filled
+    def _show_more(self, order: _Order) -> None:
+        """Send the next part of an iceberg whose last one has filled whole."""
+        if order.iceberg and not (order.ended or order.waiting or order.there or order.busy.locked()):
+            self._owner.run(self._send_more(order))
+
+    async def _send_more(self, order: _Order) -> None:
+        async with order.busy:
+            if order.ended or order.there:
+                return
+            if order.asked:
+                status = "expired" if order.asked == "expired" else "canceled"
+                self._tell(Event("ended", order.ticket.id, status, order.asked))
+            elif self._meets_own(order.ticket):
+                self._tell(Event("ended", order.ticket.id, "canceled", "self_trade"))
+            else:
+                await self._send(order, more=True)
+        self._settle(order)
+        self._show_more(order)
+
+    async def _send(self, order: _Order, changed: Ticket | None = None, *, more: bool = False) -> None:
+        """Send an order, what is left of it as it is to be, or more of it; nobody else does anything about it now."""
+        later = more or changed is not None
+        if later:
+            order.ticket, order.changes, order.before = changed or order.ticket, order.changes + 1, order.filled
         order.sent, order.known, order.final = time.time(), False, None
         ticket, id = order.ticket, order.ticket.id
         self._owner.write(
-            "placing", ticket=plain(ticket), changes=order.changes, before=order.before, ns=time.time_ns()
+            "placing",
+            ticket=plain(ticket),
+            changes=order.changes,
+            before=order.before,
+            ns=time.time_ns(),
+            ends=order.ends,
         )
         said: Said | None
         try:
             try:
-                # That it ends at a moment is for us to see to.
-                sent = ticket._replace(tif=TimeInForce.GTC) if ticket.tif is TimeInForce.GTD else ticket
-                said = await self.there.place(order.leg, sent, order.left, lambda: not order.asked)
+                # That it ends at a moment is for us to see to; and a later part of an iceberg has rested before.
+                tif = TimeInForce.GTC if ticket.tif in _RESTS else ticket.tif
+                sent = ticket._replace(tif=tif, post_only=ticket.post_only and not more)
+                said = await self.there.place(order.leg, sent, order.there, lambda: not order.asked)
             except BrokerRejected as exc:
                 # It may be there all the same: sent before, taken, and answered as if it was not.
                 said, why = await self.there.find(order.leg), str(exc)
                 if said is None or said.status == "rejected":
                     # Once changed, the one of before is gone.
-                    gone = "canceled" if changed or order.asked else "rejected"
+                    gone = "canceled" if later or order.asked else "rejected"
                     self._tell(Event("ended", id, gone, order.asked or why))
                     return
         except Unanswered as exc:
@@ -630,6 +693,7 @@ class Dealing:
         finally:
             order.ending = False
         self._settle(order)
+        self._show_more(order)
 
     async def _ask_to_cancel(self, order: _Order) -> None:
         if order.ended or order.final is not None:
@@ -682,6 +746,7 @@ class Dealing:
             else:
                 await self._send(order, old._replace(price=price or old.price, quantity=total))
         self._settle(order)
+        self._show_more(order)
 
     def _change_waiting(self, order: _Order, price: int | None, quantity: int | None, stop_price: int | None) -> None:
         """Change an order that is not sent yet."""
@@ -694,7 +759,7 @@ class Dealing:
             quantity=old.quantity if quantity is None else quantity,
             stop_price=old.stop_price if stop_price is None else stop_price,
         )
-        self._owner.write("held", ticket=plain(order.ticket))
+        self._owner.write("held", ticket=plain(order.ticket), ends=order.ends)
         self._tell(Event("changed", old.id, ticket=order.ticket))
         self._trigger()
 

@@ -8,11 +8,12 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from tradepulse.core.orders import UNIT, Side, from_units, to_units
+from tradepulse.core.sessions import calendar
 from tradepulse.errors import BrokerRejected, ConfigError, Unanswered
 from tradepulse.execution.brokers.alpaca import account, client_from_environment, judge
 from tradepulse.execution.brokers.asking import ask_async
@@ -61,6 +62,14 @@ class AlpacaCounterparty:
         if not asset.get("tradable"):
             raise ConfigError(f"alpaca does not trade {self._symbol} now")
         return Place(self.name, UNIT // 100, UNIT)
+
+    def day_end(self, at: float) -> float:
+        """Return the close of the session that a moment is in, or before."""
+        exchange, moment = calendar(), datetime.fromtimestamp(at, UTC)
+        session = exchange.next(moment.date() - timedelta(days=1))
+        if exchange.close_at(session) <= moment:
+            session = exchange.next(session)
+        return exchange.close_at(session).timestamp()
 
     async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
         """Send an order."""

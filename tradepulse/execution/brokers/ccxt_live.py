@@ -89,6 +89,10 @@ class CcxtCounterparty:
             self.name, to_units(step["price"]), to_units(step["amount"]), _fee(market["maker"]), _fee(market["taker"])
         )
 
+    def day_end(self, at: float) -> float:
+        """Return the midnight after a moment, of UTC."""
+        return (at // 86_400 + 1) * 86_400
+
     async def place(self, leg: str, ticket: Ticket, quantity: int, wanted: Callable[[], bool]) -> Said:
         """Send an order."""
         params: dict[str, Any] = {"clientOrderId": leg}
