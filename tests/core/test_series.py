@@ -1,5 +1,8 @@
 """Windows and loops: by hand, against numpy, and the compiled folds run as the Python that they are."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,3 +104,20 @@ def test_what_has_gone_by_leaves_nothing_behind():
 
     assert rolling_sum(values, 3)[2] == rolling_sum(values, 3)[7]
     assert rolling_variance(values, 3)[1][2] == rolling_variance(values, 3)[1][7]
+
+
+def test_compiled_code_comes_without_the_linear_algebra_that_it_does_not_use_and_with_what_it_does():
+    code = """
+import sys
+import numpy as np
+from tradepulse.core.series.kernels import hot, lean_numba, smoothed
+with hot():
+    smoothed((np.arange(9.0),), 2, 0.5)
+assert "scipy.linalg" not in sys.modules, "it is there"
+product = lean_numba().njit(lambda a, b: (np.dot(a, b), np.linalg.inv(a)))
+print(*((part + 0.0).tolist() for part in product(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([[1.0, 3.0], [0.0, 2.0]]))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    # By hand; and the inverse of a lower triangle.
+    assert done.stdout == "[[2.0, 6.0], [1.0, 11.0]] [[0.5, 0.0], [-0.125, 0.25]]\n", done.stderr

@@ -17,18 +17,18 @@ from functools import cache
 from math import exp, gcd, sqrt
 from typing import Any, NamedTuple, TypeVar, cast
 
-import numba
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from tradepulse.backtest.book import MARK_NS, BookResult, Ways, checked_share, evidence_of, result_of
 from tradepulse.core.orders import BP, UNIT, Side, client_order_id
 from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
+from tradepulse.core.series.kernels import lean_numba
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import Move
 from tradepulse.execution.terms import FEE, WHOLE_BP, Terms
 
+numba = lean_numba()
 Integers = NDArray[np.int64]
 
 #: Of a loop: what is seen, our open orders, how many, the position, sizes, numbers, memory, and what it asks for.
@@ -308,12 +308,12 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 def _quick(source: Loop) -> Loop:
     """Compile a part of the loop. All of it is in this file, whose age numba looks at."""
-    return cast(Loop, njit(cache=True, **_OPTIONS)(source))
+    return cast(Loop, numba.njit(cache=True, **_OPTIONS)(source))
 
 
 def _inline(source: Loop) -> Loop:
     """Compile it into who calls it: it has a dozen arrays, of which each is seven numbers to pass."""
-    return cast(Loop, njit(cache=True, forceinline=True, **_OPTIONS)(source))
+    return cast(Loop, numba.njit(cache=True, forceinline=True, **_OPTIONS)(source))
 
 
 @_inline

@@ -5,9 +5,11 @@ alike: as Python on lists while an array is short, where loading a compiler woul
 compiled by numba, once per machine, when it is long. Importing a kernel compiles nothing and does not import numba.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -36,10 +38,26 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     A loop calls no other compiled function: numba looks at the age of its own file only, and would keep using the old
     machine code when the other changes.
     """
-    import numba
-
-    made: Callable[..., Any] = numba.njit(cache=True, error_model="numpy")(loop)
+    made: Callable[..., Any] = lean_numba().njit(cache=True, error_model="numpy")(loop)
     return made
+
+
+def lean_numba() -> Any:
+    """Return numba, imported without scipy's linear algebra, which takes a fifth of the time to a first result.
+
+    Numba imports that to see whether it is there. It is, and who compiles a product of matrices has it imported, and
+    looked at, then.
+    """
+    import numba
+    from numba.np import linalg
+
+    if "numba.np.arraymath" not in sys.modules:
+        asked, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            import_module("numba.np.arraymath").ensure_blas = asked  # type: ignore[attr-defined]
+        finally:
+            linalg.ensure_blas = asked
+    return numba
 
 
 def loop(source: Callable[..., Any]) -> Callable[..., Any]:
