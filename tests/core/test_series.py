@@ -115,7 +115,8 @@ with hot():
     smoothed((np.arange(9.0),), 2, 0.5)
 assert "scipy.linalg" not in sys.modules, "it is there"
 product = lean_numba().njit(lambda a, b: (np.dot(a, b), np.linalg.inv(a)))
-print(*((part + 0.0).tolist() for part in product(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([[1.0, 3.0], [0.0, 2.0]]))))
+left, right = np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([[1.0, 3.0], [0.0, 2.0]])
+print(*((part + 0.0).tolist() for part in product(left, right)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
