@@ -145,6 +145,26 @@ def binance(httpserver, monkeypatch, hurried):
 
 
 @pytest.fixture
+def binanceus(binance, monkeypatch):
+    """Another exchange on loopback beside :func:`binance`; neither has a sandbox that is of use here."""
+    from pytest_httpserver import HTTPServer
+
+    from tests.execution.binance import KEY, SECRET, Binance
+
+    with HTTPServer(host="127.0.0.1") as http:
+        exchange = Binance(http)
+        named = {"KEY": KEY, "SECRET": SECRET, "URL": f"http://127.0.0.1:{http.port}", "WS_URL": exchange.streams}
+        for name, value in named.items():
+            monkeypatch.setenv(f"TRADEPULSE_CCXT_BINANCEUS_{name}", value)
+        monkeypatch.setenv("TRADEPULSE_CCXT_LIVE", "yes")
+        exchange.display(buy={"98.90": "5", "98.50": "3"}, sell={"100.50": "2", "101.50": "6"})
+        try:
+            yield exchange
+        finally:
+            exchange.close()
+
+
+@pytest.fixture
 def alpaca(httpserver, monkeypatch, hurried):
     """Alpaca on loopback."""
     pytest.importorskip("alpaca")

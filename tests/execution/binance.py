@@ -73,6 +73,7 @@ class Binance(Loopback):
         at = self._at
         return (
             ("GET", "/exchangeInfo", lambda given: info("BTC", *(["ETH"] if self.also else []))),
+            *(("GET", f"/margin/{pairs}", lambda given: []) for pairs in ("allPairs", "isolated/allPairs")),
             ("GET", "/time", lambda given: {"serverTime": now() + self.ahead}),
             ("GET", "/depth", lambda given: at(given).depth()),
             ("POST", "/order", lambda given: at(given)._place(given)),

@@ -121,20 +121,23 @@ def run_live(
     desk: Mapping[str, Any],
     there: "Sequence[Counterparty]",
     *,
+    beside: Sequence[Mapping[str, float]] = (),
     until: float | None = None,
     say: Callable[[str], None] | None = None,
     picture: Callable[[Watched], None] | None = None,
 ) -> dict[str, Any]:
     """Trade at a real exchange until the kill switch is pulled, and return how it ended.
 
-    Grid and fees are those that the exchange says. Whatever ends the run, what is open there is canceled. Several
-    instruments have one account; the desk file says what each is, in their order.
+    Grid and fees are those that an exchange says. Whatever ends the run, what is open there is canceled. Several
+    instruments have one account; the desk file says what each is, in their order. After them come the other exchanges
+    at which the first one is traded too.
 
     Parameters
     ----------
     folder, until, say, picture : as of :func:`run_paper`
     desk : its desk file, without ``place``, grid and fees
-    there : instruments of the account
+    there : instruments of the account, and the first one at other exchanges
+    beside : how far away each of those is, as a desk file has it
 
     Raises
     ------
@@ -146,7 +149,7 @@ def run_live(
     from tradepulse.execution.gateway import Gateway
 
     with (
-        _held(folder, {**desk, **_grid(there, [Place(one.name, UNIT, UNIT) for one in there], desk)}),
+        _held(folder, {**desk, **_grid(there, [Place(one.name, UNIT, UNIT) for one in there], desk, beside)}),
         _short_folder(folder) as short,
     ):
         if (folder / "orders.journal").is_file() and not (folder / "gateway.journal").exists():
@@ -154,7 +157,7 @@ def run_live(
         gateway = Gateway(there, folder, short / "gateway", say or (lambda line: None))
         try:
             said = {
-                **desk, **_grid(there, gateway.terms, desk), "place": str(short / "gateway"), "clock": "own",
+                **desk, **_grid(there, gateway.terms, desk, beside), "place": str(short / "gateway"), "clock": "own",
             }  # fmt: skip
             return _supervise(folder, _written(folder, said), gateway, until, say, picture)
         finally:
@@ -165,7 +168,10 @@ def run_live(
                 raise ExecutionError(f"{folder}: ESCALATED: {', '.join(left)} may be open at {names}; look there")
 
 
-def _grid(there: "Sequence[Counterparty]", terms: Sequence[Place], desk: Mapping[str, Any]) -> dict[str, Any]:
+def _grid(
+    there: "Sequence[Counterparty]", terms: Sequence[Place], desk: Mapping[str, Any],
+    beside: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:  # fmt: skip
     """Return what a desk file says of the venues: the first one, and where there are more all of them."""
     said: list[dict[str, Any]] = [
         {
@@ -176,11 +182,8 @@ def _grid(there: "Sequence[Counterparty]", terms: Sequence[Place], desk: Mapping
     ]  # fmt: skip
     if len(said) == 1:
         return said[0]
-    symbols = [one["symbol"] for one in desk["instruments"]]
-    others = [
-        {**of, "name": one.name, "instrument": symbol}
-        for of, one, symbol in zip(said[1:], there[1:], symbols, strict=True)
-    ]
+    its = [*({"instrument": one["symbol"]} for one in desk.get("instruments", ())), *beside]
+    others = [{**of, "name": one.name, **more} for of, one, more in zip(said[1:], there[1:], its, strict=True)]
     return {**said[0], "venue": there[0].name, "venues": others}
 
 

@@ -1,9 +1,13 @@
 """``execution live``: at Binance on loopback."""
 
+import threading
+import time
+
 import pandas as pd
 import pytest
 
 from tradepulse.core.orders import UNIT
+from tradepulse.execution.terms import MONEY
 
 pytest.importorskip("ccxt")
 LIVE = ("execution", "live", "--strategy", "touch_maker")
@@ -138,3 +142,81 @@ def test_a_breakout_trades_by_stops_that_wait_at_the_gateway(binance, cli):
     ledger, _ = binance.ledger()
     assert done.json["position"] == ledger / UNIT
     assert not binance.venue.open_ids()
+
+
+# -- several exchanges -------------------------------------------------------------------------------------------------
+
+#: With real money, as neither exchange has a sandbox here.
+TWO = ("execution", "live", "--symbol", "BTC/USDT", *BOUND, "--untried", "a test of the line")
+
+
+def test_what_takes_goes_where_it_is_cheapest(binance, binanceus, cli, tmp_path):
+    # It buys while most of the best is bid: the lowest offer is 100.5, at the other one. Then it sells at 99, here.
+    taker = ("--strategy", "imbalance_taker", "--param", "size=1", "--param", "most=2", "--param", "lean=0.5")
+
+    def market():
+        time.sleep(1.5)
+        for step in range(8):
+            binanceus.display(buy={"97.00": f"{step % 2 + 1}"})
+            time.sleep(0.2)
+        for exchange in (binance, binanceus):
+            exchange.display(sell={"100.50": "90"})
+
+    turns = threading.Thread(target=market)
+    turns.start()
+    done = cli(*TWO, "--beside", "binanceus,latency_us=2000", *taker, "--until", 5, "--json")
+    turns.join()
+
+    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    bought = {(one["price"], one["isBuyer"]) for one in binanceus.trades}
+    assert bought == {("100.5", True)}
+    assert {(one["price"], one["isBuyer"]) for one in binance.trades} == {("99", False)}
+    # One account to the desk: what was taken as a fee of what was bought is gone.
+    (first, cash), (other, more) = binance.ledger(), binanceus.ledger()
+    assert done.json["position"] == pytest.approx((first + other) / UNIT)
+    assert done.json["cash"] == pytest.approx(10_000 + (cash + more) / MONEY)
+    assert not [*binance.venue.open_ids(), *binanceus.venue.open_ids()]
+    rows = cli("execution", "log", "--out", tmp_path / "log.csv") and pd.read_csv(tmp_path / "log.csv")
+    assert set(zip(rows["venue"], rows["side"], strict=True)) == {
+        ("binanceus BTC/USDT", "buy"), ("binance BTC/USDT", "sell")
+    }  # fmt: skip
+
+
+def test_what_rests_is_at_the_first_exchange_and_killed_nothing_is_left_at_either(binance, binanceus, cli):
+    with binance.moving(), binanceus.moving(seed=2):
+        done = cli(*TWO, "--beside", "binanceus", "--strategy", "touch_maker,size=1,most=2", "--until", 2, "--json")
+
+    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    assert binance.placed
+    assert {one["type"] for one in binance.placed.values()} == {"LIMIT_MAKER"}
+    assert not binanceus.placed
+    assert not [*binance.venue.open_ids(), *binanceus.venue.open_ids()]
+
+
+@pytest.mark.parametrize(
+    ("beside", "changes", "said"),
+    [
+        ("binance", {}, "--beside binance: is traded at already; name each exchange once"),
+        ("nope", {}, "--beside nope: ccxt knows no such exchange; for instance binance"),
+        ("kraken", {}, "the environment lacks TRADEPULSE_CCXT_KRAKEN_KEY, TRADEPULSE_CCXT_KRAKEN_SECRET"),
+        ("binanceus,latency=1", {}, "--beside binanceus: unknown key 'latency'; it takes latency_us, fades_us"),
+        ("binanceus,latency_us=x", {}, "--beside binanceus latency_us=x: not a number"),
+        ("binanceus,latency_us=-1", {}, "latency and what fades are not below it"),
+        ("binanceus", {"TRADEPULSE_CCXT_BINANCEUS_KEY": "wrong"},
+         "binanceus: the account is not known; set TRADEPULSE_CCXT_BINANCEUS_KEY and TRADEPULSE_CCXT_BINANCEUS_SECRET"),
+    ],
+)  # fmt: skip
+def test_another_exchange_that_makes_no_sense_is_said_in_a_line(
+    binance, binanceus, cli, monkeypatch, beside, changes, said
+):
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    done = cli(*TWO, "--strategy", "touch_maker", "--beside", beside)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err.splitlines()[-1]
+    assert not [*binance.placed, *binanceus.placed]
+
+
+def test_nothing_is_beside_alpaca(alpaca, cli):
+    done = cli(*LIVE, "--broker", "alpaca", "--symbol", "AAPL", *BOUND, "--untried", "a test", "--beside", "kraken")
+    assert "--beside kraken: no exchange is beside Alpaca" in done.err.splitlines()[-1]

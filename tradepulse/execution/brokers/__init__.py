@@ -36,8 +36,14 @@ def trades_money(name: str) -> bool:
     return bool(import_module(f"tradepulse.execution.brokers.{name}").trades_money())
 
 
-def open_counterparties(name: str, symbols: "Sequence[str]") -> "list[Counterparty]":
+def open_counterparties(name: str, symbols: "Sequence[str]", beside: "Sequence[str]" = ()) -> "list[Counterparty]":
     """Return instruments of one account at a broker that streams, with the credentials that the environment has.
+
+    Parameters
+    ----------
+    name : of the broker
+    symbols : of the instruments
+    beside : other exchanges at which the first of them is traded too; they come last
 
     Raises
     ------
@@ -46,5 +52,6 @@ def open_counterparties(name: str, symbols: "Sequence[str]") -> "list[Counterpar
     """
     if name not in BROKERS:
         raise UnknownName("broker", name, BROKERS)
-    opened: list[Counterparty] = import_module(f"tradepulse.execution.brokers.{name}_live").from_environment(symbols)
+    module = import_module(f"tradepulse.execution.brokers.{name}_live")
+    opened: list[Counterparty] = module.from_environment(symbols, beside)
     return opened

@@ -284,7 +284,7 @@ class _Stream:
         self._lost = self._lost | {kind} if is_loss else self._lost - {kind}
 
 
-def from_environment(symbols: Sequence[str]) -> list[AlpacaCounterparty]:
+def from_environment(symbols: Sequence[str], beside: Sequence[str] = ()) -> list[AlpacaCounterparty]:
     """Return shares of the account that the environment names; paper money unless it says otherwise.
 
     Raises
@@ -292,8 +292,12 @@ def from_environment(symbols: Sequence[str]) -> list[AlpacaCounterparty]:
     ToolMissing
         If the SDK is not installed.
     ConfigError
-        If the credentials are not there, or the feed is none.
+        If the credentials are not there, the feed is none, or another exchange is asked for.
     """
+    if beside:
+        raise ConfigError(
+            f"--beside {beside[0]}: no exchange is beside Alpaca; name crypto exchanges, with --broker ccxt"
+        )
     client = client_from_environment()
     import logging
 

@@ -30,7 +30,7 @@ _ENDED = {
     "rejected": OrderStatus.CANCELED,
 }  # fmt: skip
 _PAGE = 500
-_NAMES = ("TRADEPULSE_CCXT_EXCHANGE", "TRADEPULSE_CCXT_KEY", "TRADEPULSE_CCXT_SECRET")
+_EXCHANGE = "TRADEPULSE_CCXT_EXCHANGE"
 
 
 class CcxtBroker(Broker):
@@ -196,7 +196,8 @@ def judge(exchange: Any, status: int, exc: Exception) -> Failure:
         # Whatever it says of itself: what was asked may have been done before it failed.
         return Failure(f"{name} did not answer ({status}): {words}", arrived=True)
     if isinstance(exc, ccxt.AuthenticationError):
-        raise ConfigError(f"{name}: the account is not known; set {' and '.join(_NAMES[1:])}") from None
+        prefix = _prefix("" if name == os.environ.get(_EXCHANGE) else name)
+        raise ConfigError(f"{name}: the account is not known; set {prefix}KEY and {prefix}SECRET") from None
     if isinstance(exc, ccxt.InvalidNonce):
         # Refused for our clock: it was not done.
         return Failure(f"{name} does not accept our clock: {words}", arrived=False, wait=0.0, clock=True)
@@ -220,12 +221,18 @@ def trades_money() -> bool:
     return os.environ.get("TRADEPULSE_CCXT_LIVE") == "yes"
 
 
-def account(client: str) -> Any:
+def _prefix(beside: str) -> str:
+    """Return what the variables of an account begin with: of the first exchange, or of one beside it."""
+    return f"TRADEPULSE_CCXT_{beside.upper()}_" if beside else "TRADEPULSE_CCXT_"
+
+
+def account(client: str, beside: str = "") -> Any:
     """Return the account that the environment names, in the exchange's sandbox unless it says otherwise.
 
     Parameters
     ----------
     client : which of ccxt's: ``ccxt``, or ``ccxt.pro`` which streams
+    beside : another exchange, whose account has variables of its own: ``TRADEPULSE_CCXT_KRAKEN_KEY`` and so on
 
     Raises
     ------
@@ -238,18 +245,19 @@ def account(client: str) -> Any:
         import ccxt
     except ImportError as exc:
         raise ToolMissing("ccxt is not installed; pip install tradepulse[ccxt]") from exc
-    exchange, key, secret = (os.environ.get(name, "") for name in _NAMES)
-    if not exchange or not key or not secret:
-        raise ConfigError(
-            f"ccxt: the environment lacks {', '.join(name for name in _NAMES if not os.environ.get(name))}"
-        )
-    if exchange not in ccxt.exchanges:
-        raise ConfigError(f"TRADEPULSE_CCXT_EXCHANGE={exchange}: ccxt knows no such exchange; for instance binance")
-    if client == "ccxt.pro" and exchange not in import_module(client).exchanges:
-        raise ConfigError(f"TRADEPULSE_CCXT_EXCHANGE={exchange}: ccxt has no streams of it; for instance binance")
+    prefix = _prefix(beside)
+    said = {name: os.environ.get(f"{prefix}{name}", "") for name in ("KEY", "SECRET", "PASSWORD", "URL", "WS_URL")}
+    exchange, named = beside or os.environ.get(_EXCHANGE, ""), "--beside " if beside else f"{_EXCHANGE}="
+    if exchange and exchange not in ccxt.exchanges:
+        raise ConfigError(f"{named}{exchange}: ccxt knows no such exchange; for instance binance")
+    if exchange and client == "ccxt.pro" and exchange not in import_module(client).exchanges:
+        raise ConfigError(f"{named}{exchange}: ccxt has no streams of it; for instance binance")
+    lacks = [*([] if exchange else [_EXCHANGE]), *(f"{prefix}{name}" for name in ("KEY", "SECRET") if not said[name])]
+    if lacks:
+        raise ConfigError(f"ccxt: the environment lacks {', '.join(lacks)}")
     made = getattr(import_module(client), exchange)(
         {
-            "apiKey": key, "secret": secret, "password": os.environ.get("TRADEPULSE_CCXT_PASSWORD", ""),
+            "apiKey": said["KEY"], "secret": said["SECRET"], "password": said["PASSWORD"],
             "enableRateLimit": True, "timeout": int(1000 * TIMEOUT),
             # Where an exchange counts requests in a window, so do we: one request does not wait for the price of
             # the one before it.
@@ -263,10 +271,10 @@ def account(client: str) -> Any:
         if not made.urls.get("test"):
             raise ConfigError(f"{exchange} has no sandbox; to trade real money there, set TRADEPULSE_CCXT_LIVE=yes")
         made.set_sandbox_mode(True)
-    if url := os.environ.get("TRADEPULSE_CCXT_URL"):
+    if url := said["URL"]:
         streams = made.urls["api"].get("ws")
         made.urls["api"] = dict.fromkeys(made.urls["api"], url) | ({"ws": streams} if streams else {})
-    if url := os.environ.get("TRADEPULSE_CCXT_WS_URL"):
+    if url := said["WS_URL"]:
         made.urls["api"]["ws"] = _at(made.urls["api"]["ws"], url)
     return made
 

@@ -242,12 +242,20 @@ class CcxtCounterparty:
             await self._exchange.load_time_difference()
 
 
-def from_environment(symbols: Sequence[str]) -> list[CcxtCounterparty]:
-    """Return pairs of the account that the environment names, in the exchange's sandbox unless it says otherwise."""
-    exchange = account("ccxt.pro")
-    exchange.throttler.queue = OrdersFirst()
-    take_status = statuses_of(exchange)
-    return [CcxtCounterparty(exchange, symbol, take_status) for symbol in symbols]
+def from_environment(symbols: Sequence[str], beside: Sequence[str] = ()) -> list[CcxtCounterparty]:
+    """Return pairs of the account that the environment names, and the first of them at other exchanges too.
+
+    Each is in the exchange's sandbox unless the environment says otherwise.
+    """
+    first = account("ccxt.pro")
+    if twice := [name for name in {first.id, *beside} if [first.id, *beside].count(name) > 1]:
+        raise ConfigError(f"--beside {twice[0]}: is traded at already; name each exchange once")
+    found: list[CcxtCounterparty] = []
+    for exchange, its in ((first, symbols), *((account("ccxt.pro", name), symbols[:1]) for name in beside)):
+        exchange.throttler.queue = OrdersFirst()
+        take_status = statuses_of(exchange)
+        found += [CcxtCounterparty(exchange, symbol, take_status) for symbol in its]
+    return found
 
 
 def _fee(share: float | None) -> int:

@@ -277,6 +277,14 @@ def paper(
     help="Another instrument of the account, for the same money. Keys: max_position, which it has to have, "
     "max_order_quantity, max_order_notional, price_collar_bp. May be repeated.",
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="EXCHANGE,KEY=VALUE,...",
+    help="Another crypto exchange at which --symbol is traded; what takes goes where it is cheapest. The environment "
+    "names the account: TRADEPULSE_CCXT_KRAKEN_KEY and _SECRET for kraken. Keys: latency_us, how far away it is, and "
+    "fades_us, after which half of what it displays is gone. May be repeated.",
+)
 @strategy_options
 @click.option("--cash", default=10_000.0, show_default=True, help="Cash that a new book begins with.")
 @click.option(
@@ -290,8 +298,9 @@ def paper(
 @_on_a_desk
 @as_json
 def live(
-    symbol: str, broker: str, others: tuple[str, ...], named: tuple[str, ...], params: tuple[str, ...], cash: float,
-    history: Path | None, untried: str, desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
+    symbol: str, broker: str, others: tuple[str, ...], beside: tuple[str, ...], named: tuple[str, ...],
+    params: tuple[str, ...], cash: float, history: Path | None, untried: str,
+    desk: dict[str, Any], folder: Path, run: dict[str, Any], as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Trade at a real exchange: the same engine, order path and strategies as on paper, behind a gateway.
 
@@ -325,10 +334,20 @@ def live(
         "reconnect_s": 20, "deadline_s": 10, **({"untried": untried} if untried else {}),
         **({"instruments": instruments} if instruments else {}),
     }  # fmt: skip
-    counterparties = open_counterparties(broker, symbols)
+    exchanges = [_exchange(text) for text in beside]
+    counterparties = open_counterparties(broker, symbols, [name for name, _ in exchanges])
     if why:
         click.echo(f"{why}; it trades all the same: {untried}", err=True)
-    return run_live(folder, said, counterparties, **run)
+    return run_live(folder, said, counterparties, beside=[far for _, far in exchanges], **run)
+
+
+def _exchange(text: str) -> tuple[str, dict[str, float]]:
+    """Return another exchange, and how far away it is, from ``EXCHANGE,KEY=VALUE,...``."""
+    name, *given = text.split(",")
+    said = key_values(tuple(given), f"--beside {name}")
+    if unknown := sorted(set(said) - {"latency_us", "fades_us"}):
+        raise ConfigError(f"--beside {name}: unknown key {unknown[0]!r}; it takes latency_us, fades_us")
+    return name, {key: float(number(key, value, f"--beside {name} ")) for key, value in said.items()}
 
 
 def _check_tried(
