@@ -56,12 +56,10 @@ def test_a_desk_under_stress_has_a_bound_of_each_instrument():
 def through(make, moves=QUIET):
     """Put what a function makes through every shock."""
     terms = replace(TERMS, limits=Limits(max_position=10 * UNIT))
-    return {
-        row["scenario"]: row
-        for row in stressed(
-            lambda strike: replay(moves if strike is None else struck(moves, strike, STEP), make(), terms), BOUND
-        )
-    }
+    _, verdicts = stressed(
+        lambda strike: replay(moves if strike is None else struck(moves, strike, STEP), make(), terms), BOUND
+    )
+    return {verdict.row["scenario"]: verdict.row for verdict in verdicts}
 
 
 def test_who_does_nothing_loses_nothing():
@@ -94,7 +92,7 @@ def test_who_pays_any_spread_does_not_bear_a_wide_one():
 
     assert not rows["wide_spread"]["passed"]
     said = rows["wide_spread"]["detail"]
-    assert said.startswith("at 0.")
+    assert said.startswith("struck at 0.")
     assert "asked" in said
     assert rows["wide_spread"]["max_drawdown"] > rows["wide_spread"]["limit"] > 0
     assert rows["silence"]["passed"]  # in which it does nothing
@@ -108,7 +106,7 @@ def test_a_strategy_that_breaks_in_a_shock_fails_it_and_is_told_where():
     rows = through(lambda: Scripted(breaks))
 
     assert [name for name, row in rows.items() if not row["passed"]] == ["drought"]
-    assert rows["drought"]["detail"] == "at 0.25: ZeroDivisionError: there is nothing to divide by"
+    assert rows["drought"]["detail"] == "struck at 0.25 of its time: ZeroDivisionError: there is nothing to divide by"
     assert pd.isna(rows["drought"]["limit"])
 
 

@@ -1,5 +1,6 @@
 """One page per run on a book: what it made, what it held, and what the market did after its fills."""
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tradepulse.backtest.book import BookResult
+from tradepulse.backtest.book_shocks import SHOCKS
+from tradepulse.backtest.book_stress import Verdict
 from tradepulse.core.files import replace_text
 from tradepulse.reporting.charts import svg
-from tradepulse.reporting.market import book_picture, equity_picture, markout_picture
+from tradepulse.reporting.market import book_picture, equity_picture, markout_picture, stress_picture
 from tradepulse.reporting.page import chain, document, rules, tiles
 
 #: Seconds after a fill at which the market is looked at.
@@ -96,6 +99,45 @@ def write_book_report(
         f"{rules(evidence, 'market')}<h2>Where it comes from</h2>{chain(identity)}"
     )
     return replace_text(path, document(title, body))
+
+
+def write_stress_report(
+    calm: BookResult, verdicts: Sequence[Verdict], path: Path, *, title: str, identity: Mapping[str, str]
+) -> Path:
+    """Write the page of what shocks cost a desk and return its path.
+
+    Parameters
+    ----------
+    calm, verdicts : of :func:`tradepulse.backtest.book_stress.stressed`
+    path, title, identity : as of :func:`write_book_report`
+    """
+    failed = [row["scenario"] for row, _ in verdicts if not row["passed"]]
+    cards = {
+        "verdict": "failed" if failed else "passed",
+        "shocks passed": f"{len(verdicts) - len(failed)} of {len(verdicts)}",
+        **{f"bound of {symbol}": f"{most:g}" for symbol, most in json.loads(verdicts[0].row["bounds"]).items()},
+        "profit as it was": f"{calm.equity['equity'].iloc[-1] - calm.equity['equity'].iloc[0]:+,.4f}",
+    }
+    parts = "".join(_borne(calm, verdict) for verdict in verdicts)
+    body = (
+        f"{tiles(cards)}<p class='quiet'>Each shock struck at three moments; what is drawn is the one that was borne "
+        "worst. A shock may cost, over what the recording cost as it was, what the bounds would have lost held on the "
+        f"wrong side: long through the largest fall and short through the largest rise.</p>{parts}"
+        f"<h2>Where it comes from</h2>{chain(identity)}"
+    )
+    return replace_text(path, document(title, body))
+
+
+def _borne(calm: BookResult, verdict: Verdict) -> str:
+    """Return how a shock was borne: what it is, the verdict, and what it did to market and profit."""
+    row, result = verdict
+    shock, (mark, said) = SHOCKS[row["scenario"]], ("good", "passed") if row["passed"] else ("bad", "failed")
+    size = f"size {shock.size:g}, " if shock.size else ""
+    return (
+        f"<h2>{escape(row['scenario'])}: <span class='{mark}'>{said}</span></h2>"
+        f"<p class='quiet'>{escape(shock.what)} ({size}for {shock.seconds:g} s)</p><p>{escape(row['detail'])}</p>"
+        f"{svg(stress_picture(calm.equity, result.equity)) if result is not None else ''}"
+    )
 
 
 def _each(strategies: Mapping[str, Mapping[str, float]]) -> str:

@@ -84,8 +84,17 @@ def seen_in(result: BookResult, bounds: Sequence[Bound]) -> Seen:
     return Seen(float(worth), float(equity[-1] - equity[0]), fallen, float(held), beyond)
 
 
-def stressed(run: Callable[[Strike | None], BookResult], bounds: Sequence[Bound]) -> list[dict[str, Any]]:
-    """Put a desk through every shock; return the columns of ``book_stress`` that are its verdicts, a row for each.
+class Verdict(NamedTuple):
+    """How a shock was borne where it was worst: the columns of ``book_stress``, and the run, if it did not break."""
+
+    row: dict[str, Any]
+    result: BookResult | None
+
+
+def stressed(
+    run: Callable[[Strike | None], BookResult], bounds: Sequence[Bound]
+) -> tuple[BookResult, list[Verdict]]:  # fmt: skip
+    """Put a desk through every shock; return the run on the recording as it was, and the verdict on each shock.
 
     Parameters
     ----------
@@ -93,46 +102,48 @@ def stressed(run: Callable[[Strike | None], BookResult], bounds: Sequence[Bound]
         its fills could not have happened
     bounds : of :func:`bounds_of`
     """
-    calm = seen_in(run(None), bounds)
+    quiet = run(None)
+    calm = seen_in(quiet, bounds)
     said = json.dumps({bound.symbol: bound.most for bound in bounds}, sort_keys=True)
-    rows = []
+    verdicts = []
     for name, strikes in groupby((Strike(name, at) for name in SHOCKS for at in PLACES), lambda one: one.name):
-        rows.append({"scenario": name, "bounds": said, **_worst(
-            [(strike, _ran(run, strike, bounds)) for strike in strikes], calm
-        )})  # fmt: skip
-    return rows
+        row, result = _worst([(strike, _ran(run, strike)) for strike in strikes], calm, bounds)
+        verdicts.append(Verdict({"scenario": name, "bounds": said, **row}, result))
+    return quiet, verdicts
 
 
-def _ran(run: Callable[[Strike | None], BookResult], strike: Strike, bounds: Sequence[Bound]) -> Seen | str:
+def _ran(run: Callable[[Strike | None], BookResult], strike: Strike) -> BookResult | str:
     try:
-        return seen_in(run(strike), bounds)
+        return run(strike)
     except Exception as exc:  # a strategy may raise anything: to find that out is what this is for
         return f"{type(exc).__name__}: {str(exc).splitlines()[0] if str(exc) else ''}"
 
 
-def _worst(runs: Sequence[tuple[Strike, Seen | str]], calm: Seen) -> dict[str, Any]:
+def _worst(
+    runs: Sequence[tuple[Strike, BookResult | str]], calm: Seen, bounds: Sequence[Bound]
+) -> tuple[dict[str, Any], BookResult | None]:
     """Return the verdict on the runs of a shock: that of the worst of them."""
-    found = [(strike, said) for strike, said in runs if isinstance(said, str)]
-    if found:
-        strike, said = found[0]
-        empty = dict.fromkeys(("total_return", "max_drawdown", "holding_drawdown", "limit"), float("nan"))
-        return {**empty, "passed": False, "detail": f"at {strike.at:g}: {said}"}
-    strike, seen = max(
-        ((strike, seen) for strike, seen in runs if isinstance(seen, Seen)),
-        key=lambda one: (bool(one[1].beyond), one[1].fallen - calm.fallen - one[1].held),
+    for strike, said in runs:
+        if isinstance(said, str):
+            empty = dict.fromkeys(("total_return", "max_drawdown", "holding_drawdown", "limit"), float("nan"))
+            return {**empty, "passed": False, "detail": f"struck at {strike.at:g} of its time: {said}"}, None
+    strike, result, seen = max(
+        ((strike, result, seen_in(result, bounds)) for strike, result in runs if isinstance(result, BookResult)),
+        key=lambda one: (bool(one[2].beyond), one[2].fallen - calm.fallen - one[2].held),
     )
     limit = calm.fallen + seen.held
     detail = (
-        f"at {strike.at:g} it fell by {seen.fallen:,.2f}, at most {limit:,.2f} asked: {calm.fallen:,.2f} as it was, "
-        f"and {seen.held:,.2f} of holding"
+        f"struck at {strike.at:g} of its time it fell by {seen.fallen:,.2f}, at most {limit:,.2f} asked: "
+        f"{calm.fallen:,.2f} as it was, and {seen.held:,.2f} of holding"
     )
     if seen.beyond:
-        detail = f"at {strike.at:g} more of {seen.beyond} was held than its bound"
-    return {
+        detail = f"struck at {strike.at:g} of its time more of {seen.beyond} was held than its bound"
+    row = {
         "total_return": seen.earned / seen.worth, "max_drawdown": seen.fallen / seen.worth,
         "holding_drawdown": seen.held / seen.worth, "limit": limit / seen.worth,
         "passed": not seen.beyond and seen.fallen <= limit, "detail": detail,
     }  # fmt: skip
+    return row, result
 
 
 def objection(made: pd.DataFrame, strategy: str, params: str, symbol: str, bounds: Mapping[str, float]) -> str:

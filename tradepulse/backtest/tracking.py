@@ -202,12 +202,13 @@ class Tracking:
         client.log_text(run, str(rows.drop(columns="trial_id").to_csv(index=False)), "stress.csv")
         client.set_tag(run, "stress", "passed" if rows["passed"].all() else "failed")
 
-    def record_desk(self, rows: pd.DataFrame) -> str:
+    def record_desk(self, rows: pd.DataFrame, page: Path) -> str:
         """Log what shocks cost a desk's strategies as a run of its own; return its id.
 
         Parameters
         ----------
         rows : rows of ``book_stress`` of one run
+        page : its HTML report
         """
         from mlflow.entities import Param, RunTag
 
@@ -221,6 +222,12 @@ class Tracking:
             + [RunTag("cli_run_id", one["run_id"])],
         )
         self.record_stress(rows, run)
+        lines = (
+            f"* {'passed' if row['passed'] else '**FAILED**'}: {row['scenario']} ({row['detail']})"
+            for row in records(rows)
+        )
+        client.set_tag(run, "mlflow.note.content", "\n".join(lines))
+        client.log_artifact(run, str(page))
         client.set_terminated(run)
         return run
 

@@ -139,6 +139,27 @@ def book_picture(equity: pd.DataFrame, fills: pd.DataFrame) -> "Figure":
     return drawn
 
 
+def stress_picture(calm: pd.DataFrame, struck: pd.DataFrame) -> "Figure":
+    """Return what a shock does to a market, and to the profit of who trades there.
+
+    Parameters
+    ----------
+    calm, struck : of a run on a book as it was, and as the shock makes it: ts, mid and equity
+    """
+    drawn = figure(height=3.6)
+    above, below = drawn.subplots(2, 1, sharex=True)
+    for equity, colour, width, name in ((calm, QUIET, 0.8, "as it was"), (struck, WARNING, 1.2, "struck")):
+        above.plot(equity["ts"], equity["mid"], color=colour, lw=width)
+        below.plot(equity["ts"], equity["equity"] - equity["equity"].iloc[0], color=colour, lw=width, label=name)
+    below.axhline(0, color=QUIET, lw=0.6)
+    below.legend(loc="best", frameon=False, ncols=2, fontsize=8)
+    above.set_ylabel("price")
+    above.yaxis.set_major_formatter(lambda value, _: f"{value:,.8g}")
+    below.set_ylabel("profit")
+    bare(above, below)
+    return drawn
+
+
 def markout_picture(found: pd.DataFrame) -> "Figure":
     """Return what the market did after fills, a line for resting and one for taking orders.
 

@@ -41,7 +41,13 @@ def test_each_run_counts_and_the_verdicts_are_kept(cli, quotes, tmp_path):
     assert run.data.tags["stress"] == "passed"
     assert run.data.tags["trial_id"] == rows["trial_id"].iloc[0]
     assert (run.data.params["size"], run.info.run_name) == ("1.0", "stress touch_maker@1 BTC/USDT")
-    assert [one.path for one in client.list_artifacts(run.info.run_id)] == ["stress.csv"]
+    page = tmp_path / "reports" / "stress" / f"{done.json['run_id']}.html"
+    assert str(page) == done.json["report"]
+    text = page.read_text()
+    assert text.count("<svg") == len(SHOCKS)
+    assert rows["trial_id"].iloc[0] in text
+    assert sorted(one.path for one in client.list_artifacts(run.info.run_id)) == sorted([page.name, "stress.csv"])
+    assert run.data.tags["mlflow.note.content"].count("* passed: ") == len(SHOCKS)
 
 
 def test_who_does_not_bear_a_shock_is_told_which(cli, quotes):
@@ -49,7 +55,7 @@ def test_who_does_not_bear_a_shock_is_told_which(cli, quotes):
 
     assert done.code == 1
     lines = done.out.splitlines()
-    assert any(line.startswith("FAILED  wide_spread: at 0.") for line in lines)
+    assert any(line.startswith("FAILED  wide_spread: struck at 0.") for line in lines)
     assert any(line.startswith("passed  silence: ") for line in lines)
 
 

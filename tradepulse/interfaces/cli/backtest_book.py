@@ -173,6 +173,7 @@ def stress_book(
     """
     import pandas as pd
 
+    from tradepulse.backtest.book_report import write_stress_report
     from tradepulse.backtest.book_shocks import SHOCKS, struck
     from tradepulse.backtest.book_stress import PLACES, bounds_of, stressed
     from tradepulse.backtest.provenance import code_version
@@ -202,7 +203,8 @@ def stress_book(
             bar.update(1)
             return result
 
-        verdicts = stressed(run, bounds)
+        calm, found = stressed(run, bounds)
+    verdicts = [verdict.row for verdict in found]
     rows = pd.DataFrame(
         {
             "trial_id": trials[0].trial_id, "run_id": run_id, "strategy": id, "params": params, "symbol": name,
@@ -211,14 +213,22 @@ def stress_book(
         for verdict in verdicts
     )  # fmt: skip
     Lake(obj["lake"]).write("book_stress", rows, run_id)
-    page = Tracking(obj["home"] / "mlflow", mlflow_uri).record_desk(rows)
+    page = write_stress_report(
+        calm, found, obj["reports"] / "stress" / f"{run_id}.html", title=f"{id} on {name}, under stress",
+        identity={"strategy": id, "params": params, "trial": trials[0].trial_id, "run": run_id,
+                  "SHA-256 of the source": source_hash, "code": code_version()},
+    )  # fmt: skip
+    mlflow_run = Tracking(obj["home"] / "mlflow", mlflow_uri).record_desk(rows, page)
     passed = bool(rows["passed"].all())
     if as_json:
-        print_json({"run_id": run_id, "passed": passed, "mlflow_run_id": page, "shocks": verdicts})
+        print_json(
+            {"run_id": run_id, "passed": passed, "mlflow_run_id": mlflow_run, "report": str(page), "shocks": verdicts}
+        )
     else:
         for verdict in verdicts:
             click.echo(f"{'passed' if verdict['passed'] else 'FAILED'}  {verdict['scenario']}: {verdict['detail']}")
-        click.echo(f"\n{id} on {name}, {total} runs over {len(moves):,} moves; run {run_id}, in MLflow {page}")
+        click.echo(f"\n{id} on {name}, {total} runs over {len(moves):,} moves; run {run_id}, in MLflow {mlflow_run}")
+        click.echo(page)
     return 0 if passed else 1
 
 
