@@ -1,5 +1,6 @@
 """``execution live``: at Binance on loopback."""
 
+import itertools
 import threading
 import time
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tradepulse.core.orders import UNIT
+from tradepulse.execution.kill_switch import pull_kill_switch
 from tradepulse.execution.terms import MONEY
 
 pytest.importorskip("ccxt")
@@ -154,20 +156,28 @@ def test_what_takes_goes_where_it_is_cheapest(binance, binanceus, cli, tmp_path)
     # It buys while most of the best is bid: the lowest offer is 100.5, at the other one. Then it sells at 99, here.
     taker = ("--strategy", "imbalance_taker", "--param", "size=1", "--param", "most=2", "--param", "lean=0.5")
 
-    def market():
-        time.sleep(1.5)
-        for step in range(8):
+    def until(exchange, trades):
+        """Let others display anew, and anew, until so many trades are made."""
+        end = time.monotonic() + 20
+        for step in itertools.count():
+            if len(exchange.trades) >= trades or time.monotonic() > end:
+                return
             binanceus.display(buy={"97.00": f"{step % 2 + 1}"})
-            time.sleep(0.2)
+            time.sleep(0.1)
+
+    def market():
+        until(binanceus, 2)
         for exchange in (binance, binanceus):
             exchange.display(sell={"100.50": "90"})
+        until(binance, 2)
+        pull_kill_switch(tmp_path / "var" / "execution" / "desks" / "desk", "all is done", "the market")
 
     turns = threading.Thread(target=market)
     turns.start()
-    done = cli(*TWO, "--beside", "binanceus,latency_us=2000", *taker, "--until", 5, "--json")
+    done = cli(*TWO, "--beside", "binanceus,latency_us=2000", *taker, "--until", 60, "--json")
     turns.join()
 
-    assert (done.code, done.json["reason"]) == (1, "the time is up (--until)")
+    assert (done.code, done.json["reason"]) == (1, "all is done (the market)")
     bought = {(one["price"], one["isBuyer"]) for one in binanceus.trades}
     assert bought == {("100.5", True)}
     assert {(one["price"], one["isBuyer"]) for one in binance.trades} == {("99", False)}
