@@ -7,6 +7,7 @@ import pytest
 
 from tests.property.generators import bars_of, random_walk
 from tradepulse.backtest.venue import load_venue
+from tradepulse.core.strategies.sma_cross import SmaCross
 from tradepulse.warehouse.lake import Lake
 
 #: Closes that cross their mean up on the fourth bar and down on the sixth; opens half a point above the closes.
@@ -919,3 +920,15 @@ def test_what_a_live_log_shows_is_the_friction_of_the_next_backtest(cli, refused
     assert "no venue can be made of this log: commission_bp is not known, 20 fills, at least 30" in said
     assert not (tmp_path / "none.yaml").exists()
     assert "a venue is a .yaml file" in refused(*held, "--simulated", tmp_path / "guess", "--venue-out", tmp_path / "v")
+
+
+def test_a_strategy_that_breaks_is_one_line_that_says_where(small, refused, tmp_path, monkeypatch):
+    def breaks(self, bar, desk):
+        return {}[bar.symbol]
+
+    monkeypatch.setattr(SmaCross, "handle_tick", breaks)
+    said = refused(*sma(small), "--out", tmp_path / "out")
+
+    assert said.startswith("sma_cross@1 broke: KeyError: ")
+    assert "(test_backtest.py, line " in said
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,8 @@ import pytest
 
 from tradepulse.backtest.book_shocks import SHOCKS
 from tradepulse.backtest.tracking import Tracking
+from tradepulse.core.orders import UNIT
+from tradepulse.core.quoting.touch_maker import TouchMaker
 from tradepulse.execution.brokers import trades_money
 from tradepulse.warehouse.lake import Lake
 
@@ -57,6 +59,30 @@ def test_who_does_not_bear_a_shock_is_told_which(cli, quotes):
     lines = done.out.splitlines()
     assert any(line.startswith("FAILED  wide_spread: struck at 0.") for line in lines)
     assert any(line.startswith("passed  silence: ") for line in lines)
+
+
+def test_a_strategy_that_breaks_in_a_shock_is_told_and_one_that_always_does_is_one_line(
+    cli, refused, quotes, tmp_path, monkeypatch
+):
+    def breaks(self, market, desk):
+        if market.bid_size < least:
+            raise ZeroDivisionError("nothing\nat all")
+
+    monkeypatch.setattr(TouchMaker, "on_market", breaks)
+    monkeypatch.setattr(TouchMaker, "compiled", lambda self: None)
+    least = 2 * UNIT  # five are there, and in a drought a tenth of them
+    done = cli("backtest", "stress-book", *quotes, *MAKER, *BOUND, "--json")
+
+    assert done.code == 1
+    [failed] = [one for one in done.json["shocks"] if not one["passed"]]
+    assert failed["detail"] == "struck at 0.25 of its time: ZeroDivisionError: nothing"
+    assert (failed["scenario"], failed["limit"]) == ("drought", None)
+    assert "ZeroDivisionError" in (tmp_path / "reports" / "stress" / f"{done.json['run_id']}.html").read_text()
+
+    least = 100 * UNIT
+    said = refused("backtest", "stress-book", *quotes, *MAKER, *BOUND)
+    assert said.startswith("touch_maker@1 broke: ZeroDivisionError: nothing at all (test_stress_book.py, line ")
+    assert Lake(tmp_path / "var" / "lake").read("trials")["status"].tolist().count("failed") == 4
 
 
 @pytest.mark.parametrize(

@@ -221,9 +221,10 @@ def stress_book(
     mlflow_run = Tracking(obj["home"] / "mlflow", mlflow_uri).record_desk(rows, page)
     passed = bool(rows["passed"].all())
     if as_json:
-        print_json(
-            {"run_id": run_id, "passed": passed, "mlflow_run_id": mlflow_run, "report": str(page), "shocks": verdicts}
-        )
+        # Where a strategy broke there are no figures, and JSON has no word for that but null.
+        shocks = [{key: None if value != value else value for key, value in row.items()} for row in verdicts]
+        ids = {"run_id": run_id, "mlflow_run_id": mlflow_run, "report": str(page)}
+        print_json({**ids, "passed": passed, "shocks": shocks})
     else:
         for verdict in verdicts:
             click.echo(f"{'passed' if verdict['passed'] else 'FAILED'}  {verdict['scenario']}: {verdict['detail']}")

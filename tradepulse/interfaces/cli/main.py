@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from traceback import walk_tb
 
 import click
 
@@ -95,7 +96,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as exc:
         click.echo(f"{exc.filename or 'system'}: {exc.strerror or exc}; choose another place or make room", err=True)
         return 2
+    except Exception as exc:  # a strategy may raise anything; whatever else it is, is for us to see
+        if not (said := _of_a_strategy(exc)):
+            raise
+        click.echo(said, err=True)
+        return 2
     return code if isinstance(code, int) else 0
+
+
+def _of_a_strategy(exc: Exception) -> str:
+    """Say which strategy an error comes from, and where; nothing if it comes from none."""
+    from tradepulse.core.quoting.base import QuotingStrategy
+    from tradepulse.core.strategies.base import Strategy
+
+    frames = list(walk_tb(exc.__traceback__))
+    asked = [one for frame, _ in frames if isinstance(one := frame.f_locals.get("self"), Strategy | QuotingStrategy)]
+    if not asked:
+        return ""
+    frame, line = frames[-1]
+    words = " ".join(f"{type(exc).__name__}: {exc}".split())
+    return f"{asked[-1].id} broke: {words} ({Path(frame.f_code.co_filename).name}, line {line}); mend it"
 
 
 if __name__ == "__main__":
