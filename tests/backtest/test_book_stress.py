@@ -12,7 +12,7 @@ from tradepulse.backtest.book_shocks import SHOCKS, struck
 from tradepulse.backtest.book_stress import Bound, Seen, bounds_of, objection, seen_in, stressed
 from tradepulse.core.orders import UNIT, Side
 from tradepulse.core.quoting.touch_maker import TouchMaker
-from tradepulse.errors import ConfigError
+from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.terms import Instrument, Limits, Place
 
 STEP = [(UNIT, UNIT)]
@@ -31,11 +31,15 @@ def test_what_a_run_came_to_by_hand():
     assert seen_in(one, [Bound("AAA", 2.0, "")]) == Seen(200.0, -5.0, 20.0, 60.0, "")
     assert seen_in(one, [Bound("AAA", 1.5, "")]).beyond == "AAA"
 
-    one.equity["mid BBB"], one.equity["position BBB"] = [10.0, 11.0, 10.5, 10.0], [0.0, 0.0, 3.0, 3.0]
+    # Of the other the book is seen a moment later.
+    one.equity["mid BBB"], one.equity["position BBB"] = [0.0, 10.0, 11.0, 10.0], [0.0, 0.0, 3.0, 3.0]
     two = [Bound("AAA", 2.0, ""), Bound("BBB", 3.0, " BBB")]
     # Three of the other are worth 30; it falls by 1 and rises by 1.
     assert seen_in(one, two) == Seen(230.0, -5.0, 20.0, 66.0, "")
     assert seen_in(one, [two[0], Bound("BBB", 2.0, " BBB")]).beyond == "BBB"
+    one.equity["mid BBB"] = 0.0
+    with pytest.raises(DataError, match="nobody displays or trades BBB"):
+        seen_in(one, two)
 
 
 def test_a_desk_under_stress_has_a_bound_of_each_instrument():

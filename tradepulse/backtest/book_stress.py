@@ -17,7 +17,7 @@ from tradepulse.backtest.book import BookResult
 from tradepulse.backtest.book_shocks import SHOCKS, Strike
 from tradepulse.core.orders import UNIT
 from tradepulse.core.tables.base import records
-from tradepulse.errors import ConfigError
+from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.terms import Terms
 
 #: Where in a recording each shock strikes.
@@ -76,6 +76,9 @@ def seen_in(result: BookResult, bounds: Sequence[Bound]) -> Seen:
     beyond = ""
     for symbol, most, suffix in bounds:
         mid = result.equity[f"mid{suffix}"].to_numpy()
+        mid = mid[mid > 0]  # it is 0 before its book was seen
+        if not len(mid):
+            raise DataError(f"nobody displays or trades {symbol}, so that nobody knows what its bound is worth")
         worth += most * mid[0]
         held += most * ((np.maximum.accumulate(mid) - mid).max() + (mid - np.minimum.accumulate(mid)).max())
         if not beyond and np.abs(result.equity[f"position{suffix}"].to_numpy()).max() > most * (1 + 1e-12):
