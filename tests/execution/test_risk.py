@@ -142,6 +142,32 @@ def test_open_orders_are_counted_for_the_account_and_for_the_strategy():
     assert isinstance(review(wish, book, LIMITS, strategies={"sma_cross@1": Limits(max_open_orders=2)}), Approved)
 
 
+def test_a_loss_is_counted_from_the_last_close_and_not_from_the_begin():
+    # 100 units at 10 closed at 5, which has lost 500; at 4 they have lost a hundred more, and at 1 four hundred.
+    closing = record("session_closed", session="2018-10-01", cash_micros=999_000_000_000,
+                     positions={"AAA": 100}, closes={"AAA": 5_000_000})  # fmt: skip
+    book = book_of(filled(fill(order("held"))), closing)
+    limits = replace(LIMITS, max_daily_loss=300_000_000 * WHOLE_BP)
+
+    assert isinstance(review(order("o1", quantity=1), book, limits, closes={"AAA": 4_000_000}), Approved)
+    assert review(order("o1", quantity=1), book, limits, closes={"AAA": 1_000_000}).rule == "max_daily_loss"
+
+
+def test_what_a_strategy_has_is_split_with_the_account():
+    # 40 of sma_cross's and 80 of another's are 80 and 160 in new units.
+    other = replace(order("theirs", quantity=80), strategy="donchian@1")
+    mine = order("mine", quantity=40)
+    split = record("split", session="2018-10-03", symbol="AAA", ex_date="2018-10-03", numerator=2, denominator=1,
+                   price_micros=0)  # fmt: skip
+    book = book_of(*(one for of in (other, mine) for one in (decided(of), filled(fill(of, of.client_order_id)))), split)
+    own = {"sma_cross@1": Limits(max_position=100)}
+    wide = replace(LIMITS, max_position=1_000)
+
+    assert isinstance(review(order("more", quantity=20), book, wide, strategies=own), Approved)
+    refused = review(order("more", quantity=21), book, wide, strategies=own)
+    assert refused.reason == "position would be 101, at most 100 for sma_cross@1"
+
+
 def test_what_was_lost_since_the_last_close_stops_what_adds_risk():
     # 100 units at 10 closed at 10; at 7 they have lost 300.
     closing = record("session_closed", session="2018-10-01", cash_micros=999_000_000_000,

@@ -127,6 +127,15 @@ def test_what_rests_over_a_split_fills_in_new_units(tmp_path):
     assert book(tmp_path).exposure("AAA") == 250  # so that nothing is sent
 
 
+def test_what_rests_over_a_split_in_which_nothing_trades_counts_in_new_units(tmp_path):
+    run(tmp_path, "2018-10-01")
+    report = run(tmp_path, "2018-10-02", target=250, actions=[split(5, 2)])
+
+    assert report.decided == 0
+    [state] = book(tmp_path).orders.values()
+    assert (state.order.quantity, state.known.left, book(tmp_path).exposure("AAA")) == (250, 250, 250)
+
+
 def test_units_held_over_a_reverse_split_are_whole_and_the_broken_one_is_paid_out(tmp_path):
     run(tmp_path, "2018-10-01")
     run(tmp_path, "2018-10-02", opens={"2018-10-02": "100"}, closes={"2018-10-02": {"AAA": "102"}})
