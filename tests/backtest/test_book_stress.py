@@ -114,6 +114,21 @@ def test_a_strategy_that_breaks_in_a_shock_fails_it_and_is_told_where():
     assert pd.isna(rows["drought"]["limit"])
 
 
+def test_who_holds_more_than_its_bound_in_a_shock_fails_it_however_little_it_lost():
+    quiet = {"mid": [100.0, 100.0], "equity": [50.0, 50.0]}
+    _, verdicts = stressed(
+        lambda strike: result(
+            **quiet, position=[0.0, 11.0 if strike and (strike.name, strike.at) == ("gap", 0.5) else 10.0]
+        ),
+        BOUND,
+    )
+
+    assert [verdict.row["scenario"] for verdict in verdicts if not verdict.row["passed"]] == ["gap"]
+    assert verdicts[list(SHOCKS).index("gap")].row["detail"] == (
+        "struck at 0.5 of its time more of AAA was held than its bound"
+    )
+
+
 def test_what_breaks_without_a_shock_is_no_verdict():
     def breaks(one, seen, market, desk):
         raise ZeroDivisionError

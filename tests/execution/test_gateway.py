@@ -370,6 +370,37 @@ def test_an_iceberg_outlives_the_gateway_between_two_parts(there, opening):
     desk.until(lambda: not there.venue.open_ids())
 
 
+def test_an_iceberg_goes_on_where_the_gateway_died_before_the_next_part(there, opening, monkeypatch):
+    desk = opening(there)
+    desk.order("a1", "buy", "5", "99.50", display_quantity=units("2"))
+    desk.until(lambda: there.venue.open_ids())
+
+    async def dies(self, order):
+        pass
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dealing_of.Dealing, "_send_more", dies)
+        there.trade("99.50", "2", "sell")
+        desk.until(lambda: ("filled", "2", "") in desk.told("a1"))
+        desk.close()
+    assert list(there.placed) == ["a1"]
+    heard = desk.of("event")
+    desk = opening(there, epoch=2, heard=len(heard), open_ids=["a1"])
+    desk.until(lambda: there.venue.open_ids())
+    assert list(there.placed) == ["a1", "a1-1"]
+
+
+def test_a_later_part_of_an_iceberg_that_rests_only_may_take(binance, opened):
+    desk = opened()
+    desk.order("a1", "buy", "4", "99.50", display_quantity=units("2"), post_only=True)
+    desk.until(lambda: binance.venue.open_ids())
+    # It is run over by an offer that then stands at its price: what it does not show yet takes of that.
+    binance.display(sell={"99.50": "3"})
+    desk.until(lambda: desk.left("a1") <= units("1"))
+    assert [one["type"] for one in binance.placed.values()] == ["LIMIT_MAKER", "LIMIT"]
+    assert sum(event.quantity for event in desk.events if event.kind == "filled") == units("3")
+
+
 def test_a_part_of_an_iceberg_that_is_not_wanted_ends_it(there, opening):
     desk = opening(there)
     desk.order("a1", "buy", "5", "99.50", display_quantity=units("2"))
@@ -401,14 +432,15 @@ def test_the_end_of_a_day_outlives_the_gateway(there, opening, monkeypatch):
     for counterparty in desk.gateway._there:
         monkeypatch.setattr(type(counterparty), "day_end", lambda self, at: at + 2.0)
     desk.order("d1", "buy", "1", "98.00", tif=TimeInForce.DAY)
+    desk.order("d2", "sell", "1", kind=STOP, stop_price=units("90.00"), tif=TimeInForce.DAY)
     desk.until(lambda: there.venue.open_ids())
     heard = desk.of("event")
     for counterparty in desk.gateway._there:
         monkeypatch.setattr(type(counterparty), "day_end", lambda self, at: at + 3_600)
-    desk = opening(there, epoch=2, heard=len(heard), open_ids=["d1"])
+    desk = opening(there, epoch=2, heard=len(heard), open_ids=["d1", "d2"])
     desk.said[:0] = heard
-    desk.until(lambda: desk.left("d1") == 0)
-    assert desk.told("d1")[-1] == ("ended", "expired", "expired")
+    desk.until(lambda: desk.left("d1") == desk.left("d2") == 0)
+    assert desk.told("d1")[-1] == desk.told("d2")[-1] == ("ended", "expired", "expired")
 
 
 @pytest.mark.parametrize(

@@ -628,9 +628,8 @@ class Dealing:
             if order.asked:
                 status = "expired" if order.asked == "expired" else "canceled"
                 self._tell(Event("ended", order.ticket.id, status, order.asked))
-            elif self._meets_own(order.ticket):
-                self._tell(Event("ended", order.ticket.id, "canceled", "self_trade"))
             else:
+                # What would meet it has been turned away, as it would meet what is there.
                 await self._send(order, more=True)
         self._settle(order)
         self._show_more(order)
