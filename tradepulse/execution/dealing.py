@@ -495,7 +495,6 @@ class Dealing:
                     self._fill(f"{self.there.name} {trade.number}", trade)
             for order in list(self.open.values()):
                 self._settle(order)
-                self._show_more(order)
             return {said.leg.partition("-")[0] for said in there} & self.orders.keys()
 
     def _take_print(self, said: tuple[int, int, int, Side]) -> None:
