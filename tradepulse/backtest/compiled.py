@@ -245,7 +245,8 @@ def _room(feed: Feed, holding: Holding | None, most: int | None = None) -> _Room
 def _tape(
     feed: Feed, wanted: Integers, cash: float, plan: _Plan, same_close: bool, terms: Terms, holding: Holding | None
 ) -> Tape:
-    # Where orders fill whole and come from decisions alone: memory that is met for the first time costs what a run does
+    # There is a fill for a decision at most where orders fill whole and nothing else makes one. More room would cost as
+    # much as the run: memory is slow when it is met for the first time.
     whole = holding is None and plan.fees.participation < 0 and terms.stop_bp == terms.take_bp == terms.maintenance == 0
     room = _room(feed, holding, int(np.count_nonzero(wanted != HOLD)) if whole else None)
     fills, flows, splits, unclear, cut, *ends = _filled(feed, wanted, cash, plan, same_close, terms, holding, room)

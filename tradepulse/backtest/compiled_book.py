@@ -35,7 +35,6 @@ Integers = NDArray[np.int64]
 SIGNATURE = "int64(int64[::1],int64[:,::1],int64,int64,int64[::1],float64[::1],int64[::1],int64[:,::1])"
 _HUGE = 1 << 61
 
-
 # Columns of an order.
 _SIGN, _QUANTITY, _PRICE, _FLAGS, _DECIDED, _ARRIVED, _STATUS, _REASON, _FILLED, _CANCELING = range(10)
 #: What only the venue knows: its state (0 away, 1 resting, 2 gone), filled there, what stands ahead, place in the

@@ -3,6 +3,9 @@
 Everything that happens is an entry whose postings sum to zero. Debits are positive: assets and expenses grow by them,
 income and capital by credits. A bought unit stands at what was paid for it until it is sold; what it was sold for above
 that is realised profit. Commission is an expense of its own, not part of a lot's cost.
+
+Amounts and units are whole numbers of whatever their teller counts in: of a daily book micros and whole units, of a
+desk :data:`~tradepulse.execution.terms.MONEY` and 10^-9 of a unit. A price is an amount for one of those units.
 """
 
 from collections import defaultdict
@@ -103,9 +106,8 @@ def ledger_of(book: Book, exchange: Calendar, method: Method = "fifo", until: st
     for (kind, symbol, _), body in book.actions.items():
         actions[body["session"]].append((kind, symbol, body))
     # Some markets trade on days that are no sessions of the exchange.
-    for day in sorted({*exchange.sessions(first, last), *map(date.fromisoformat, (*fills, *actions))}):
-        if day > last:
-            break
+    traded = {day for day in map(date.fromisoformat, (*fills, *actions)) if day <= last}
+    for day in sorted({*exchange.sessions(first, last), *traded}):
         for kind, symbol, body in actions[day.isoformat()]:
             if kind == "split":
                 books.split(day, symbol, body["numerator"], body["denominator"], body["price_micros"])

@@ -625,8 +625,7 @@ class Dealing:
             if order.ended or order.there:
                 return
             if order.asked:
-                status = "expired" if order.asked == "expired" else "canceled"
-                self._tell(Event("ended", order.ticket.id, status, order.asked))
+                self._end_as_asked(order)
             else:
                 # What would meet it has been turned away, as it would meet what is there.
                 await self._send(order, more=True)
@@ -680,7 +679,7 @@ class Dealing:
             self._owner.write("canceling", id=id, reason=reason)
             order.asked = reason
         if order.waiting:
-            self._tell(Event("ended", id, "expired" if order.asked == "expired" else "canceled", order.asked))
+            self._end_as_asked(order)
             return
         if order.ending:
             return  # asked for again before the answer; who waits in line would keep everyone else from the order
@@ -692,6 +691,11 @@ class Dealing:
             order.ending = False
         self._settle(order)
         self._show_more(order)
+
+    def _end_as_asked(self, order: _Order) -> None:
+        """Tell the desk the end of an order of which nothing is at the exchange."""
+        status = "expired" if order.asked == "expired" else "canceled"
+        self._tell(Event("ended", order.ticket.id, status, order.asked))
 
     async def _ask_to_cancel(self, order: _Order) -> None:
         if order.ended or order.final is not None:
