@@ -137,8 +137,11 @@ def test_what_breaks_without_a_shock_is_no_verdict():
         through(lambda: Scripted(breaks))
 
 
-def made(run_id="r1", strategy="s@1", params="{}", symbol="AAA", most=10.0, failed=(), left_out=()):
+def made(
+    run_id="r1", strategy="s@1", params="{}", symbol="AAA", most=10.0, failed=(), left_out=(), trial="t1", code="now"
+):
     known = {"run_id": run_id, "strategy": strategy, "params": params, "symbol": symbol}
+    known |= {"trial_id": trial, "code_version": code}
     return pd.DataFrame(
         {**known, "scenario": name, "bounds": json.dumps({symbol: most}), "passed": name not in failed}
         for name in SHOCKS
@@ -154,14 +157,31 @@ def made(run_id="r1", strategy="s@1", params="{}", symbol="AAA", most=10.0, fail
         ([made(most=4.9)], "s@1 was put through shocks with at most 4.9 of AAA, and may hold 5 here (run r1)"),
         ([made(failed=["gap"])], "s@1 has not passed the shock gap on AAA (run r1)"),
         ([made(left_out=["gap"])], "s@1 has not passed the shock gap on AAA (run r1)"),  # an older version had fewer
-        ([made(failed=["gap"]), made("r2")], ""),
         ([made(failed=["gap"]), made("r2", left_out=["drought"])], "s@1 has not passed the shock drought on AAA"),
+        # A strategy that was mended bears the recording that it broke on.
+        ([made(most=5.0, failed=["gap"]), made("r2", most=5.0)], ""),
+        # One recording does not make up for another, in whichever order they were asked.
+        (
+            [made(most=5.0, failed=["gap"]), made("r2", trial="t2")],
+            "s@1 has not passed the shock gap on AAA (run r1)",
+        ),
+        (
+            [made(trial="t2"), made("r2", most=5.0, failed=["gap"])],
+            "s@1 has not passed the shock gap on AAA (run r2)",
+        ),
+        # With more than may be held here it broke another; with as much as that it bore one.
+        ([made(most=5.1, failed=["gap"]), made("r2", trial="t2", most=5.0)], ""),
+        ([made(most=4.0), made("r2", trial="t2")], ""),
+        # What the code of before found is not asked about where this one found something.
+        ([made(code="before")], ""),
+        ([made(code="before", most=5.0, failed=["gap"]), made("r2", trial="t2")], ""),
+        ([made(code="before"), made("r2", failed=["gap"])], "s@1 has not passed the shock gap on AAA (run r2)"),
         ([made(strategy="s@2")], "s@1 with these parameters has not been put through shocks on AAA"),
         ([made(params='{"size": 1}')], "s@1 with these parameters has not been put through shocks on AAA"),
         ([made(symbol="BBB")], "s@1 with these parameters has not been put through shocks on AAA"),
     ],
 )
 def test_what_may_trade_for_money(rows, why):
-    found = objection(pd.concat(rows), "s@1", "{}", "AAA", {"AAA": 5.0})
+    found = objection(pd.concat(rows), "s@1", "{}", "AAA", {"AAA": 5.0}, "now")
 
     assert found == "" if not why else found.startswith(why)

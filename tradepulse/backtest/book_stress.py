@@ -149,29 +149,39 @@ def _worst(
     return row, result
 
 
-def objection(made: pd.DataFrame, strategy: str, params: str, symbol: str, bounds: Mapping[str, float]) -> str:
-    """Return why strategies may not trade for money yet; empty where they have passed every shock.
+def objection(
+    made: pd.DataFrame, strategy: str, params: str, symbol: str, bounds: Mapping[str, float], code: str
+) -> str:  # fmt: skip
+    """Return why strategies may not trade for money yet; empty where they bore every recording they were put to.
 
     Parameters
     ----------
     made : rows of ``book_stress``
     strategy, params, symbol : as its rows have them
     bounds : largest position of each instrument; one that was put through more may have less
+    code : version of the code that is to trade; what another one found counts only where this one was not asked
     """
     same = made[(made["strategy"] == strategy) & (made["params"] == params) & (made["symbol"] == symbol)]
-    if same.empty:
-        return f"{strategy} with these parameters has not been put through shocks on {symbol}"
-    reason = ""
+    if (ours := same["code_version"] == code).any():
+        same = same[ours]
+    reason = f"{strategy} with these parameters has not been put through shocks on {symbol}"
+    borne: set[str] = set()
+    broke: dict[str, str] = {}
     for run_id, rows in same.groupby("run_id", sort=False):
+        trial, tried = rows["trial_id"].iloc[0], json.loads(rows["bounds"].iloc[0])
         passed = {row["scenario"] for row in records(rows) if row["passed"]}
-        tried = json.loads(rows["bounds"].iloc[0])
         if missing := [name for name in SHOCKS if name not in passed]:
             reason = f"{strategy} has not passed the shock {missing[0]} on {symbol} (run {run_id})"
+            # What breaks with more may bear it with less.
+            if all(tried.get(name, 0.0) <= most for name, most in bounds.items()):
+                broke[trial] = reason
         elif larger := [name for name, most in bounds.items() if most > tried.get(name, 0.0)]:
             reason = (
                 f"{strategy} was put through shocks with at most {tried.get(larger[0], 0.0):g} of {larger[0]}, and may "
                 f"hold {bounds[larger[0]]:g} here (run {run_id})"
             )
         else:
-            return ""
-    return reason
+            borne.add(trial)
+    # That it bears one recording does not make up for another that it does not.
+    stands = [why for trial, why in broke.items() if trial not in borne]
+    return stands[0] if stands else "" if borne else reason

@@ -355,12 +355,13 @@ def _check_tried(
 ) -> str:
     """Return what strategies lack for real money, if anything; raise ConfigError unless it is said why they trade."""
     from tradepulse.backtest.book_stress import objection
+    from tradepulse.backtest.provenance import code_version
     from tradepulse.core.tables import table
     from tradepulse.warehouse.lake import Lake
 
     lake = Lake(click.get_current_context().obj["lake"])
     made = lake.read("book_stress") if lake.partitions("book_stress") else table("book_stress").no_rows()
-    why = objection(made, *desk_identity(team), "+".join(bounds), bounds)
+    why = objection(made, *desk_identity(team), "+".join(bounds), bounds, code_version())
     todo = f"run tradepulse_cli backtest stress-book with --symbol {'+'.join(bounds)}"
     if any(text.partition(",")[0] == "champion" for text in named) and (stage := promoted()["stage"]) != "champion":
         why, todo = f"what was promoted is a {stage}, which trades on paper", "research it until it is a champion"
