@@ -35,7 +35,7 @@ TERMS = Terms(UNIT // 100, UNIT // 100, FEE, 4 * FEE, LIMITS, 10**6 * MONEY)
 class Silent(Journal):
     """A journal that writes nothing: what an order costs without one."""
 
-    def pack(self, code: int, payload: bytes) -> None:
+    def put(self, record: bytes) -> None:
         """Forget it."""
         self.count += 1
 

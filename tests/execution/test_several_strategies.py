@@ -17,7 +17,7 @@ from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.lease import locked
 from tradepulse.execution.orderpath import OrderPath
-from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
+from tradepulse.execution.packing import READ_SENT, packed_text, plain, sent, ticket_of, ticket_of_text
 from tradepulse.execution.supervision import run_paper
 from tradepulse.execution.terms import MONEY, Limits
 from tradepulse.execution.ticket import Event, OrderType, Ticket
@@ -177,7 +177,9 @@ def _reduces_the_account(state, side, quantity):
 def test_a_ticket_keeps_its_strategy_packed_and_plain(strategy):
     for more in ({}, {"post_only": True}, {"trigger": "quote", "venue": 31}):
         ticket = Ticket("a" * 20, Side.SELL, OrderType.LIMIT, UNIT, 5 * UNIT, strategy=strategy, **more)
-        assert read_sent(sent(ticket, 7)) == (ticket, 7)
+        record = sent(0, ticket, 7)
+        assert READ_SENT[record[12]](record[13:]) == (ticket, 7)
+        assert ticket_of_text(packed_text(ticket)) == ticket
         assert ticket_of(plain(ticket)) == ticket
 
 

@@ -29,7 +29,7 @@ from tradepulse.execution.exchange import Exchange
 from tradepulse.execution.journal import Journal
 from tradepulse.execution.line import move_of, plain_move
 from tradepulse.execution.orderpath import OrderPath
-from tradepulse.execution.packing import plain, read_sent, sent, ticket_of
+from tradepulse.execution.packing import READ_SENT, packed_text, plain, sent, ticket_of, ticket_of_text
 from tradepulse.execution.supervision import _positions, run_paper, watched_desk
 from tradepulse.execution.terms import FEE, Place
 from tradepulse.execution.ticket import OrderType, Ticket
@@ -198,9 +198,11 @@ def test_a_snapshot_stands_for_venues_and_reasons_too(tmp_path):
 def test_a_ticket_keeps_its_venue_packed_and_plain(venue):
     for more in ({}, {"post_only": True}, {"trigger": "quote"}):
         ticket = Ticket("a" * 20, Side.SELL, OrderType.LIMIT, UNIT, 5 * UNIT, venue=venue, **more)
-        assert read_sent(sent(ticket, 7)) == (ticket, 7)
+        record = sent(0, ticket, 7)
+        assert READ_SENT[record[12]](record[13:]) == (ticket, 7)
+        assert ticket_of_text(packed_text(ticket)) == ticket
         assert ticket_of(plain(ticket)) == ticket
-    assert sent(Ticket("a", Side.BUY, OrderType.MARKET, UNIT, venue=32), 0) is None
+    assert sent(0, Ticket("a", Side.BUY, OrderType.MARKET, UNIT, venue=32), 0) is None
 
 
 def test_a_line_says_where_a_move_was():

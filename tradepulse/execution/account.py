@@ -12,17 +12,17 @@ order by order.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from tradepulse.core.orders import UNIT, Side, after_split
 from tradepulse.errors import ConfigError
 from tradepulse.execution.terms import WHOLE_BP, Instrument, Terms
 from tradepulse.execution.ticket import Event, Ticket
 
-_new = tuple.__new__
-_HALF_BP = WHOLE_BP // 2
+_new: Final = tuple.__new__
+_HALF_BP: Final = WHOLE_BP // 2
 
-OPEN = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
+OPEN: Final = frozenset({"working", "pending_trigger", "partially_filled", "unknown"})
 
 
 @dataclass(slots=True)
@@ -40,6 +40,21 @@ class Known:
     counts: bool = False
     counted: int = 0
     reducing: int = 0
+
+    # As dataclass would make it, but compiled with the rest.
+    def __init__(
+        self, ticket: Ticket, status: str, reason: str = "", filled: int = 0, canceling: str = "", number: int = 0,
+        counts: bool = False, counted: int = 0, reducing: int = 0,
+    ) -> None:  # fmt: skip
+        self.ticket = ticket
+        self.status = status
+        self.reason = reason
+        self.filled = filled
+        self.canceling = canceling
+        self.number = number
+        self.counts = counts
+        self.counted = counted
+        self.reducing = reducing
 
     @property
     def open(self) -> bool:

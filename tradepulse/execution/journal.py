@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 from zlib import crc32
 
 from tradepulse.errors import JournalCorrupt
@@ -33,16 +33,21 @@ _MAGIC_1 = b"TPJ\x01"
 _MAGIC = b"TPJ\x02"
 #: Of a file: magic, number of its first record, SHA-256 of the journal before it.
 _FILE = struct.Struct("<4sQ32s")
-#: Of a record: CRC of what follows, then length, CRC of the record before, bytes not yet durable before it, code.
-_CRC = struct.Struct("<I")
-_REST = struct.Struct("<IIIB")
+#: What a record begins with, after the CRC of all that follows: length of the payload, CRC of the record before, bytes
+#: not yet durable before it, code.
+HEAD: Final = "<IIIB"
+_CRC: Final = struct.Struct("<I")
+_REST: Final = struct.Struct(HEAD)
 _HEAD = struct.Struct("<IIIIB")
 _HEAD_1 = struct.Struct(">II32s")
 _GENESIS = hashlib.sha256(_MAGIC).digest()
 _GENESIS_1 = hashlib.sha256(_MAGIC_1).digest()
-SEAL, JSON, SNAPSHOT, PACKED = 0, 1, 2, 16
+SEAL: Final = 0
+JSON: Final = 1
+SNAPSHOT: Final = 2
+PACKED: Final = 16
 #: A seal stands after at most so many bytes. Hashing that much takes some 20 microseconds.
-_SEAL_EVERY = 1 << 15
+_SEAL_EVERY: Final = 1 << 15
 _FIRST_ROOM, _MOST_ROOM = 1 << 16, 1 << 24
 #: Bytes that are kept ready to be written to beyond the end: what comes until the next seal, and that; and how Linux is
 #: told to (MADV_POPULATE_WRITE, of 5.14).
@@ -108,7 +113,9 @@ class Journal:
         self.count = 0
         #: Where the entries of this file begin, after the snapshot that it may begin with.
         self.begin = 0
-        self._at = self._crc = self._sealed = self._hashed = self._room = 0
+        #: CRC of the last record, which the next one says.
+        self.crc = 0
+        self._at = self._sealed = self._hashed = self._room = 0
         self._sha = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
         _finish_rotation(path)
@@ -134,14 +141,19 @@ class Journal:
 
     def pack(self, code: int, payload: bytes) -> None:
         """Add an entry that its writer has packed; ``payload`` is not empty."""
+        self.put(_REST.pack(len(payload), self.crc, 0, code) + payload)
+
+    def put(self, record: bytes) -> None:
+        """Add an entry that its writer has packed with its :data:`HEAD`: after :attr:`crc`, and 0 bytes not durable."""
         at = self._at
         group = self._flusher
-        rest = _REST.pack(len(payload), self._crc, 0 if group is None else at - group.durable, code) + payload
-        self._crc = crc = crc32(rest)
-        end = at + 4 + len(rest)
+        if group is not None:
+            record = record[:8] + (at - group.durable).to_bytes(4, "little") + record[12:]
+        self.crc = crc = crc32(record)
+        end = at + 4 + len(record)
         if end > self._room:
             self._make_room(end)
-        self._map[at:end] = crc.to_bytes(4, "little") + rest  # type: ignore[index]
+        self._map[at:end] = crc.to_bytes(4, "little") + record  # type: ignore[index]
         self._at = end
         self.count += 1
         if group is not None:
@@ -299,14 +311,14 @@ class Journal:
         else:
             torn = 0
         _, self.count, before = _FILE.unpack_from(content)
-        self._at, self._crc, self._sealed = _FILE.size, _seed(content), _FILE.size
+        self._at, self.crc, self._sealed = _FILE.size, _seed(content), _FILE.size
         self.begin = _FILE.size
         for number, code, _, end, crc in _checked(content, self.path):
             if code == SNAPSHOT:
                 self.begin = end
             elif code == SEAL:
                 self._sealed = end
-            self._at, self.count, self._crc = end, number + 1, crc
+            self._at, self.count, self.crc = end, number + 1, crc
         torn = torn or _torn(content, self._at)
         self._sha = hashlib.sha256(before)
         self._sha.update(content[: self._at])

@@ -77,10 +77,8 @@ class OrderPath(Account):
         """Ask risk; return whether the order is to be sent. Either way it is in the journal."""
         reason = self.risk.objection(self.state, ticket, market, now_ms)
         if not reason:
-            if (record := packing.sent_limit(ticket, now_ms)) is not None:
-                self._journal.pack(packing.SENT_LIMIT, record)
-            elif (record := packing.sent(ticket, now_ms)) is not None:
-                self._journal.pack(packing.SENT, record)
+            if (record := packing.sent(self._journal.crc, ticket, now_ms)) is not None:
+                self._journal.put(record)
             else:
                 self._journal.append("sent", ticket=plain(ticket), at_ms=now_ms)
             self.sent(ticket, now_ms)
@@ -89,8 +87,8 @@ class OrderPath(Account):
         if ticket.id in self.state.orders:
             self._note("duplicate", id=ticket.id)
             return False
-        if (record := packing.refused(ticket, reason)) is not None:
-            self._journal.pack(packing.REFUSED, record)
+        if (record := packing.refused(self._journal.crc, ticket, reason)) is not None:
+            self._journal.put(record)
         else:
             self._journal.append("refused", ticket=plain(ticket), reason=reason)
         self.refused(ticket, reason)
@@ -101,8 +99,8 @@ class OrderPath(Account):
         order = self.state.orders.get(id)
         if order is None or not order.open:
             return False
-        if (record := packing.canceling(order.number, reason)) is not None:
-            self._journal.pack(packing.CANCELING, record)
+        if (record := packing.canceling(self._journal.crc, order.number, reason)) is not None:
+            self._journal.put(record)
         else:
             self._journal.append("canceling", id=id, reason=reason)
         order.canceling = reason
@@ -166,14 +164,14 @@ class OrderPath(Account):
     def hear(self, event: Event) -> None:
         """Book what the venue says."""
         kind, id, _, reason, side, price, quantity, liquidity, fill_id, ticket, moment, fee, fee_units, _ = event
-        state = self.state
+        state, journal = self.state, self._journal
         order = state.orders.get(id)
         # What most of it is goes by what is known of it already: a fill, and that what was sent works.
         if order is not None:
             if kind == "filled" and fee is None and not fee_units:
-                fill = packing.filled(order.number, side, price, quantity, liquidity, fill_id, moment)
+                fill = packing.filled(journal.crc, order.number, side, price, quantity, liquidity, fill_id, moment)
                 if fill is not None:
-                    self._journal.pack(packing.FILLED, fill)
+                    journal.put(fill)
                     state.heard += 1
                     self.book_fill(order, id, side, price, quantity, liquidity, moment, fill_id)
                     return
@@ -181,14 +179,14 @@ class OrderPath(Account):
                 kind == "working" and order.status == "unknown" and not reason
                 and (ticket is order.ticket or ticket == order.ticket)
             ):  # fmt: skip
-                self._journal.pack(packing.SAID, packing.working(order.number))
+                journal.put(packing.working(journal.crc, order.number))
                 state.heard += 1
                 order.status = "working"
                 return
-        if order is not None and (packed := packing.heard(order.number, order.ticket, event)) is not None:
-            self._journal.pack(*packed)
+        if order is not None and (said := packing.heard(journal.crc, order.number, order.ticket, event)) is not None:
+            journal.put(said)
         else:
-            self._journal.append("heard", event=packing.plain_event(event))
+            journal.append("heard", event=packing.plain_event(event))
         self.heard(event, order)
 
     def recover(self, event: Event) -> None:

@@ -1,37 +1,57 @@
 """The order path's usual records in a few bytes, and back; what is not usual is JSON.
 
-A function that packs returns None where a value does not fit (a number beyond 64 bits, a word that is not in the
-table): the caller then writes JSON. The tables only grow at their end, for journals that are there already.
+What packs makes a record with its head, for :meth:`~tradepulse.execution.journal.Journal.put`; ``after`` is the CRC of
+the record before it. What reads is given the payload. A function that packs returns None where a value does not fit (a
+number beyond 64 bits, a word that is not in the table): the caller then writes JSON. The tables only grow at their end,
+for journals that are there already.
 """
 
 import struct
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tradepulse.core.orders import Side
+from tradepulse.execution.journal import HEAD
 from tradepulse.execution.ticket import Event, OrderType, Ticket, TimeInForce
 
-SENT, REFUSED, CANCELING, SAID, FILLED, ENDED, SENT_LIMIT = range(16, 23)
+SENT: Final = 16
+REFUSED: Final = 17
+CANCELING: Final = 18
+SAID: Final = 19
+FILLED: Final = 20
+ENDED: Final = 21
+SENT_LIMIT: Final = 22
 
 #: Side, type, time in force, flags, which of the numbers are there; quantity, the numbers, and when it was sent.
-_TICKET = struct.Struct("<BBBBBqqqqqqq")
+_TICKET: Final = struct.Struct("<BBBBBqqqqqqq")
 #: Of a limit order with nothing to it: side, time in force, flags, strategy; quantity, price, and when it was sent.
-_LIMIT_TICKET = struct.Struct("<BBBBqqq")
-_SHORT = struct.Struct("<IB")
-_END = struct.Struct("<IBB")
-_FILL = struct.Struct("<IBBqqQ")
-_FILL_SIZE, _TICKET_SIZE, _LIMIT_SIZE = _FILL.size, _TICKET.size, _LIMIT_TICKET.size
-_new = tuple.__new__
+_LIMIT_TICKET: Final = struct.Struct("<BBBBqqq")
+_SHORT: Final = struct.Struct("<IB")
+_END: Final = struct.Struct("<IBB")
+_FILL: Final = struct.Struct("<IBBqqQ")
+_FILL_SIZE: Final = _FILL.size
+_TICKET_SIZE: Final = _TICKET.size
+_LIMIT_SIZE: Final = _LIMIT_TICKET.size
+_SHORT_SIZE: Final = _SHORT.size
+_END_SIZE: Final = _END.size
+#: The same after a record's head, as they are written.
+_PUT_TICKET: Final = struct.Struct(HEAD + _TICKET.format[1:])
+_PUT_LIMIT_TICKET: Final = struct.Struct(HEAD + _LIMIT_TICKET.format[1:])
+_PUT_SHORT: Final = struct.Struct(HEAD + _SHORT.format[1:])
+_PUT_END: Final = struct.Struct(HEAD + _END.format[1:])
+_PUT_FILL: Final = struct.Struct(HEAD + _FILL.format[1:])
+_HEAD_SIZE: Final = struct.calcsize(HEAD)
+_new: Final = tuple.__new__
 
-_LIMIT = OrderType.LIMIT
-_SIDES = tuple(Side)
-_TYPES = tuple(OrderType)
-_TIFS = tuple(TimeInForce)
-_SAID = ("working", "waiting", "changed")
-_LIQUIDITY = ("maker", "taker")
-_STATUS = ("filled", "canceled", "rejected", "expired")
-_REASONS = (
+_LIMIT: Final = OrderType.LIMIT
+_SIDES: Final = tuple(Side)
+_TYPES: Final = tuple(OrderType)
+_TIFS: Final = tuple(TimeInForce)
+_SAID: Final = ("working", "waiting", "changed")
+_LIQUIDITY: Final = ("maker", "taker")
+_STATUS: Final = ("filled", "canceled", "rejected", "expired")
+_REASONS: Final = (
     "", "requested", "killed", "expired", "no_liquidity", "ioc", "fok", "self_trade", "post_only_would_take",
     "reduce_only", "halted", "closed", "not_received", "bad_price", "bad_quantity", "bad_flags", "no_price",
     "max_order_quantity", "max_order_notional", "max_position", "price_collar_bp", "max_open_orders",
@@ -39,32 +59,35 @@ _REASONS = (
     "strategy_max_order_notional", "strategy_max_position", "strategy_max_open_orders", "rate_limited",
     "max_short", "max_leverage",
 )  # fmt: skip
-_SIDE = {name: number for number, name in enumerate(_SIDES)}
-_TYPE = {name: number for number, name in enumerate(_TYPES)}
-_TIF = {name: number for number, name in enumerate(_TIFS)}
-_SAID_CODE = {name: number for number, name in enumerate(_SAID)}
-_LIQUIDITY_CODE = {name: number for number, name in enumerate(_LIQUIDITY)}
-_STATUS_CODE = {name: number for number, name in enumerate(_STATUS)}
-_REASON_CODE = {name: number for number, name in enumerate(_REASONS)}
+_SIDE: Final = {name: number for number, name in enumerate(_SIDES)}
+_TYPE: Final = {name: number for number, name in enumerate(_TYPES)}
+_TIF: Final = {name: number for number, name in enumerate(_TIFS)}
+_SAID_CODE: Final = {name: number for number, name in enumerate(_SAID)}
+_LIQUIDITY_CODE: Final = {name: number for number, name in enumerate(_LIQUIDITY)}
+_STATUS_CODE: Final = {name: number for number, name in enumerate(_STATUS)}
+_REASON_CODE: Final = {name: number for number, name in enumerate(_REASONS)}
 
 
-def sent_limit(ticket: Ticket, at_ms: int) -> bytes | None:
-    """Pack what most orders are, a limit order with nothing to it, that is about to be sent."""
+def sent(after: int, ticket: Ticket, at_ms: int) -> bytes | None:
+    """Pack an order that is about to be sent: shorter where it is what most are, a limit order with nothing to it."""
     (
         id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger, venue,
         strategy,
     ) = ticket  # fmt: skip
     if type is not _LIMIT or post_only or reduce_only or not stop is expire is display is trail is None:
-        return None
-    flags = venue << 1 | (trigger == "quote")
+        return _whole(after, SENT, ticket, at_ms)
     try:
-        return _LIMIT_TICKET.pack(_SIDE[side], _TIF[tif], flags, strategy, quantity, price, at_ms) + id.encode()
+        name = id.encode()
+        return _PUT_LIMIT_TICKET.pack(
+            _LIMIT_SIZE + len(name), after, 0, SENT_LIMIT,
+            _SIDE[side], _TIF[tif], venue << 1 | (trigger == "quote"), strategy, quantity, price, at_ms,
+        ) + name  # fmt: skip
     except struct.error:
         return None
 
 
-def sent(ticket: Ticket, at_ms: int) -> bytes | None:
-    """Pack an order that is about to be sent, with all that it may have."""
+def _whole(after: int, code: int, ticket: Ticket, at_ms: int) -> bytes | None:
+    """Pack an order with all that it may have."""
     (
         id, side, type, quantity, price, stop, tif, expire, display, trail, post_only, reduce_only, trigger, venue,
         strategy,
@@ -79,10 +102,11 @@ def sent(ticket: Ticket, at_ms: int) -> bytes | None:
     )
     flags = post_only | reduce_only << 1 | (trigger == "quote") << 2 | venue << 3
     try:
-        return _TICKET.pack(
-            _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity, price or 0, stop or 0, expire or 0,
-            display or 0, trail or 0, at_ms,
-        ) + id.encode()  # fmt: skip
+        name = id.encode()
+        return _PUT_TICKET.pack(
+            _TICKET_SIZE + len(name), after, 0, code, _SIDE[side], _TYPE[type], _TIF[tif], flags, there, quantity,
+            price or 0, stop or 0, expire or 0, display or 0, trail or 0, at_ms,
+        ) + name  # fmt: skip
     except struct.error:
         return None
 
@@ -110,10 +134,10 @@ def read_sent(payload: bytes) -> tuple[Ticket, int]:
     return _new(Ticket, whole), at_ms
 
 
-def refused(ticket: Ticket, reason: str) -> bytes | None:
+def refused(after: int, ticket: Ticket, reason: str) -> bytes | None:
     """Pack an order that risk refused."""
-    code = _REASON_CODE.get(reason)
-    return None if code is None else sent(ticket, code)
+    why = _REASON_CODE.get(reason)
+    return None if why is None else _whole(after, REFUSED, ticket, why)
 
 
 #: How what was sent is read, by the code of its record.
@@ -126,10 +150,10 @@ def read_refused(payload: bytes) -> tuple[Ticket, str]:
     return ticket, _REASONS[code]
 
 
-def canceling(number: int, reason: str) -> bytes | None:
+def canceling(after: int, number: int, reason: str) -> bytes | None:
     """Pack the wish to end an order."""
-    code = _REASON_CODE.get(reason)
-    return None if code is None else _SHORT.pack(number, code)
+    why = _REASON_CODE.get(reason)
+    return None if why is None else _PUT_SHORT.pack(_SHORT_SIZE, after, 0, CANCELING, number, why)
 
 
 def read_canceling(payload: bytes) -> tuple[int, str]:
@@ -139,35 +163,38 @@ def read_canceling(payload: bytes) -> tuple[int, str]:
 
 
 def filled(
-    number: int, side: Side, price: int, quantity: int, liquidity: str, fill_id: str, moment: int
+    after: int, number: int, side: Side, price: int, quantity: int, liquidity: str, fill_id: str, moment: int
 ) -> bytes | None:
     """Pack a fill of an order whose fee is at the rate that is known."""
     try:
-        return _FILL.pack(number, _SIDE[side], _LIQUIDITY_CODE[liquidity], price, quantity, moment) + fill_id.encode()
+        name = fill_id.encode()
+        return _PUT_FILL.pack(
+            _FILL_SIZE + len(name), after, 0, FILLED, number, _SIDE[side], _LIQUIDITY_CODE[liquidity], price, quantity,
+            moment,
+        ) + name  # fmt: skip
     except (struct.error, KeyError):
         return None
 
 
-def working(number: int) -> bytes:
+def working(after: int, number: int) -> bytes:
     """Pack that an order works, as it was sent."""
-    return _SHORT.pack(number, 0)
+    return _PUT_SHORT.pack(_SHORT_SIZE, after, 0, SAID, number, 0)
 
 
-def heard(number: int, known: Ticket, event: Event) -> tuple[int, bytes] | None:
-    """Pack what the venue said about an order, with the code of its record."""
+def heard(after: int, number: int, known: Ticket, event: Event) -> bytes | None:
+    """Pack what the venue said about an order."""
     kind, _, status, reason, side, price, quantity, liquidity, fill_id, ticket, moment, fee, fee_units, _ = event
     if kind == "filled":
         if fee is not None or fee_units:
             return None
-        body = filled(number, side, price, quantity, liquidity, fill_id, moment)
-        return None if body is None else (FILLED, body)
+        return filled(after, number, side, price, quantity, liquidity, fill_id, moment)
     if kind == "ended":
         how, why = _STATUS_CODE.get(status), _REASON_CODE.get(reason)
-        return None if how is None or why is None else (ENDED, _END.pack(number, how, why))
+        return None if how is None or why is None else _PUT_END.pack(_END_SIZE, after, 0, ENDED, number, how, why)
     said = _SAID_CODE.get(kind)
     if said is None or reason or (ticket is not known and ticket != known):
         return None
-    return SAID, _SHORT.pack(number, said)
+    return _PUT_SHORT.pack(_SHORT_SIZE, after, 0, SAID, number, said)
 
 
 def read_filled(payload: bytes) -> tuple[int, Side, int, int, str, int, str]:
@@ -208,8 +235,8 @@ def ticket_of(body: Mapping[str, Any]) -> Ticket:
 
 def packed_text(ticket: Ticket) -> str | dict[str, Any]:
     """Return an order as text of its packed bytes, or as JSON values where it does not fit."""
-    record = sent(ticket, 0)
-    return plain(ticket) if record is None else b2a_base64(record, newline=False).decode()
+    record = _whole(0, SENT, ticket, 0)
+    return plain(ticket) if record is None else b2a_base64(record[_HEAD_SIZE:], newline=False).decode()
 
 
 def ticket_of_text(text: str | Mapping[str, Any]) -> Ticket:

@@ -4,16 +4,18 @@ An order that only takes exposure away passes all of them: refusing it would kee
 bound. What is open counts as if all of it on the order's side had filled.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from tradepulse.core.orders import Side
 from tradepulse.execution.account import Held, Known, Marks, State
 from tradepulse.execution.terms import LEVERAGE, WHOLE_BP, Instrument, Terms
 from tradepulse.execution.ticket import OrderType, Ticket, TimeInForce
 
-_NEVER = 1 << 62
-_HALF_BP = WHOLE_BP // 2
-_LIMIT, _GTC, _SELL = OrderType.LIMIT, TimeInForce.GTC, Side.SELL
+_NEVER: Final = 1 << 62
+_HALF_BP: Final = WHOLE_BP // 2
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
+_SELL: Final = Side.SELL
 
 
 class Market(Marks, Protocol):

@@ -1,19 +1,19 @@
 """What holds for an account at a venue: grid, fees, and the limits of risk."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradepulse.core.orders import UNIT
 
 #: One unit of a fee rate: a millionth of a basis point. Cash is held in units of price times quantity times this rate,
 #: so that a fee on any fill is a whole number.
-FEE = 10**6
+FEE: Final = 10**6
 #: What the fee on a price times a quantity is counted in parts of, as cash is.
-WHOLE_BP = 10_000 * FEE
+WHOLE_BP: Final = 10_000 * FEE
 #: Once the equity, as leverage is limited.
-LEVERAGE = 10**6
+LEVERAGE: Final = 10**6
 #: One unit of currency as cash is held.
-MONEY = UNIT * UNIT * WHOLE_BP
+MONEY: Final = UNIT * UNIT * WHOLE_BP
 
 
 @dataclass(frozen=True, slots=True)
