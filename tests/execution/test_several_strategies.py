@@ -108,8 +108,10 @@ def test_a_change_is_asked_the_strategys_limits_too(path):
     assert not path.path.replace("o1", path.view, **{**change, "quantity": 9 * UNIT})
     assert path.path.replace("o1", path.view, **{**change, "quantity": 8 * UNIT})
     assert not path.path.replace("o1", path.view, **{**change, "price": 226 * UNIT})
-    path.order(1, "buy", 3)
-    assert not path.path.replace("o1", path.view, **{**change, "quantity": 8 * UNIT})  # with the three: eleven of ten
+    assert path.order(1, "buy", 3) == "strategy_max_position"  # with the eight asked for: eleven of ten
+    path.path.hear(Event("not_changed", "o1", reason="halted"))
+    assert path.order(1, "buy", 3) == ""
+    assert not path.path.replace("o1", path.view, **{**change, "quantity": 8 * UNIT})
 
 
 def test_a_number_that_no_strategy_has_is_refused(path):

@@ -151,6 +151,7 @@ class State:
     traders : the ids of those that the book was last started with, if there were several
     symbols : of the instruments that the book was last started with, if there were several
     memory : what each strategy has remembered, by its name, oldest first
+    changing : changes that are not answered yet, by the id of their order: how many, and the largest total asked for
     """
 
     cash: int
@@ -174,6 +175,7 @@ class State:
     traders: list[str] = field(default_factory=list)
     symbols: list[str] = field(default_factory=list)
     memory: dict[str, list[Any]] = field(default_factory=dict)
+    changing: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -266,11 +268,31 @@ class Account:
         self.state.orders[ticket.id] = order
         self.state.by_number.append(order)
 
+    def change(self, order: Known, total: int) -> None:
+        """Take in that an order is about to be asked to have another total: until the answer the larger one counts."""
+        number, most = self.state.changing.get(order.ticket.id, (0, 0))
+        self.state.changing[order.ticket.id] = [number + 1, max(most, total)]
+        self.recount(order)
+
+    def changed(self, order: Known) -> None:
+        """Take in that a change has been answered."""
+        under_way = self.state.changing.get(order.ticket.id)
+        if under_way is not None:
+            under_way[0] -= 1
+            if not under_way[0]:
+                del self.state.changing[order.ticket.id]
+
     def recount(self, order: Known) -> None:
         """Bring the sums up to date with what has become of an order."""
         state, ticket = self.state, order.ticket
         side, counts = ticket.side, order.status in OPEN
-        left = ticket.quantity - order.filled if counts else 0
+        whole = ticket.quantity
+        if state.changing and ticket.id in state.changing:
+            if counts:
+                whole = max(whole, state.changing[ticket.id][1])
+            else:
+                del state.changing[ticket.id]
+        left = whole - order.filled if counts else 0
         if left < 0:
             left = 0
         if counts is order.counts and left == order.counted and not ticket.reduce_only:
@@ -320,6 +342,8 @@ class Account:
             order.status = "partially_filled" if order.filled else "working"
         elif kind == "ended" and order.status in OPEN:
             order.status, order.reason, order.canceling = status, reason, ""
+        elif kind == "changed" or kind == "not_changed":
+            self.changed(order)
         self.recount(order)
 
     def filled(self, event: Event, order: Known | None) -> None:
@@ -367,7 +391,7 @@ class Account:
         if (
             order.counts
             and order.filled <= whole
-            and not (ticket.reduce_only or state.parts or order.status == "pending_trigger")
+            and not (ticket.reduce_only or state.parts or state.changing or order.status == "pending_trigger")
         ):
             # As recount has it, a third sooner.
             left = whole - order.filled

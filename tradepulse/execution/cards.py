@@ -195,7 +195,8 @@ class _Desk:
         change = {
             key: None if key not in body else _grid_number(body[key]) for key in ("price", "quantity", "stop_price")
         }
-        if self.path.replace(id, self.venue, **change) and self.connected:
+        # By the contract risk goes by what we know, which a change is once it is answered.
+        if self.path.replace(id, self.venue, **change, sent=False) and self.connected:
             self.venue.replace(id, **change)
 
     def _kill(self, _: object) -> None:

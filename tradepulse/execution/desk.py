@@ -392,9 +392,10 @@ class Desk:
         self, id: str, *, price: int | None = None, quantity: int | None = None, stop_price: int | None = None
     ) -> None:
         """Ask for another price, another total, or another price that it waits for."""
-        change = {"price": price, "quantity": quantity, "stop_price": stop_price}
         order = self.path.state.orders.get(id)
-        if self.path.replace(id, self.view.of(order.ticket.venue if order else 0), **change):
+        market = self.view.of(order.ticket.venue if order else 0)
+        if self.path.replace(id, market, price=price, quantity=quantity, stop_price=stop_price):
+            change = {"price": price, "quantity": quantity, "stop_price": stop_price}
             self._send(self._first.now, "replace", (id, change))
 
 

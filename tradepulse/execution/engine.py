@@ -406,6 +406,7 @@ class _Engine:
         for id in unknown:
             if id in state.open:
                 self.path.not_received(id)
+        self.path.forget_changes()
         for id, order in list(state.open.items()):
             if order.canceling:
                 self._urgent.append((self.path.written, ["cancel", id, order.canceling]))

@@ -23,7 +23,7 @@ from tradepulse.execution.ticket import Event, Ticket
 #: Of a state what is a JSON value as it is.
 _PLAIN = (
     "cash", "killed", "kill_reason", "escalated", "heard", "opening", "day", "epoch", "flagged", "routed",
-    "traders", "symbols", "memory",
+    "traders", "symbols", "memory", "changing",
 )  # fmt: skip
 
 
@@ -107,9 +107,14 @@ class OrderPath(Account):
         return True
 
     def replace(
-        self, id: str, market: Market, *, price: int | None, quantity: int | None, stop_price: int | None
-    ) -> bool:
-        """Ask risk about the change; return whether it is to be sent."""
+        self, id: str, market: Market, *, price: int | None, quantity: int | None, stop_price: int | None,
+        sent: bool = True,
+    ) -> bool:  # fmt: skip
+        """Ask risk about the change; return whether it is to be sent.
+
+        Until it is answered an order counts with the larger of its totals, the one it has and the one asked for, unless
+        it is not ``sent``.
+        """
         order = self.state.orders.get(id)
         if order is None or not order.open:
             return False
@@ -120,7 +125,8 @@ class OrderPath(Account):
             stop_price=old.stop_price if stop_price is None else stop_price,
         )
         reason = self.risk.objection_to_change(self.state, order, changed, quantity, market)
-        self._note("replacing", id=id, refused=reason)
+        under_way = {"total": changed.quantity} if sent and not reason else {}
+        self._note("replacing", id=id, refused=reason, **under_way)
         return not reason
 
     def kill(self, reason: str = "") -> list[str]:
@@ -192,6 +198,11 @@ class OrderPath(Account):
     def recover(self, event: Event) -> None:
         """Book a fill that was heard on a second way only; it is flagged."""
         self._note("recovered", event=packing.plain_event(event))
+
+    def forget_changes(self) -> None:
+        """Book that what the venue has not answered by now of the changes asked for never arrived there."""
+        if self.state.changing:
+            self._note("changes_lost")
 
     def not_received(self, id: str) -> None:
         """Book that the venue does not know an order: it never arrived."""
@@ -270,7 +281,15 @@ class OrderPath(Account):
                 values = state.memory.setdefault(body["strategy"], [])
                 values.append(body["value"])
                 del values[: -body["keep"]]
-            case "duplicate" | "replacing":
+            case "replacing":
+                if "total" in body:
+                    self.change(state.orders[body["id"]], body["total"])
+            case "changes_lost":
+                orders = [state.orders[id] for id in state.changing]
+                state.changing.clear()
+                for order in orders:
+                    self.recount(order)
+            case "duplicate":
                 pass
             case "snapshot":
                 self._restore(body["state"])

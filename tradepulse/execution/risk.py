@@ -150,7 +150,8 @@ class Risk:
             return ""  # it ends the order, which only takes exposure away
         if shape := self._off_grid(changed):
             return shape
-        left, before = changed.quantity - order.filled, order.left
+        # With what another change of it that is not answered yet may make of it.
+        left, before = changed.quantity - order.filled, order.counted
         others = mine.left[old.side] - before
         held = -old.side.sign * mine.position
         if not left or (held > 0 and left + others <= held):
