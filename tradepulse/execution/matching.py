@@ -213,7 +213,7 @@ class Venue(Display):
         self.events.append(Event("changed", id, ticket=new))
         if order.waiting:
             self._look()
-        elif new.price == old.price and new.quantity < old.quantity:
+        elif new.price == old.price and new.quantity <= old.quantity:
             order.shown = min(order.shown, order.left)
         else:
             del self._orders[id]
@@ -246,20 +246,21 @@ class Venue(Display):
         self._after_step()
 
     def trade(self, price: int, quantity: int, aggressor: Side) -> None:
-        """Others have traded: ``aggressor`` took ``quantity`` at ``price`` from the other side."""
-        side = _other(aggressor)
-        while (top := self.best(side)) is not None and side.sign * top > side.sign * price:
-            self._set(side, top, 0)
-        left = quantity
+        """Others have traded: ``aggressor`` took ``quantity`` at ``price`` from the other side.
+
+        While nothing matches here it has not taken what is displayed here, and is the last price only.
+        """
         if self._matching:
+            side = _other(aggressor)
+            while (top := self.best(side)) is not None and side.sign * top > side.sign * price:
+                self._set(side, top, 0)
+            left = quantity
             for order in self._resting(side):
                 own = order.ticket.price or 0
                 if side.sign * own > side.sign * price:
                     order.ahead = 0
                     left -= self._fill(order, min(left, order.left), own, "maker")
             self._print(side, price, left)
-        else:
-            self._take_displayed(side, price, left)
         self.last = price
         self._after_step()
 
@@ -510,10 +511,9 @@ class Venue(Display):
         had = self.others[side].get(price, 0)
         gone = min(had, quantity)
         self._set(side, price, had - gone)
-        if self._matching:
-            for own in self._orders.values():
-                if own.ticket.side is side and own.ticket.price == price and not own.waiting:
-                    own.ahead = max(0, own.ahead - gone)
+        for own in self._orders.values():
+            if own.ticket.side is side and own.ticket.price == price and not own.waiting:
+                own.ahead = max(0, own.ahead - gone)
 
     def _shorten(self, side: Side, price: int, had: int) -> None:
         """What others took back stood behind us, but for the part of it that is said to have stood ahead."""
@@ -544,7 +544,7 @@ class Venue(Display):
         side = order.ticket.side
         held = -side.sign * self.position
         others = sum(own.left for own in self._reducing(side) if own is not order)
-        return max(0, min(order.left, held - others))
+        return max(0, held - others)
 
     def _reducing(self, side: Side) -> list[_Resting]:
         return [
@@ -597,6 +597,8 @@ class Venue(Display):
                 continue
             there, order.best = reached(ticket, seen, order.best)
             if there:
+                # It works once it arrives, and not while those before it do.
+                del self._orders[ticket.id]
                 order.waiting = False
                 self._triggered.append(order)
 
@@ -604,12 +606,10 @@ class Venue(Display):
         """Let triggered orders arrive, one after another; each may trigger more."""
         while self._triggered:
             order = self._triggered.pop(0)
-            if self._orders.get(order.ticket.id) is order:
-                del self._orders[order.ticket.id]
-                if self.stops_elsewhere:
-                    self._elsewhere[order.ticket.id] = order
-                else:
-                    self._arrive(order, triggered=True)
+            if self.stops_elsewhere:
+                self._elsewhere[order.ticket.id] = order
+            else:
+                self._arrive(order, triggered=True)
 
     # -- saying ------------------------------------------------------------------------------------------------------
 

@@ -148,7 +148,11 @@ class Risk:
         lot = self.terms.venues[old.venue].lot if old.venue else self.terms.lot
         if quantity is not None and quantity <= order.filled and quantity >= 0 and quantity % lot == 0:
             return ""  # it ends the order, which only takes exposure away
-        if shape := self._off_grid(changed):
+        # An iceberg may come to less than it shows at once.
+        shown = changed.display_quantity
+        if shape := self._off_grid(
+            changed if shown is None or shown <= changed.quantity else changed._replace(display_quantity=None)
+        ):
             return shape
         # With what another change of it that is not answered yet may make of it.
         left, before = changed.quantity - order.filled, order.counted

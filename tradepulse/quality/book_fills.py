@@ -434,10 +434,6 @@ class _Trial:
         book = self.books[move.venue]
         for side, price, quantity in move.levels:
             book.show(side.value, price, quantity)
-        if move.aggressor is not None:
-            self._beyond(book, _OTHER[move.aggressor.value], move.price)
-            side_of = _OTHER[move.aggressor.value]
-            book.show(side_of, move.price, max(0, book.at(side_of, move.price) - move.quantity))
         for fill in fills:
             self.ask(_REACHED, False, f"{fill.where}: in a halt")
 
