@@ -150,6 +150,17 @@ def test_bad_input_is_refused_and_nothing_is_written(refused, small, tmp_path, m
     assert not (tmp_path / "out").exists()
 
 
+def test_one_bar_is_nothing_to_trade_on(refused, small, tmp_path):
+    one = tmp_path / "one.csv"
+    one.write_text("".join(small.read_text().splitlines(keepends=True)[:2]))
+    assert "has one bar, and what is decided on it would trade on the next" in refused(
+        *sma(one, "--out", tmp_path / "out")
+    )
+    assert not (tmp_path / "out").exists()
+    swept = refused("backtest", "sweep", "--bars", one, "--strategy", "sma_cross", "--param", "fast=2:4:1")
+    assert "one.csv: has one bar" in swept
+
+
 def test_an_unknown_strategy_and_an_unreadable_file_are_refused(refused, small, tmp_path):
     out = ("--out", tmp_path / "out")
     assert "No strategy named 'sma'" in refused("backtest", "run", "--bars", small, "--strategy", "sma", *out)

@@ -129,7 +129,7 @@ def run(
     settings = {key: number(key, value) for key, value in key_values(params).items()}
     made = chosen(quantity=quantity, **settings)
     costs = frictions.friction(friction, commission_bp, slippage_bp)
-    bars = load_whole_bars(bars_file)
+    bars = _bars_to_trade(bars_file)
     if rates is not None:
         bars = converted(bars, load_whole_bars(rates))
     if scenario:
@@ -283,11 +283,10 @@ def sweep(
     from tradepulse.finops.budgets import Spending, affordable, price_of_a_trial
     from tradepulse.finops.prices import load_prices
     from tradepulse.finops.usage import Tags, UsageLog
-    from tradepulse.ingestion.files import load_whole_bars
     from tradepulse.warehouse.lake import Lake
 
     grids = {strategy_name: {key: values_of(key, value) for key, value in key_values(params).items()}}
-    bars = load_whole_bars(bars_file)
+    bars = _bars_to_trade(bars_file)
     costs = friction("bp", commission_bp, slippage_bp)
     asked = questions(bars, grids, quantity=quantity, cash=cash, costs=costs)
     train, test = _two_lengths(forward) if forward else (0, 0)
@@ -375,6 +374,16 @@ def _budget(usd: float | None) -> int:
     if not 0 < usd < 1e9:
         raise ConfigError(f"--budget-usd must be an amount above 0, not {usd:g}")
     return round(usd * 1e9)
+
+
+def _bars_to_trade(path: Path) -> "pd.DataFrame":
+    """Return the bars of a file that is to be traded: what is decided on one bar needs another to trade on."""
+    from tradepulse.ingestion.files import load_whole_bars
+
+    bars = load_whole_bars(path)
+    if bars["ts"].nunique() < 2:
+        raise DataError(f"{path}: has one bar, and what is decided on it would trade on the next; name a file of more")
+    return bars
 
 
 def _choice(bars: "pd.DataFrame", asked: "list[Question]") -> dict[str, float | None]:
