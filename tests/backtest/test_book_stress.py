@@ -66,11 +66,22 @@ def through(make, moves=QUIET):
     return {verdict.row["scenario"]: verdict.row for verdict in verdicts}
 
 
-def test_who_does_nothing_loses_nothing():
-    rows = through(lambda: Scripted(lambda *given: None))
+def test_who_does_nothing_has_shown_nothing():
+    with pytest.raises(DataError, match="nothing is ever held, on the recording as it was or under any shock"):
+        through(lambda: Scripted(lambda *given: None))
+
+
+def test_who_holds_one_of_ten_loses_a_tenth_of_what_the_bound_would_and_what_it_paid():
+    def buys_once(one, count, market, desk):
+        if not count:
+            desk.submit(Side.BUY, UNIT)
+
+    rows = through(lambda: Scripted(buys_once))
 
     assert list(rows) == list(SHOCKS)
-    assert all(row["passed"] and row["max_drawdown"] == 0 for row in rows.values())
+    assert all(row["passed"] for row in rows.values())
+    # Bought at 1,002 for 4 bp, and worth 981 after the gap.
+    assert rows["gap"]["max_drawdown"] == pytest.approx((1_002 * 1.0004 - 981) / 10 / 1_001)
     assert json.loads(rows["gap"]["bounds"]) == {"AAA": 10.0}
     # A gap of two hundredths, from 1,001 in the middle to 981; at three quarters it does not come back in time.
     assert rows["gap"]["holding_drawdown"] == pytest.approx(20 / 1_001)

@@ -227,10 +227,21 @@ def ten(see, mine, n, position, sizes, numbers, memory, asks):
     return 1
 
 
+def test_what_is_held_is_worth_what_it_was_once_nothing_is_displayed_any_more():
+    leans = levels(0, ("buy", 99, 50), ("sell", 101, 5))
+    gone = levels(1_500, ("buy", 99, 0), ("buy", 98, 0), ("sell", 101, 0))
+    # Bought at 101 for four basis points, and worth 100.
+    for run in (replay, compiled_book.replay):
+        result = run([leans, levels(1, ("buy", 98, 7)), gone], ImbalanceTaker(size=1, most=1), TERMS)
+        assert result.summary["final_position"] == 1
+        assert result.equity["mid"].iloc[-1] == 100
+        assert result.equity["equity"].iloc[-1] == pytest.approx(TERMS.cash / MONEY - (101 * 1.0004 - 100))
+
+
 def test_what_no_engine_takes_is_refused_in_the_same_words():
     crossed = [BOOK, levels(1, ("buy", 102, 9))]
     for run in (replay, compiled_book.replay):
-        with pytest.raises(ConfigError, match="others' own book is crossed: they bid 102 and offer 101"):
+        with pytest.raises(ConfigError, match="others' own book is crossed: they bid 102 and offer 101, at 1 ms"):
             run(crossed, TouchMaker(size=1, most=3), TERMS)
         with pytest.raises(DataError, match="at 1 at 1000000 ns comes after one at 2000000 ns; sort the moves"):
             run([BOOK, levels(2, ("buy", 98, 1)), levels(1, ("buy", 98, 2))], TouchMaker(size=1, most=3), TERMS)

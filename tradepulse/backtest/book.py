@@ -65,7 +65,8 @@ class BookResult:
         whether a change of it has arrived; of several venues which, and why the router chose it; of several strategies
         whose it is; of several instruments the symbol
     equity : cash, position, mid, equity and drawdown at each fill, once a second between them and at the end, marked at
-        the mid that we saw; of instruments beside the first ``position`` and ``mid`` with its symbol behind
+        the mid that we saw, else the last trade, else the mid before; of instruments beside the first ``position`` and
+        ``mid`` with its symbol behind
     summary : figures of the run
     """
 
@@ -597,6 +598,7 @@ def result_of(
     """
     suffixes = ["", *(f" {one.symbol}" for one in terms.instruments[1:])]
     pairs = [(f"position{suffix}", f"mid{suffix}") for suffix in suffixes]
+    curve = _carried(curve)
     equity = pd.DataFrame(curve, columns=["ts", "cash", *(name for pair in pairs for name in pair)])
     equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
     worth = equity["cash"]
@@ -639,6 +641,19 @@ def result_of(
     if orders_frame["strategy"].any():
         summary["strategies"] = _each(fills_frame, orders_frame, marks)
     return BookResult(fills_frame, orders_frame, equity, summary)
+
+
+def _carried(curve: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
+    """Let the middle of the point before stand where nothing is displayed any more, and nothing was ever traded."""
+    if all(all(point[3::2]) for point in curve):
+        return curve
+    found, before = [], list(curve[0])
+    for point in curve:
+        now = list(point)
+        now[3::2] = [middle or known for middle, known in zip(point[3::2], before[3::2], strict=True)]
+        found.append(tuple(now))
+        before = now
+    return found
 
 
 def _each(fills: pd.DataFrame, orders: pd.DataFrame, marks: Mapping[str, float]) -> dict[str, dict[str, float]]:

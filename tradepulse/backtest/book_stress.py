@@ -103,16 +103,31 @@ def stressed(
     run : makes a run of fresh strategies on the recording as a strike makes it, or as it was; it raises where one of
         its fills could not have happened
     bounds : of :func:`bounds_of`
+
+    Raises
+    ------
+    DataError
+        If nothing is held in any of the runs: what does not trade bears everything, and shows nothing.
     """
     quiet = run(None)
-    calm = seen_in(quiet, bounds)
+    calm, held = seen_in(quiet, bounds), _holds(quiet, bounds)
     said = json.dumps({bound.symbol: bound.most for bound in bounds}, sort_keys=True)
     verdicts = []
     for name in SHOCKS:
-        strikes = [Strike(name, at) for at in PLACES]
-        row, result = _worst([(strike, _ran(run, strike)) for strike in strikes], calm, bounds)
+        ran = [(strike, _ran(run, strike)) for strike in (Strike(name, at) for at in PLACES)]
+        held |= any(isinstance(one, str) or _holds(one, bounds) for _, one in ran)
+        row, result = _worst(ran, calm, bounds)
         verdicts.append(Verdict({"scenario": name, "bounds": said, **row}, result))
+    if not held:
+        raise DataError(
+            "nothing is ever held, on the recording as it was or under any shock, which shows nothing; name a "
+            "recording on which it trades, or parameters with which it does"
+        )
     return quiet, verdicts
+
+
+def _holds(result: BookResult, bounds: Sequence[Bound]) -> bool:
+    return any(bool(result.equity[f"position{bound.suffix}"].any()) for bound in bounds)
 
 
 def _ran(run: Callable[[Strike | None], BookResult], strike: Strike) -> BookResult | str:

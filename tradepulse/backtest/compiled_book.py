@@ -26,6 +26,7 @@ from tradepulse.core.quoting.base import ASKS, Compiled, QuotingStrategy
 from tradepulse.core.series.kernels import lean_numba
 from tradepulse.errors import ConfigError, DataError
 from tradepulse.execution.desk import Move
+from tradepulse.execution.matching import crossed
 from tradepulse.execution.terms import FEE, WHOLE_BP, Terms
 
 numba = lean_numba()
@@ -225,7 +226,7 @@ def run(market: Market, plan: Compiled, terms: Terms, ways: Ways, cancels_ahead:
             return None
         if code == _CROSSED:
             bid, ask = (int(market.ladder[rung]) * price_step / UNIT for rung in (n_orders, n_fills))
-            raise ConfigError(f"others' own book is crossed: they bid {bid:g} and offer {ask:g}")
+            raise crossed(bid, ask, int(market.ns[n_curve]) // 1_000_000)
         room[code] *= 4 if code != _FULL_OPEN else 2
 
 
@@ -675,7 +676,7 @@ def _run(
                     for at in range(begin, end):
                         _set(book, tops, side_of[at], rung_of[at], quantity_of[at])
                 if tops[0] >= 0 and tops[1] >= 0 and tops[0] >= tops[1]:
-                    return _CROSSED, tops[0], tops[1], 0
+                    return _CROSSED, tops[0], tops[1], at_move
             elif ours_too:
                 _trade(side_of[begin], rung_of[begin], quantity_of[begin], ladder, ns, at_move, book, tops, n, orders,
                        resting, mine, fills, answers, line, answer_draws)  # fmt: skip

@@ -8,6 +8,7 @@ listens keeps a place in it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 
 from tradepulse.core.orders import UNIT, Side
@@ -242,7 +243,7 @@ class Venue(Display):
                 self._shorten(side, price, had)
         bid, ask = self.best(Side.BUY), self.best(Side.SELL)
         if bid is not None and ask is not None and bid >= ask:
-            raise ConfigError(f"others' own book is crossed: they bid {bid / UNIT:g} and offer {ask / UNIT:g}")
+            raise crossed(bid / UNIT, ask / UNIT, self.now_ms)
         self._after_step()
 
     def trade(self, price: int, quantity: int, aggressor: Side) -> None:
@@ -619,6 +620,13 @@ class Venue(Display):
 
     def _say_ended(self, id: str, status: str, reason: str) -> None:
         self.events.append(Event("ended", id, status=status, reason=reason))
+
+
+def crossed(bid: float, ask: float, ms: int) -> ConfigError:
+    """Return what is wrong with a market in which others bid what they ask, ``ms`` after its clock began."""
+    # The clock of a card begins with it, and that of a recording in 1970.
+    at = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds") if ms > 10**11 else f"{ms} ms"
+    return ConfigError(f"others' own book is crossed: they bid {bid:g} and offer {ask:g}, at {at}")
 
 
 def _other(side: Side) -> Side:

@@ -56,6 +56,9 @@ def test_the_books_of_a_desk_are_printed_to_the_last_digit(cli, refused, tmp_pat
     given = ("--quotes", tmp_path / "quotes.csv", "--lot", 0.001, "--tick", 0.01, "--cash", 1000, "--taker-bp", 4,
              "--strategy", "imbalance_taker,size=0.123,most=0.3")  # fmt: skip
     assert "has not traded yet" in refused("execution", "ledger", "--book", "desk")
+    quotes.head(0).to_csv(tmp_path / "none.csv", index=False)
+    none = ("--quotes", tmp_path / "none.csv", *given[2:])
+    assert "none.csv: has columns but no rows" in refused("execution", "paper", *none)
     done = cli("execution", "paper", *given, "--speed", 0, "--silence", 5, "--json")
     assert done.json["position"] == 0.246
 
@@ -71,3 +74,16 @@ def test_the_books_of_a_desk_are_printed_to_the_last_digit(cli, refused, tmp_pat
         {"symbol": "quotes", "day": "2026-01-05", "units": "0.123", "cost": "12.30123"} for _ in range(2)
     ]
     assert "quotes" in cli("execution", "ledger", "--book", "desk").out
+
+    journal = tmp_path / "var" / "execution" / "desks" / "desk" / "orders.journal"
+    again = cli("execution", "replay", journal, "--json").json
+    assert (again["cash"], again["positions"]) == ("975.387699016", {"quotes": "0.246"})
+    assert [order["status"] for order in again["orders"]] == ["filled", "filled"]
+    assert [(fill["quantity"], fill["price"], fill["commission"]) for fill in again["fills"]] == [
+        ("0.123", "100.01", "0.004920492") for _ in range(2)
+    ]
+    assert again["head"] == cli("execution", "verify", journal, "--json").json["head"]
+    assert "positions: 0.246 quotes\norders: 2 filled\n" in cli("execution", "replay", journal).out
+    lone = tmp_path / "lone.journal"
+    lone.write_bytes(journal.read_bytes())
+    assert "is the journal of a desk, whose terms are not beside it" in refused("execution", "replay", lone)

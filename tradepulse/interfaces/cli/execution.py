@@ -144,7 +144,15 @@ def verify(journal: Path, as_json: bool) -> int:
 @click.argument("journal", type=click.Path(path_type=Path))
 @as_json
 def replay(journal: Path, as_json: bool) -> None:
-    """Rebuild a book's state from its journal and print it."""
+    """Rebuild a book's state from its journal, a daily one's or a desk's, and print it."""
+    if (journal.parent / "desk.json").is_file():
+        _show_desk(journal, as_json)
+        return
+    if any(record.kind == "started" for record in read_journal(journal)[0][:1]):
+        raise MissingData(
+            f"{journal}: is the journal of a desk, whose terms are not beside it; name the one in its folder, where "
+            "desk.json is"
+        )
     _show(journal, as_json)
 
 
@@ -172,6 +180,58 @@ def ledger(obj: Places, name: str, method: "Method", as_json: bool) -> None:
     if found["lots"]:
         click.echo()
         print_table(found["lots"])
+
+
+def _show_desk(journal: Path, as_json: bool) -> None:
+    from tradepulse.core.orders import UNIT
+    from tradepulse.execution.journal import ReadOnly
+    from tradepulse.execution.orderpath import OrderPath
+    from tradepulse.execution.supervision import desk_of
+    from tradepulse.execution.terms import MONEY
+
+    head = verify_journal(journal).head
+    desk = desk_of(journal.parent)
+    path = OrderPath(ReadOnly(journal), desk.terms)
+    state, terms = path.state, desk.terms
+    symbols = [one.symbol for one in terms.instruments] or [desk.symbol or desk.book]
+    orders = [
+        {
+            "order": id, "symbol": symbols[terms.instrument_of(order.ticket.venue)], "side": order.ticket.side.value,
+            "type": order.ticket.type.value, "quantity": _exact(order.ticket.quantity, UNIT),
+            "price": None if order.ticket.price is None else _exact(order.ticket.price, UNIT),
+            "filled": _exact(order.filled, UNIT), "status": order.status, "reason": order.reason,
+        }
+        for id, order in state.orders.items()
+    ]  # fmt: skip
+    fills = [
+        {
+            "fill": fill.fill_id, "order": fill.order, "symbol": symbols[terms.instrument_of(fill.venue)],
+            "side": fill.side.value, "quantity": _exact(fill.quantity, UNIT), "price": _exact(fill.price, UNIT),
+            "liquidity": fill.liquidity, "commission": _exact(fill.taken(terms), MONEY), "ns": fill.moment,
+        }
+        for fill in state.fills
+    ]  # fmt: skip
+    found: dict[str, Any] = {
+        "book": desk.book, "epoch": state.epoch, "cash": _exact(state.cash, MONEY),
+        "positions": {symbol: _exact(held.position, UNIT) for symbol, held in zip(symbols, state.held, strict=True)},
+        "orders": orders, "fills": fills, "killed": state.kill_reason if state.killed else "",
+        "escalated": state.escalated, "flagged": state.flagged, "head": head,
+    }  # fmt: skip
+    if as_json:
+        print_json(found)
+        return
+    by_status = Counter(order["status"] for order in orders)
+    click.echo(f"desk {desk.book}, process {state.epoch}: cash {found['cash']}, head {head[:16]}")
+    if state.killed:
+        click.echo(f"the kill switch is pulled: {state.kill_reason}{'; ESCALATED' if state.escalated else ''}")
+    for what in state.flagged:
+        click.echo(f"flagged: {what}")
+    click.echo(f"positions: {', '.join(f'{units} {symbol}' for symbol, units in found['positions'].items())}")
+    click.echo(f"orders: {', '.join(f'{count} {status}' for status, count in sorted(by_status.items())) or 'none'}")
+    for rows in ([order for order in orders if order["order"] in state.open], fills):
+        if rows:
+            click.echo()
+            print_table(rows)
 
 
 def _daily_ledger(obj: Places, name: str, method: "Method") -> dict[str, Any]:
@@ -209,26 +269,28 @@ def _desk_ledger(folder: Path, method: "Method") -> dict[str, Any]:
     return {"book": desk.book, "session": f"{at:%Y-%m-%d %H:%M:%S}", **_told(books, last, MONEY, UNIT)}
 
 
+def _exact(parts: int, whole: int) -> str:
+    """Return so many parts of a whole as a decimal number, to the last digit."""
+    with localcontext(prec=60):
+        return f"{(Decimal(parts) / whole).normalize():f}"
+
+
 def _told(books: "Ledger", marks: dict[str, int], money: int, unit: int) -> dict[str, Any]:
     """Return what a ledger has to say, in units of the currency and of what is traded."""
     from tradepulse.execution.accounting import RECEIVABLE
 
-    def exact(parts: int, whole: int) -> str:
-        with localcontext(prec=60):
-            return f"{(Decimal(parts) / whole).normalize():f}"
-
     return {
-        "balances": {account: exact(amount, money) for account, amount in books.balances().items()},
-        "available": exact(books.available(), money),
-        "unsettled": exact(books.balance(RECEIVABLE), money),
-        "unrealised": exact(books.unrealised(marks), money),
-        "equity": exact(books.equity(marks), money),
+        "balances": {account: _exact(amount, money) for account, amount in books.balances().items()},
+        "available": _exact(books.available(), money),
+        "unsettled": _exact(books.balance(RECEIVABLE), money),
+        "unrealised": _exact(books.unrealised(marks), money),
+        "equity": _exact(books.equity(marks), money),
         "lots": [
             {
                 "symbol": symbol,
                 "day": lot.day.isoformat(),
-                "units": exact(lot.units, unit) if unit > 1 else lot.units,
-                "cost": exact(lot.cost, money),
+                "units": _exact(lot.units, unit) if unit > 1 else lot.units,
+                "cost": _exact(lot.cost, money),
             }
             for symbol, lots in books.lots.items()
             for lot in lots

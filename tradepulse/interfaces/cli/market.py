@@ -651,6 +651,8 @@ def _ticks(table: "pd.DataFrame", path: Path | None, figures: tuple[str, ...]) -
 
     if absent := [name for name in ("ts", *figures) if name not in table.columns]:
         raise DataError(f"{path}: lacks the column {absent[0]!r}; it needs ts, {', '.join(figures)}")
+    if table.empty:
+        raise DataError(f"{path}: has columns but no rows; there is nothing to use")
     table = table.assign(ts=pd.to_datetime(table["ts"]))
     if table["ts"].dt.tz is None:
         raise DataError(f"{path}: its times have no zone; write them as 2024-05-24T13:30:00Z")
