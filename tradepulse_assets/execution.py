@@ -41,8 +41,8 @@ def _request(home: Home, session: date) -> dict[str, Any]:
     last = date.fromisoformat(book.last_session) if book.last_session else None
     first = calendar().next(last) if last else session
     traded = sorted({*signals["symbol"], *book.positions})
-    bars = read_bars(home.lake, until=session, symbols=traded)
-    recent = bars[bars["session"] >= first.isoformat()]
+    recent = read_bars(home.lake, since=first, until=session)
+    recent = recent[recent["symbol"].isin(traded)]
     # One that the vendor told late is still booked if nothing has been traded since; one that is booked is told again,
     # for a run that died between our journal and the venue's.
     began = date.fromisoformat(min(book.closed)) if book.closed else session
@@ -215,8 +215,8 @@ def fills_are_at_the_open(context: dg.AssetCheckExecutionContext, home: Home) ->
     from tradepulse.warehouse.bars import read_bars
 
     session = context.op_execution_context.partition_key
-    bars = read_bars(home.lake, until=date.fromisoformat(session))
-    opens = {row["symbol"]: row["open"] for row in records(bars[bars["session"] == session])}
+    day = date.fromisoformat(session)
+    opens = {row["symbol"]: row["open"] for row in records(read_bars(home.lake, since=day, until=day))}
     return fills_are_at_open(records(home.lake.read("fills", [session])), opens, **FEES)
 
 
@@ -266,7 +266,7 @@ def positions_are_the_sum_of_fills(context: dg.AssetCheckExecutionContext, home:
     mine = records(read_actions(home.lake, sorted(book.positions), after=first, until=until))
     closes: dict[str, dict[str, float]] = {}
     if mine:
-        for bar in records(read_bars(home.lake, until=until)):
+        for bar in records(read_bars(home.lake, since=first, until=until)):
             closes.setdefault(bar["symbol"], {})[f"{bar['session']:%Y-%m-%d}"] = bar["close"]
     return positions_are_the_fills(venue, book.closed[session], Decimal(CASH), mine, closes)
 

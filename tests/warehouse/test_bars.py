@@ -31,6 +31,15 @@ def test_nothing_after_the_session_asked_for_is_read(lake):
     assert read_bars(lake, until=last)["close"].tolist() == [1.0, 2.0, 3.0, 4.5]
 
 
+def test_what_is_asked_for_from_a_session_on_comes_from_no_other_file(lake):
+    sessions = [session.date() for session in read_bars(lake)["session"]]
+
+    assert read_bars(lake, since=sessions[1])["close"].tolist() == [2.0, 3.0, 4.5, 5.0]
+    assert read_bars(lake, since=sessions[3], until=sessions[3])["close"].tolist() == [4.5]
+    lake._store.path("bars", sessions[3].isoformat()).write_bytes(b"not a file of bars")
+    assert read_bars(lake, since=sessions[4])["close"].tolist() == [5.0]
+
+
 def test_symbols_are_chosen(lake):
     other = bars_of([9.0], symbol="BBB")
     lake.write("bars_history", pd.concat([other]), "2014", model="bars")
@@ -42,6 +51,7 @@ def test_no_bars_is_an_error(lake, tmp_path):
     for where, options in (
         (lake, {"symbols": ["ZZZ"]}),
         (lake, {"until": date(2001, 1, 1)}),
+        (lake, {"since": date(2101, 1, 1)}),
         (Lake(tmp_path / "x"), {}),
     ):
         with pytest.raises(MissingData, match=r"has no bars.*run the ingest job"):

@@ -17,13 +17,15 @@ ACTIONS = "corporate_actions"
 SESSIONS = "bars"
 
 
-def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return every bar up to a session; where both hold a session, the one ingested by itself counts.
+def read_bars(
+    lake: Lake, *, since: date | None = None, until: date | None = None, symbols: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return every bar of some sessions; where both hold a session, the one ingested by itself counts.
 
     Parameters
     ----------
     lake : lake that holds ``bars_history``, ``bars`` or both
-    until : last session returned; all of them by default
+    since, until : first and last session returned; all of them by default. Files of others are not read
     symbols : tickers returned; all of them by default
 
     Returns
@@ -35,9 +37,9 @@ def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] |
     MissingData
         If there is no such bar.
     """
-    limit = until.isoformat() if until else "9999"
-    history = [year for year in lake.partitions(HISTORY) if year <= limit[:4]]
-    recent = [session for session in lake.partitions(SESSIONS) if session <= limit]
+    first, limit = since.isoformat() if since else "", until.isoformat() if until else "9999"
+    history = [year for year in lake.partitions(HISTORY) if first[:4] <= year <= limit[:4]]
+    recent = [session for session in lake.partitions(SESSIONS) if first <= session <= limit]
     parts = []
     if history:
         base = lake.read(HISTORY, history, model="bars")
@@ -45,12 +47,15 @@ def read_bars(lake: Lake, *, until: date | None = None, symbols: Sequence[str] |
     if recent:
         parts.append(lake.read(SESSIONS, recent))
     frame = pd.concat(parts, ignore_index=True) if parts else table("bars").no_rows()
+    if since:
+        frame = frame[frame["session"] >= pd.Timestamp(since)]
     if until:
         frame = frame[frame["session"] <= pd.Timestamp(until)]
     if symbols is not None:
         frame = frame[frame["symbol"].isin(list(symbols))]
     if frame.empty:
-        raise MissingData(f"the lake {lake.root} has no bars{f' up to {until}' if until else ''}; run the ingest job")
+        span = f"{f' from {since}' if since else ''}{f' up to {until}' if until else ''}"
+        raise MissingData(f"the lake {lake.root} has no bars{span}; run the ingest job")
     return frame.sort_values(["session", "symbol"], kind="stable").reset_index(drop=True)
 
 
