@@ -72,9 +72,9 @@ coverage: setup  ## how much of everything the whole suite reaches; slower than 
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not long" --cov --cov-report=
 	@$(BIN)/coverage report --precision=1
 
-proofs: setup  ## what make test runs in a shorter version: thousands of deaths and of sequences, eight runs at once (ten minutes)
+proofs: setup  ## what make test runs in a shorter version: thousands of deaths, sequences and cards, eight runs at once (ten minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests
-	@CRASH_POINTS=5000 MACHINE_RUNS=3000 $(BIN)/python -m pytest -n 2 tests/execution/test_crash_points.py tests/property/test_order_path.py -m "not long"
+	@CRASH_POINTS=5000 MACHINE_RUNS=3000 REFERENCE_CARDS=20000 $(BIN)/python -m pytest -n 2 tests/execution/test_crash_points.py tests/execution/test_reference.py tests/property/test_order_path.py -m "not long"
 
 lint: setup  ## format, lint, types, import directions
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make lint-fix" >&2; exit 1; }
