@@ -156,7 +156,10 @@ class Exchange:
             order.quantity = min(order.quantity, order.filled + most)
         far, sign = OTHER[order.side], SIGN[order.side]
         limit = order.price if order.kind in LIMITED else None
-        within = lambda price: limit is None or sign * price <= sign * limit  # noqa: E731
+
+        def within(price):
+            return limit is None or sign * price <= sign * limit
+
         theirs = self.quote(far)
         if order.post_only and theirs is not None and within(theirs):
             self.end(order, "rejected", "post_only_would_take")
