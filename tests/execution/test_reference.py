@@ -2,6 +2,7 @@
 
 import os
 import random
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -101,21 +102,44 @@ def card(seed):
     }  # fmt: skip
 
 
-def whole(text):
-    number = Fraction(text)
-    assert number.denominator == 1
-    return int(number)
+#: Ticks and lots of other venues than the one of whole numbers: powers of ten, and not.
+GRIDS = [("1", "1"), ("0.01", "0.001"), ("0.05", "0.5"), ("2.5", "100")]
+_PRICES = {"price", "stop_price", "trail_offset"}
+_UNITS = {"quantity", "display_quantity", "max_position", "max_order_quantity", "position"}
+_MONEY = {"cash", "max_order_notional", "max_daily_loss"}
 
 
-def ours(of):
-    seen = run_card(of).observed
+def on_grid(part, tick, lot):
+    """Return a card, or a part of it, whose prices are in ticks and whose quantities are in lots of another venue."""
+    if isinstance(part, list):
+        return [on_grid(one, tick, lot) for one in part]
+    if not isinstance(part, dict):
+        return part
+    price, unit = Decimal(tick), Decimal(lot)
+    by = {**dict.fromkeys(_PRICES, price), **dict.fromkeys(_UNITS, unit), **dict.fromkeys(_MONEY, price * unit)}
+    made = {
+        key: f"{Decimal(value) * by[key]:f}" if key in by else on_grid(value, tick, lot) for key, value in part.items()
+    }
+    return {**made, "tick": tick, "lot": lot} if "tick" in made else made
+
+
+def ours(of, tick="1", lot="1"):
+    """Return what a card comes to on a grid, in ticks and lots of it."""
+    seen = run_card(on_grid(of, tick, lot)).observed
+
+    def steps(text, size):
+        number = Fraction(text) / Fraction(size)
+        assert number.denominator == 1
+        return int(number)
+
     return {
-        "orders": {id: (one["status"], whole(one["filled"]), one["reason"]) for id, one in seen["orders"].items()},
+        "orders": {id: (one["status"], steps(one["filled"], lot), one["reason"]) for id, one in seen["orders"].items()},
         "fills": [
-            (fill["order"], whole(fill["price"]), whole(fill["quantity"]), fill["liquidity"]) for fill in seen["fills"]
+            (fill["order"], steps(fill["price"], tick), steps(fill["quantity"], lot), fill["liquidity"])
+            for fill in seen["fills"]
         ],
-        "book": {(one["side"], whole(one["price"]), whole(one["quantity"])) for one in seen["book"]},
-        "position": whole(seen["position"]), "cash": Fraction(seen["cash"]),
+        "book": {(one["side"], steps(one["price"], tick), steps(one["quantity"], lot)) for one in seen["book"]},
+        "position": steps(seen["position"], lot), "cash": Fraction(seen["cash"]) / Fraction(tick) / Fraction(lot),
     }  # fmt: skip
 
 
@@ -125,7 +149,7 @@ def test_any_card_comes_to_what_the_contract_says():
         drawn = card(seed)
         if (wanted := observed(drawn)) is None:
             continue
-        assert ours(drawn) == wanted, drawn
+        assert ours(drawn, *GRIDS[seed // 2 % len(GRIDS)]) == wanted, drawn
         compared += 1
         kinds |= {(status, reason) for status, _, reason in wanted["orders"].values()}
         kinds |= {liquidity for *_, liquidity in wanted["fills"]}
