@@ -283,6 +283,11 @@ def test_the_ledger_is_the_venues_after_a_death_at_any_moment(tmp_path, monkeypa
                     at = draw.randrange(1, 60) if draw.random() < 0.3 and again < 4 else 0
                 state = state_of(folder)
                 assert_the_ledgers_agree(state, exchange.venue)
+                # What a death has left unanswered of changes does not count for ever.
+                assert state.changing == {}
+                for side in Side:
+                    left = sum(order.left for order in state.open.values() if order.ticket.side is side)
+                    assert state.held[0].left[side] == left
                 assert verify_journal(folder / "orders.journal").torn_bytes == 0
                 fills += len(state.fills)
             finally:
