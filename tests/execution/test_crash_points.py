@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -250,6 +250,27 @@ def state_of_copy(folder, terms):
 
 
 MODES = [("os", False), ("each", False), ("each", True), ("group", False), ("group", True)]
+
+
+@pytest.mark.slow
+def test_what_a_death_left_unanswered_of_changes_does_not_count_for_ever(tmp_path, monkeypatch):
+    wanted, left = replace(spec(tmp_path, durability="os"), terms=TERMS), 0
+    for seed, die_at in product(range(6), range(1, 160)):
+        folder = tmp_path / f"{seed}-{die_at}"
+        exchange = Exchange(market(seed, 30), tmp_path / "venue", speed=0.0)
+        disk = Disk(die_at, power=False, draw=random.Random(seed))
+        try:
+            if not run(folder, wanted, exchange, disk, monkeypatch, seed):
+                continue
+            if not state_of_copy(folder, TERMS).changing:
+                continue
+            left += 1
+            again = Disk(0, power=False, draw=random.Random(seed))
+            assert not run(folder, wanted, exchange, again, monkeypatch, seed)
+            assert state_of(folder).changing == {}, f"seed {seed}, moment {die_at}"
+        finally:
+            exchange.close()
+    assert left > 3
 
 
 @pytest.mark.slow
