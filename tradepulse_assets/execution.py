@@ -41,8 +41,9 @@ def _request(home: Home, session: date) -> dict[str, Any]:
     last = date.fromisoformat(book.last_session) if book.last_session else None
     first = calendar().next(last) if last else session
     traded = sorted({*signals["symbol"], *book.positions})
-    recent = read_bars(home.lake, since=first, until=session)
-    recent = recent[recent["symbol"].isin(traded)]
+    # Of a session that is run again there are none since the book's last one.
+    bars = read_bars(home.lake, since=min(first, session), until=session)
+    recent = bars[bars["symbol"].isin(traded) & (bars["session"] >= first.isoformat())]
     # One that the vendor told late is still booked if nothing has been traded since; one that is booked is told again,
     # for a run that died between our journal and the venue's.
     began = date.fromisoformat(min(book.closed)) if book.closed else session

@@ -111,6 +111,14 @@ def test_the_odd_days_of_2024_come_to_the_ledger_worked_out_by_hand(home, make):
     assert bought == [("2024-05-24", "2024-05-29", False), ("2024-05-28", "2024-05-29", False),
                       ("2024-05-29", "2024-05-29", True)]  # fmt: skip
     assert sold == bought[1:]
+    # Run again, the last session and one before it send nothing, and say so.
+    for session in ("2024-07-05", "2024-07-03"):
+        journal = (home.book / "orders.journal").read_bytes()
+        again = make("order_journal", partition=session)
+        assert again.success, session
+        [said] = again.asset_materializations_for_node("order_journal")
+        assert said.metadata["run before"].value is True
+        assert (home.book / "orders.journal").read_bytes() == journal
     held = home.lake.read("positions", ["2024-07-05"]).to_dict("records")
     assert [(row["symbol"], row["quantity"], row["value_micros"]) for row in held] == [("ODD", 100, 800_000_000)]
     assert cash["2024-07-05"] + 800_000_000 == micros("999997.039992")
