@@ -3,6 +3,9 @@
 It shares no code with them and works otherwise: a price level is a queue of pieces, others' and ours in the order in
 which they stand, where the venue counts what is ahead of each order; sums are added up anew each time they are asked
 for. Ticks and lots are 1, so that prices and quantities are whole numbers; cash is a fraction. It is slow.
+
+Where the contract can be read in more ways than one, it reads it as ``tradepulse/execution/README.md`` says that we do:
+of that it proves that we do so, not that we should.
 """
 
 from fractions import Fraction
@@ -18,7 +21,7 @@ OPEN = {"unknown", "working", "pending_trigger", "partially_filled"}
 class Order:
     """An order of ours as the venue has it."""
 
-    def __init__(self, body, number):
+    def __init__(self, body):
         self.id, self.side, self.kind = body["id"], body["side"], body["type"]
         self.quantity = int(body["quantity"])
         self.price, self.stop, self.trail, self.shown = (
@@ -28,7 +31,7 @@ class Order:
         self.tif, self.expires = body.get("tif", "gtc"), body.get("expire_at_ms")
         self.post_only, self.reduce_only = body.get("post_only", False), body.get("reduce_only", False)
         self.trigger = body.get("trigger", "last")
-        self.filled, self.state, self.number, self.place, self.best = 0, "new", number, 0, None
+        self.filled, self.state, self.place, self.best = 0, "new", 0, None
 
     @property
     def left(self):
@@ -132,7 +135,7 @@ class Exchange:
 
     def submit(self, body):
         self.moment += 1
-        order = Order(body, len(self.orders))
+        order = Order(body)
         self.orders[order.id] = order
         if self.closed or self.halted:
             self.end(order, "rejected", "closed" if self.closed else "halted")
@@ -405,7 +408,7 @@ class Ours:
         self.rates = {name: Fraction(card["venue"].get(f"{name}_fee_bp", "0")) / 10_000 for name in ("maker", "taker")}
         self.position, self.cash = int(card["account"]["position"]), Fraction(card["account"]["cash"])
         self.orders, self.fills, self.seen, self.sent = {}, [], set(), []
-        self.killed, self.heard, self.opening, self.strange, self.market = False, 0, None, 0, None
+        self.killed, self.heard, self.opening, self.market = False, 0, None, None
 
     def open(self, side=None):
         return [one for one in self.orders.values() if one["status"] in OPEN and side in {None, one["side"]}]
@@ -494,7 +497,7 @@ class Ours:
 
     def submit(self, body, now):
         """Return whether it is to be sent."""
-        order = Order(body, 0)
+        order = Order(body)
         one = {**order.terms(), "trail": order.trail, "trigger": order.trigger, "filled": 0, "reason": "", "asked": ""}
         if reason := self.misshapen(order):
             self.orders.setdefault(order.id, {**one, "status": "refused", "reason": reason})
@@ -556,7 +559,6 @@ class Ours:
             self.position += sign * said["quantity"]
             self.cash -= sign * worth + worth * self.rates.get(said["liquidity"], 0)
             self.fills.append(said)
-            self.strange += one is None
             if one is not None:
                 one["filled"] += said["quantity"]
                 if one["status"] in OPEN - {"pending_trigger"}:

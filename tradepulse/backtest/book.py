@@ -598,14 +598,15 @@ def result_of(
     """
     suffixes = ["", *(f" {one.symbol}" for one in terms.instruments[1:])]
     pairs = [(f"position{suffix}", f"mid{suffix}") for suffix in suffixes]
-    curve = _carried(curve)
     equity = pd.DataFrame(curve, columns=["ts", "cash", *(name for pair in pairs for name in pair)])
     equity["cash"] = equity["cash"].map(lambda cash: cash / MONEY)
     worth = equity["cash"]
-    for pair in pairs:
-        for name in pair:
+    for position, mid in pairs:
+        for name in (position, mid):
             equity[name] = equity[name].map(lambda units: units / UNIT)
-        worth = worth + equity[pair[0]] * equity[pair[1]]
+        # Where nothing is displayed any more, and nothing was ever traded, the middle of before stands.
+        equity[mid] = equity[mid].where(equity[mid] != 0).ffill().fillna(0.0)
+        worth = worth + equity[position] * equity[mid]
     equity["equity"] = worth
     peak = equity["equity"].cummax()
     equity["drawdown"] = ((peak - equity["equity"]) / peak).where(peak > 0, 0.0)
@@ -628,7 +629,7 @@ def result_of(
         "traded": float((fills_frame["price"] * fills_frame["quantity"]).sum()) if len(fills_frame) else 0.0,
     }
     symbols = [one.symbol for one in terms.instruments] or [""]
-    marks = dict(zip(symbols, (mid / UNIT for mid in curve[-1][3::2]), strict=True))
+    marks = dict(zip(symbols, (float(equity[mid].iloc[-1]) for _, mid in pairs), strict=True))
     if terms.instruments:
         positions = dict(zip(symbols, (units / UNIT for units in curve[-1][2::2]), strict=True))
         summary["instruments"] = {
@@ -641,19 +642,6 @@ def result_of(
     if orders_frame["strategy"].any():
         summary["strategies"] = _each(fills_frame, orders_frame, marks)
     return BookResult(fills_frame, orders_frame, equity, summary)
-
-
-def _carried(curve: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
-    """Let the middle of the point before stand where nothing is displayed any more, and nothing was ever traded."""
-    if all(all(point[3::2]) for point in curve):
-        return curve
-    found, before = [], list(curve[0])
-    for point in curve:
-        now = list(point)
-        now[3::2] = [middle or known for middle, known in zip(point[3::2], before[3::2], strict=True)]
-        found.append(tuple(now))
-        before = now
-    return found
 
 
 def _each(fills: pd.DataFrame, orders: pd.DataFrame, marks: Mapping[str, float]) -> dict[str, dict[str, float]]:

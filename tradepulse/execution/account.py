@@ -268,14 +268,14 @@ class Account:
         self.state.orders[ticket.id] = order
         self.state.by_number.append(order)
 
-    def change(self, order: Known, total: int) -> None:
+    def change_asked(self, order: Known, total: int) -> None:
         """Take in that an order is about to be asked to have another total: until the answer the larger one counts."""
         number, most = self.state.changing.get(order.ticket.id, (0, 0))
         self.state.changing[order.ticket.id] = [number + 1, max(most, total)]
         self.recount(order)
 
-    def changed(self, order: Known) -> None:
-        """Take in that a change has been answered."""
+    def change_answered(self, order: Known) -> None:
+        """Take in that a change was made, or was not."""
         under_way = self.state.changing.get(order.ticket.id)
         if under_way is not None:
             under_way[0] -= 1
@@ -343,7 +343,7 @@ class Account:
         elif kind == "ended" and order.status in OPEN:
             order.status, order.reason, order.canceling = status, reason, ""
         elif kind == "changed" or kind == "not_changed":
-            self.changed(order)
+            self.change_answered(order)
         self.recount(order)
 
     def filled(self, event: Event, order: Known | None) -> None:

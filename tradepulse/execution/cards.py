@@ -196,7 +196,7 @@ class _Desk:
             key: None if key not in body else _grid_number(body[key]) for key in ("price", "quantity", "stop_price")
         }
         # By the contract risk goes by what we know, which a change is once it is answered.
-        if self.path.replace(id, self.venue, **change, sent=False) and self.connected:
+        if self.path.replace(id, self.venue, **change, reserve=False) and self.connected:
             self.venue.replace(id, **change)
 
     def _kill(self, _: object) -> None:

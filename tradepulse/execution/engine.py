@@ -101,6 +101,11 @@ class Spec:
     untried: str = ""
     history: Sequence[Sequence[Any]] = ()
 
+    @property
+    def symbols(self) -> list[str]:
+        """What each instrument is called in logs."""
+        return [one.symbol for one in self.terms.instruments] or [self.symbol or self.book]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -53,7 +53,7 @@ def execution_log(folder: Path) -> list[dict[str, Any]]:
         rows.append(
             {
                 "ts": fill.moment, "decided_ts": decided.get(fill.order), "order_id": fill.order,
-                "fill_id": fill.fill_id, "symbol": terms.symbol_of(venue) or desk.symbol or desk.book,
+                "fill_id": fill.fill_id, "symbol": desk.symbols[terms.instrument_of(venue)],
                 "side": fill.side.value,
                 "quantity": fill.quantity / UNIT, "price": fill.price / UNIT, "liquidity": fill.liquidity,
                 "commission": fill.taken(terms) / MONEY,

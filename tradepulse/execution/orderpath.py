@@ -108,12 +108,12 @@ class OrderPath(Account):
 
     def replace(
         self, id: str, market: Market, *, price: int | None, quantity: int | None, stop_price: int | None,
-        sent: bool = True,
+        reserve: bool = True,
     ) -> bool:  # fmt: skip
         """Ask risk about the change; return whether it is to be sent.
 
-        Until it is answered an order counts with the larger of its totals, the one it has and the one asked for, unless
-        it is not ``sent``.
+        Until it is answered the order counts with the larger of its totals, the one it has and the one asked for, where
+        that is to be reserved.
         """
         order = self.state.orders.get(id)
         if order is None or not order.open:
@@ -125,7 +125,7 @@ class OrderPath(Account):
             stop_price=old.stop_price if stop_price is None else stop_price,
         )
         reason = self.risk.objection_to_change(self.state, order, changed, quantity, market)
-        under_way = {"total": changed.quantity} if sent and not reason else {}
+        under_way = {"total": changed.quantity} if reserve and not reason else {}
         self._note("replacing", id=id, refused=reason, **under_way)
         return not reason
 
@@ -283,7 +283,7 @@ class OrderPath(Account):
                 del values[: -body["keep"]]
             case "replacing":
                 if "total" in body:
-                    self.change(state.orders[body["id"]], body["total"])
+                    self.change_asked(state.orders[body["id"]], body["total"])
             case "changes_lost":
                 orders = [state.orders[id] for id in state.changing]
                 state.changing.clear()

@@ -148,7 +148,8 @@ def replay(journal: Path, as_json: bool) -> None:
     if (journal.parent / "desk.json").is_file():
         _show_desk(journal, as_json)
         return
-    if any(record.kind == "started" for record in read_journal(journal)[0][:1]):
+    records, _ = read_journal(journal)
+    if records and records[0].kind in {"started", "snapshot"}:
         raise MissingData(
             f"{journal}: is the journal of a desk, whose terms are not beside it; name the one in its folder, where "
             "desk.json is"
@@ -193,7 +194,7 @@ def _show_desk(journal: Path, as_json: bool) -> None:
     desk = desk_of(journal.parent)
     path = OrderPath(ReadOnly(journal), desk.terms)
     state, terms = path.state, desk.terms
-    symbols = [one.symbol for one in terms.instruments] or [desk.symbol or desk.book]
+    symbols = desk.symbols
     orders = [
         {
             "order": id, "symbol": symbols[terms.instrument_of(order.ticket.venue)], "side": order.ticket.side.value,
@@ -261,7 +262,7 @@ def _desk_ledger(folder: Path, method: "Method") -> dict[str, Any]:
         raise MissingData(f"{path}: the desk has not traded yet")
     state = OrderPath(ReadOnly(path), desk.terms).state
     check_fills(state, path)
-    symbols = [one.symbol for one in desk.terms.instruments] or [desk.symbol or desk.book]
+    symbols = desk.symbols
     exchange = None if desk.broker in ("", *SETTLE_AT_ONCE) else calendar()
     books = ledger_of_desk(state, desk.terms, symbols, exchange, method)
     last = {symbols[desk.terms.instrument_of(fill.venue)]: fill.price * WHOLE_BP for fill in state.fills}
